@@ -1,0 +1,84 @@
+# The companion, from a fresh clone. `make` alone lists the commands.
+
+PYTHON   ?=        # a Python 3.11 or 3.12 to use; one is looked for when this is empty
+PIP_ARGS ?=        # passed to every pip install, for example --extra-index-url ...
+SHIPPED  := train_codec  # stages whose outputs travel inside the repository
+
+VENV  := .venv
+PY    := $(VENV)/bin/python
+DVC   := $(VENV)/bin/dvc
+PIP   := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
+READY := $(VENV)/.ready
+HTML  := book/_build/html/index.html
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup weights repro book lab browser test lock
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## create .venv and install the locked packages; once for each requirements.lock
+
+# An environment that stands at .venv already, from conda for example, is used as it is.
+$(PY):
+	@for python in $(or $(PYTHON),python3.11 python3.12 python3); do \
+	    $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && found=$$python && break; \
+	done; \
+	[ -n "$$found" ] || { echo 'setup: needs Python 3.11 or 3.12; install one, or name it: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }; \
+	$$found -c 'import venv, ensurepip' 2>/dev/null || { echo "setup: $$found has no venv module; on Debian or Ubuntu install python3-venv" >&2; exit 1; }; \
+	[ "$$(df -Pk . | awk 'NR == 2 { print $$4 }')" -ge 6000000 ] || { echo 'setup: needs 6 GB of free disk space here' >&2; exit 1; }; \
+	echo "setup: creating $(VENV) with $$($$found --version)"; \
+	$$found -m venv $(VENV)
+
+# torch goes first, alone and at its exact version, so that pip takes a CPU build where one is offered, or adds the CUDA
+# packages of its own. The lock is complete, so that the rest needs no resolving.
+$(READY): requirements.lock | $(PY)
+	@echo 'setup: installing torch'
+	@$(PIP) --constraint requirements.lock torch
+	@echo 'setup: installing the other packages of requirements.lock (some minutes)'
+	@$(PIP) --no-deps --requirement requirements.lock
+	@$(PIP) --no-deps --editable .
+	@$(PY) -m audiosae.torchaudio_cpu
+	@$(VENV)/bin/jupytext-config --settings-file $(VENV)/etc/jupyter/labconfig/default_setting_overrides.json set-default-viewer python
+	@touch $@
+	@echo 'setup: ready'
+
+weights: setup
+	@echo 'weights: checking out those that travel with the repository'
+	@$(DVC) pull --remote embedded $(SHIPPED)
+
+repro: weights  ## compute every result, figure and sound, and build the book
+	@$(DVC) repro
+	@echo 'the book is in $(dir $(HTML)); to read it: $(PY) -m http.server --directory $(dir $(HTML)), then open http://localhost:8000'
+
+book: weights  ## bring the book, and what it is made from, up to date
+	@$(DVC) repro book
+	@echo 'the book: $(HTML)'
+
+# A notebook that was changed is for its reader to run, so the pipeline runs here only if it never has.
+lab: weights  ## open the notebooks in JupyterLab
+	@[ -f $(HTML) ] || { echo 'lab: making the data that the notebooks read'; $(DVC) repro; }
+	@$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/notebooks
+
+browser: setup
+	@[ -z "$$AUDIOSAE_CHROMIUM" ] || exit 0; \
+	for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name >/dev/null && exit 0; done; \
+	log=$(VENV)/browser.log; echo 'browser: none found, installing Chromium'; \
+	$(PY) -m playwright install chromium >$$log 2>&1 && exit 0; \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update >>$$log 2>&1 && apt-get install -y chromium >>$$log 2>&1 && exit 0; \
+	echo "browser: needs Chromium or Chrome; install one, or set AUDIOSAE_CHROMIUM to its path (what was tried: $$log)" >&2; exit 1
+
+test: browser  ## run every test, with a small book of its own in a real browser
+	@$(PY) -m pytest
+
+# Versions already locked are kept; a CPU build's local version (+cpu) is dropped, since other machines have other builds.
+# tinysoundfont asks for pyaudio to play sounds live, which nothing here does, and which needs a compiler.
+lock: setup  ## write requirements.lock from pyproject.toml
+	@cp requirements.lock requirements.lock.new
+	@$(PY) -m piptools compile --quiet --extra dev --strip-extras --unsafe-package pip --unsafe-package pyaudio --annotation-style line \
+	    --no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock.new pyproject.toml 2>$(VENV)/lock.log \
+	    || { cat $(VENV)/lock.log >&2; rm -f requirements.lock.new; exit 1; }
+	@{ echo '# Every package, pinned. Written by `make lock` from pyproject.toml; not for editing.'; \
+	    sed -e 's/^\([a-z0-9-]*==[^ +]*\)+[a-z0-9.]*/\1/' requirements.lock.new; } >requirements.lock.whole
+	@mv requirements.lock.whole requirements.lock; rm requirements.lock.new

@@ -1,0 +1,33 @@
+"""Make two runs on one machine give the same bytes."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+
+THREADS = 2
+"""Sums are split by thread, and floating-point sums depend on the split: the count is fixed, not read off the machine."""
+
+
+def prepare(seed: int) -> torch.device:
+    """Seed every generator, fix the thread count, and pick the device.
+
+    Parameters
+    ----------
+    seed
+        From params.yaml.
+
+    Returns
+    -------
+    A GPU if torch sees one, else the CPU.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(THREADS)
+    # Sparse activations decay into denormal numbers, on which a CPU is many times slower.
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True, warn_only=False)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

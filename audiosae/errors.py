@@ -1,0 +1,52 @@
+"""The few kinds of error that this package raises on purpose.
+
+Each message says what was wrong, where, and what to do about it. `report` turns one into a single line and an
+exit status, for the commands that DVC runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class AudiosaeError(Exception):
+    """Base of every error that a person can mend by reading its message."""
+
+
+class AudioError(AudiosaeError):
+    """A recording cannot be used: unreadable, truncated, silent, too short, NaN, or with too many channels."""
+
+
+class CorpusError(AudiosaeError):
+    """A corpus cannot be built or read: an empty folder, too few recordings, a score that does not parse."""
+
+
+class CheckpointError(AudiosaeError):
+    """A checkpoint is damaged, of another shape, or made for another model."""
+
+
+class DownloadError(AudiosaeError):
+    """Released weights could not be fetched, or are not the file that was pinned."""
+
+
+class ParameterError(AudiosaeError):
+    """A parameter has an unknown name or a value outside its range."""
+
+
+def report(command: Callable[[], None]) -> None:
+    """Run a command; end an `AudiosaeError`, or an error of the disk, as one message on stderr and exit status 1.
+
+    Parameters
+    ----------
+    command
+        Called without arguments.
+    """
+    try:
+        command()
+    except AudiosaeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:  # a full disk, a folder without permission
+        print(f"error: {error}; make room or change the path, and run it again.", file=sys.stderr)
+        raise SystemExit(1) from None

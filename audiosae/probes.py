@@ -1,0 +1,207 @@
+"""Linear probes from features to acoustic classes (the paper's section 3.2).
+
+One softmax classifier a property, p = softmax(W x + b), fitted by cross-entropy with a small penalty on W. The penalty
+is chosen on validation pieces; the test pieces are scored once. Feature j speaks for class k with W[k, j] · f[j].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from audiosae import checkpoint, intervals
+from audiosae.errors import CheckpointError, ParameterError
+
+KIND = "probe"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fitted classifier.
+
+    Attributes
+    ----------
+    weight
+        W, float32 [classes, inputs]; its row k points to class k.
+    bias
+        b, [classes].
+    penalty
+        The weight decay that validation pieces chose.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    penalty: float
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """W x + b: inputs [frames, inputs] -> [frames, classes]."""
+        return x @ self.weight.T + self.bias
+
+    def predict(self, x: torch.Tensor) -> np.ndarray:
+        """The likeliest class of each frame: [frames]."""
+        return self.logits(x).argmax(dim=1).cpu().numpy()
+
+
+def fit(
+    x: torch.Tensor, y: torch.Tensor, x_validation: torch.Tensor, y_validation: torch.Tensor, classes: int,
+    penalties: list[float], iterations: int,
+) -> Probe:
+    """Fit on training frames, choose the penalty on validation frames.
+
+    Parameters
+    ----------
+    x, x_validation
+        Inputs [frames, inputs], of about unit scale.
+    y, y_validation
+        Classes from 0 [frames].
+    classes
+        How many there are; some may have no frames.
+    penalties
+        Factors of ½‖W‖² to try, tried from the strongest down, each starting where the last one ended.
+    iterations
+        Of L-BFGS for each penalty. The problem is convex: more only sharpens the same answer.
+
+    Returns
+    -------
+    The probe with the best validation accuracy; of equals, the most penalised.
+
+    Raises
+    ------
+    ParameterError
+        If there are no frames, or a class is out of range.
+    """
+    if len(x) == 0 or len(x_validation) == 0:
+        raise ParameterError("a probe needs training and validation frames of the property; one of them has none.")
+    if int(y.min()) < 0 or int(y.max()) >= classes:
+        raise ParameterError(f"classes run from 0 to {classes - 1}; found {int(y.min())} to {int(y.max())}.")
+    weight = torch.zeros(classes, x.shape[1], device=x.device, requires_grad=True)
+    bias = torch.zeros(classes, device=x.device, requires_grad=True)
+    best, best_accuracy = None, -1.0
+    for penalty in sorted(penalties, reverse=True):
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe")
+
+        def objective(penalty: float = penalty, optimizer: torch.optim.Optimizer = optimizer) -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(x @ weight.T + bias, y) + 0.5 * penalty * weight.pow(2).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(objective)
+        probe = Probe(weight.detach().clone(), bias.detach().clone(), penalty)
+        accuracy = float((probe.predict(x_validation) == y_validation.cpu().numpy()).mean())
+        if accuracy > best_accuracy:
+            best, best_accuracy = probe, accuracy
+    return best
+
+
+def score(predicted: np.ndarray, truth: np.ndarray, pieces: np.ndarray, seed: int) -> dict[str, object]:
+    """Accuracy on frames, with an interval over recordings.
+
+    Parameters
+    ----------
+    predicted, truth
+        Classes [frames].
+    pieces
+        The recording of each frame.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    accuracy, ci95 = [low, high], recordings, frames.
+    """
+    hit = predicted == truth
+    _, index = np.unique(pieces, return_inverse=True)
+    hits, counts = np.bincount(index, weights=hit), np.bincount(index)
+    return {
+        "accuracy": float(hit.mean()),
+        "ci95": intervals.ratio(hits, counts, seed),
+        "recordings": int(len(counts)),
+        "frames": int(len(hit)),
+    }
+
+
+def baselines(train: np.ndarray, test: np.ndarray, classes: int) -> dict[str, object]:
+    """What needs no input at all.
+
+    Returns
+    -------
+    chance
+        1 / classes.
+    majority
+        Accuracy on test frames of always saying the commonest training class.
+    without_training
+        Classes that no training frame has, which no probe can learn.
+    """
+    counts = np.bincount(train, minlength=classes)
+    return {
+        "chance": 1 / classes,
+        "majority": float((test == counts.argmax()).mean()),
+        "without_training": [int(k) for k in np.flatnonzero(counts == 0)],
+    }
+
+
+def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
+    """Share of each true class (row) that is called each class (column): [classes, classes]; NaN rows have no frames."""
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (truth, predicted), 1)
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+
+
+def speaking(probe: Probe, features: torch.Tensor, k: int, count: int) -> list[tuple[int, float]]:
+    """The features that speak most for a class.
+
+    Parameters
+    ----------
+    probe
+        Fitted on features.
+    features
+        f of frames whose class is `k` [frames, hidden].
+    k
+        The class.
+    count
+        How many to name.
+
+    Returns
+    -------
+    (feature, mean of W[k, j] · f[j] over these frames), strongest first.
+    """
+    contribution = probe.weight[k] * features.mean(dim=0)
+    strongest = contribution.topk(min(count, len(contribution)))
+    return [(int(j), float(v)) for j, v in zip(strongest.indices, strongest.values)]
+
+
+def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, object]) -> None:
+    """Write one probe a property as safetensors."""
+    tensors = {}
+    for prop, probe in probes.items():
+        tensors[f"{prop}.weight"], tensors[f"{prop}.bias"] = probe.weight, probe.bias
+    header = {"kind": KIND, "penalty": {prop: probe.penalty for prop, probe in probes.items()}, "provenance": provenance}
+    checkpoint.save(path, tensors, header)
+
+
+def load(path: str | Path) -> dict[str, Probe]:
+    """Read what `save` wrote, by property.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing or damaged.
+    """
+    tensors, header = checkpoint.load(path, KIND)
+    try:
+        found = {
+            prop: Probe(tensors[f"{prop}.weight"], tensors[f"{prop}.bias"], penalty)
+            for prop, penalty in header["penalty"].items()
+        }
+    except KeyError as error:
+        raise CheckpointError(f"{path} lacks {error}; run 03_probing again.") from error
+    for prop, probe in found.items():
+        if len(probe.weight) != len(probe.bias) or not (probe.weight.isfinite().all() and probe.bias.isfinite().all()):
+            raise CheckpointError(f"{path}: the probe of {prop} has NaN or unlike shapes; run 03_probing again.")
+    return found

@@ -1,0 +1,192 @@
+"""Steering: run a probe backwards to move one property of a sound (the paper's section 3.3).
+
+    f' = RMSNorm(f + α · w_k)          w_k is row k of the probe's W
+
+then the SAE's decoder, then the codec's. What is heard is measured again from the audio. α = 0 is the SAE's own
+reconstruction, so that what the SAE loses is not counted as an effect of steering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+
+from audiosae import audio, labels, pitch
+from audiosae.errors import ParameterError
+from audiosae.probes import Probe
+from audiosae.sae import SparseAutoencoder, rms_norm
+
+if TYPE_CHECKING:
+    from audiosae.codecs import Codec
+
+MARGIN = 3
+"""A target counts only if it lies at least this many bins from where the clip is at α = 0; nearer, the share of the
+distance that is closed says nothing."""
+
+VOICED_SHARE = 0.1
+"""A clip has a pitch if at least this share of its audible frames is voiced."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The three properties of a decoded clip, as one number each.
+
+    Attributes
+    ----------
+    pitch
+        Median MIDI note over voiced frames; NaN where fewer than a tenth of the audible frames are voiced.
+    amplitude
+        Mean RMS of frames, linear.
+    timbre
+        Mean spectral centroid of audible frames, Hz; NaN for silence.
+    """
+
+    pitch: float
+    amplitude: float
+    timbre: float
+
+
+@torch.no_grad()
+def steer(sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, alpha: float) -> torch.Tensor:
+    """Move latents along a probe's row, through the features.
+
+    Parameters
+    ----------
+    sae
+        Trained on latents of this codec.
+    latents
+        [..., frames, dim].
+    direction
+        w_k [hidden].
+    alpha
+        Strength; 0 gives the SAE's reconstruction.
+
+    Returns
+    -------
+    Latents of the same shape, for the codec's decoder.
+    """
+    return sae.decode(rms_norm(sae.encode(latents) + alpha * direction))
+
+
+def relative_strength(sae: SparseAutoencoder, direction: torch.Tensor, alpha: float) -> float:
+    """α ‖w_k‖ / ‖f‖: how far a step goes, in units of the feature vector, whose norm is √hidden by construction."""
+    return float(alpha * direction.norm() / sae.hidden**0.5)
+
+
+def render(codec: Codec, latents: torch.Tensor) -> np.ndarray:
+    """Decode latents [frames, dim] to a wave [channels, samples] at the codec's rate."""
+    return codec.decode(latents[None])[0].cpu().numpy()
+
+
+def listen(wave: np.ndarray, sample_rate: int, tracker: str, frame_rate: float) -> Heard:
+    """Measure a decoded clip just as the labels were measured.
+
+    Parameters
+    ----------
+    wave
+        [channels, samples].
+    sample_rate
+        In Hz; the clip is brought to 44.1 kHz first.
+    tracker, frame_rate
+        As for the labels.
+    """
+    mono = audio.resample(audio.to_mono(wave), sample_rate, audio.SAMPLE_RATE)
+    measured = labels.measure(mono, int(len(mono) / audio.SAMPLE_RATE * frame_rate), frame_rate, tracker)
+    audible = measured.rms > labels.SILENCE
+    is_voiced = labels.voiced(measured.confidence, measured.rms)
+    has_pitch = is_voiced.sum() >= max(1, VOICED_SHARE * audible.sum())
+    return Heard(
+        pitch=float(np.median(pitch.to_midi(measured.f0[is_voiced]))) if has_pitch else float("nan"),
+        amplitude=float(measured.rms.mean()),
+        timbre=float(measured.centroid[audible].mean()) if audible.any() else float("nan"),
+    )
+
+
+def in_bins(value: float, edges: np.ndarray) -> float:
+    """A value as a position on a property's bins: 0 at the centre of the first bin, 1 at the next; not rounded."""
+    return (value - edges[0]) / (edges[1] - edges[0]) - 0.5
+
+
+def share_closed(before: float, after: float, target: float) -> float:
+    """Share of the distance to a target that is closed: 1 at the target, 0 for no nearer, negative for further away.
+
+    All three in bins. A clip that has lost the property (`after` is NaN) has closed nothing.
+
+    Raises
+    ------
+    ParameterError
+        If the clip began at the target.
+    """
+    if before == target:
+        raise ParameterError("the share of a distance of zero is undefined; choose a target away from the clip.")
+    if np.isnan(after):
+        return 0.0
+    return 1 - abs(after - target) / abs(before - target)
+
+
+def targets(train_classes: np.ndarray, shares: list[float]) -> list[int]:
+    """Target classes at quantiles of the training frames, so that every target has been heard.
+
+    Parameters
+    ----------
+    train_classes
+        Classes of training frames.
+    shares
+        Quantiles, such as [0.1, 0.9]: a low and a high target.
+
+    Raises
+    ------
+    ParameterError
+        If two quantiles fall into one class.
+    """
+    found = [int(q) for q in np.quantile(train_classes, shares, method="nearest")]
+    if len(set(found)) < len(found):
+        raise ParameterError(f"the quantiles {shares} of the training frames fall into classes {found}; spread them.")
+    return found
+
+
+def direction(probes: dict[str, Probe], prop: str, k: int) -> torch.Tensor:
+    """w_k of a property's probe.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown property or class.
+    """
+    if prop not in probes or not 0 <= k < len(probes[prop].weight):
+        raise ParameterError(f"no class {k} of property {prop!r}; properties are {', '.join(probes)}.")
+    return probes[prop].weight[k]
+
+
+def effects(heard: pd.DataFrame) -> pd.DataFrame:
+    """What each steering did to each property.
+
+    Parameters
+    ----------
+    heard
+        One row a clip, target and α, with the columns clip, steered, target (class), alpha, and for each property its
+        place in bins at α = 0 and after, such as pitch_before and pitch_after.
+
+    Returns
+    -------
+    Long table: clip, steered, target, alpha, measured, value. `value` is the share of the distance closed where
+    `measured` is `steered`, for targets at least `MARGIN` bins away, and the absolute change in bins elsewhere (NaN
+    where one of the two could not be measured).
+    """
+    rows = []
+    for row in heard.to_dict("records"):
+        for prop in labels.PROPERTIES:
+            before, after = row[f"{prop}_before"], row[f"{prop}_after"]
+            if prop != row["steered"]:
+                value = abs(after - before)
+            elif not abs(before - row["target"]) >= MARGIN:  # also where the clip had no pitch to begin with
+                continue
+            else:
+                value = share_closed(before, after, row["target"])
+            kept = {name: row[name] for name in ("clip", "steered", "target", "alpha")}
+            rows.append({**kept, "measured": prop, "value": value})
+    return pd.DataFrame(rows, columns=["clip", "steered", "target", "alpha", "measured", "value"])

@@ -1,0 +1,75 @@
+"""The stage `summary`: the figures of all stages in results/summary.json, for the book and for whoever compares.
+
+    python -m audiosae.summary results encodec …
+
+Nothing is computed here. No time, host or commit is in it, so that equal runs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from audiosae.errors import report
+from audiosae.labels import PROPERTIES
+from audiosae.results import read, write
+
+STAGES = ("extraction", "sae_training", "probing", "steering")
+
+
+def summarise(results: str | Path, codecs: list[str]) -> dict[str, Any]:
+    """Gather what the stages wrote.
+
+    Parameters
+    ----------
+    results
+        Folder with one folder a stage and one JSON file a codec.
+    codecs
+        Names.
+
+    Returns
+    -------
+    codecs
+        For each codec: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by
+        property.
+    generation
+        Empty until there is a generator.
+    provenance
+        For each stage and codec: hashes of inputs (data and weights) and code, and the parameters.
+
+    Raises
+    ------
+    ResultsError
+        If a stage has not run.
+    """
+    gathered: dict[str, Any] = {}
+    provenance: dict[str, Any] = {"data": {}, "weights": {}, "parameters": {}, "code": {}}
+    for codec in codecs:
+        stage = {name: read(Path(results) / name / f"{codec}.json") for name in STAGES}
+        for name, figures in stage.items():
+            made = figures["provenance"]
+            for label, digest in made["inputs"].items():
+                kind, what = label.split("/", 1)
+                provenance[kind][f"{codec}/{what}"] = digest
+            provenance["parameters"][f"{codec}/{name}"] = made["parameters"]
+            provenance["code"][f"{codec}/{name}"] = made["code"]
+        gathered[codec] = {
+            "sae": stage["sae_training"]["chosen"],
+            "probing": {prop: stage["probing"]["properties"][prop] for prop in PROPERTIES},
+            "steering": {prop: stage["steering"]["properties"][prop] for prop in PROPERTIES},
+        }
+    return {"codecs": gathered, "generation": {}, "provenance": provenance}
+
+
+def main() -> None:
+    """Read the arguments, gather, and write results/summary.json."""
+    parser = argparse.ArgumentParser(prog="audiosae.summary", description=__doc__, allow_abbrev=False)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("codecs", nargs="+")
+    given = parser.parse_args()
+    write(given.results / "summary.json", summarise(given.results, given.codecs))
+
+
+if __name__ == "__main__":
+    report(main)

@@ -1,0 +1,76 @@
+"""One sound with what was measured on it, and the folder in which a widget's sounds lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from audiosae.audio import encode_mp3
+from audiosae.errors import ParameterError
+
+ASSETS = Path(__file__).parent / "static" / "audiosae"
+"""The ES modules and the style sheet; the book serves this folder as ``_static/audiosae``."""
+
+STATIC = "static:"
+"""Begins an address below the book's ``_static``; the book's own extension makes it relative to each page."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound for a listener.
+
+    Parameters
+    ----------
+    wave
+        float32 [samples] or [channels, samples], every peak under −1 dBFS.
+    sample_rate
+        In Hz.
+    readout
+        Measured values as text, such as ``{"pitch": "A4, 440 Hz"}``, in the order in which they are shown.
+    """
+
+    wave: np.ndarray
+    sample_rate: int
+    readout: Mapping[str, str] = field(default_factory=dict)
+
+    def mp3(self) -> bytes:
+        """Compress; raises `AudioError` for peaks over −1 dBFS or samples that are not finite."""
+        return encode_mp3(self.wave, self.sample_rate)
+
+
+def static_address(folder: Path) -> str:
+    """Address of a folder below ``_static``, as ``static:sounds/…``.
+
+    Parameters
+    ----------
+    folder
+        Relative to the working directory, or absolute.
+
+    Raises
+    ------
+    ParameterError
+        If no folder above it is called ``_static``: the book would not find its sounds.
+    """
+    parts = folder.resolve().parts
+    if "_static" not in parts[:-1]:
+        raise ParameterError(f"{folder}: sounds for the book lie below a folder `_static`, such as book/_static/sounds.")
+    last = len(parts) - 1 - parts[::-1].index("_static")
+    return STATIC + "/".join(parts[last + 1 :])
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, then give it its own."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def drop_others(folder: Path, keep: set[str]) -> None:
+    """Remove the MP3 files that an earlier version of the widget left in its folder."""
+    for path in folder.glob("*.mp3"):
+        if path.name not in keep:
+            path.unlink()

@@ -1,0 +1,173 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Steering: turning a property
+#
+# A probe's weights point somewhere. Row $k$ of $W$ is the direction in the space of features in which class $k$ becomes
+# likelier, so one may try to walk that way and listen to what happens (Paek et al. 2025, section 3.3):
+#
+# $$f' = \mathrm{RMSNorm}(f + \alpha\, w_k), \qquad \alpha \in \{1, 10, 20, 30\},$$
+#
+# then decode $f'$ with the SAE, and the result with the codec. The claim is that the chosen property moves with α and
+# that the other two hardly do. We do not take the probe's word for it: each decoded sound is measured again, from the
+# audio, exactly as the labels were.
+
+# %% tags=["parameters", "hide-input"]
+codec = "encodec"
+weights = "embedded"  # of the codec
+tracker = "swift-f0"
+alphas = [1, 10, 20, 30]  # the paper's
+quantiles = [0.1, 0.9]  # low and high targets: quantiles of the training frames
+clips = 12  # how many monophonic test clips are steered
+seed = 0
+sounds = ""  # folder for the book's sound files; empty for live widgets in JupyterLab
+
+# %% tags=["hide-input"]
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import display
+from tqdm.auto import tqdm
+
+from audiosae import audio, codecs, corpus, determinism, figures, frames, intervals, labels, probes, results, steering
+from audiosae.pitch import to_hz
+from audiosae.sae import SparseAutoencoder
+from audiosae.widgets import Sound, SoundSwitch
+
+figures.style()
+device = determinism.prepare(seed)
+table = frames.load(f"../data/frames/{codec}.arrow")
+model = codecs.load(codec, weights).to(device)
+sae = SparseAutoencoder.load(f"../checkpoints/sae/{codec}.safetensors").to(device)
+fitted = probes.load(f"../checkpoints/probes/{codec}.safetensors")
+
+# %% [markdown]
+# ## What is steered, and where to
+#
+# Monophonic clips of test pieces, spread evenly over the list. Each property gets a low and a high target: classes at
+# the 10 % and 90 % points of the training frames. A clip counts for a target only if it starts at least three bins away from it.
+
+# %% tags=["hide-input"]
+voiced = table.table[table.rows("test", "pitch")].groupby("clip", observed=True, sort=True).size()
+voiced = voiced[voiced >= 0.3 * table.table.groupby("clip", observed=True).size().reindex(voiced.index)]
+chosen = list(voiced.index[np.linspace(0, len(voiced) - 1, min(clips, len(voiced))).astype(int)])
+targets = {
+    prop: steering.targets(table.table.loc[table.rows("train", prop), prop].to_numpy(), quantiles)
+    for prop in labels.PROPERTIES
+}
+display(pd.DataFrame([
+    {"property": prop, "target": labels.class_name(prop, k, table.edges[prop]), "class": k,
+     "α‖w‖/‖f‖ at α = 20": steering.relative_strength(sae, steering.direction(fitted, prop, k), 20)}
+    for prop, ks in targets.items() for k in ks
+]).set_index("property").round(3))
+
+# %% [markdown]
+# The last column says how long the step is beside the feature vector itself. Where it is well above 1, what is decoded
+# is mostly the direction and little of the clip.
+
+# %% tags=["hide-input"]
+latents = {clip: torch.from_numpy(table.latents[(table.table["clip"] == clip).to_numpy()].copy()).to(device) for clip in chosen}
+
+
+@lru_cache(maxsize=4096)
+def steered(clip, prop, k, alpha):
+    """Wave and measurements of one steered clip; α = 0 is the SAE's reconstruction whatever the target."""
+    direction = steering.direction(fitted, prop, k).to(device)
+    wave = steering.render(model, steering.steer(sae, latents[clip], direction, alpha))
+    return wave, steering.listen(wave, model.sample_rate, tracker, model.frame_rate)
+
+
+heard = []
+for clip in tqdm(chosen, desc="steering", unit="clip"):
+    _, before = steered(clip, "pitch", targets["pitch"][0], 0)
+    for prop, ks in targets.items():
+        for k in ks:
+            for alpha in alphas:
+                _, after = steered(clip, prop, k, alpha)
+                heard.append({"clip": clip, "steered": prop, "target": k, "alpha": alpha,
+                              **{f"{p}_before": steering.in_bins(getattr(before, p), table.edges[p]) for p in labels.PROPERTIES},
+                              **{f"{p}_after": steering.in_bins(getattr(after, p), table.edges[p]) for p in labels.PROPERTIES}})
+heard = pd.DataFrame(heard)
+
+# %% [markdown]
+# ## What moved
+#
+# *On target* is the share of the distance to the target, in bins, that is closed: 1 is there, 0 is no nearer than
+# before, negative is further away (overshooting counts as distance). A sound that has lost its pitch altogether has
+# closed nothing. *Leakage* is how far each other property moved, in its own bins.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two line plots against alpha: share of the distance to the target closed, and change of the other properties in bins"}}
+effects = steering.effects(heard)
+figure = figures.steering_curves(effects)
+
+# %% [markdown]
+# *Left: the steered property, with a band over clips and targets; the dotted line is the target. Right: the properties
+# that were meant to stay. A good control rises on the left and stays low on the right.*
+
+# %% tags=["hide-input"]
+summary = {}
+strongest = 20 if 20 in alphas else max(alphas)
+for prop in labels.PROPERTIES:
+    own = effects[(effects["steered"] == prop) & (effects["alpha"] == strongest)]
+    on_target = own[own["measured"] == prop].groupby("clip")["value"].mean()
+    leakage = own[own["measured"] != prop].dropna().groupby("clip")["value"].mean()
+    lost = heard[(heard["steered"] == prop) & (heard["alpha"] == strongest)]["pitch_after"].isna().mean()
+    summary[prop] = {
+        "on_target": float(on_target.mean()), "on_target_ci95": intervals.mean(on_target, seed),
+        "leakage": float(leakage.mean()), "leakage_ci95": intervals.mean(leakage, seed),
+        "clips": len(on_target), "pitch_lost": float(lost), "alpha": strongest, "targets": targets[prop],
+        "relative_strength": [steering.relative_strength(sae, steering.direction(fitted, prop, k), strongest) for k in targets[prop]],
+        "by_alpha": {str(a): float(effects[(effects["steered"] == prop) & (effects["measured"] == prop) & (effects["alpha"] == a)]
+                                   .groupby("clip")["value"].mean().mean()) for a in alphas},
+    }
+display(pd.DataFrame({prop: {
+    "on target (share)": f"{s['on_target']:.2f}", "95 %": "{:.2f} to {:.2f}".format(*s["on_target_ci95"]),
+    "leakage (bins)": f"{s['leakage']:.2f}", "95 % ": "{:.2f} to {:.2f}".format(*s["leakage_ci95"]),
+    "pitch lost (share)": f"{s['pitch_lost']:.2f}", "clips": s["clips"],
+} for prop, s in summary.items()}).T)
+
+# %% [markdown]
+# ## Hear it
+#
+# Choose a clip, a property and a target, and move α. At 0 you hear the SAE's reconstruction, so anything that it lost is lost
+# already there. Sounds are matched in loudness; where amplitude itself is steered, one gain is shared by the whole row,
+# so that the change can be heard. In JupyterLab every sound is computed when you ask for it.
+
+# %% tags=["hide-input"]
+goals = {f"{prop} → {labels.class_name(prop, k, table.edges[prop])}": (prop, k) for prop, ks in targets.items() for k in ks}
+manifest = corpus.load("../data/corpus").set_index("clip")
+spread = {f"{manifest.loc[clip, 'instrument']} ({clip})": clip for clip in chosen[:: max(1, len(chosen) // 4)][:4]}
+strengths = [0, *alphas]
+
+
+def play(clip, towards, α):
+    (prop, k), clip = goals[towards], spread[clip]
+    row = [steered(clip, prop, k, alpha)[0] for alpha in strengths]
+    level = audio.shared_gain if prop == "amplitude" else lambda waves: audio.match_loudness(waves, model.sample_rate)
+    wave, at = level(row)[strengths.index(α)], steered(clip, prop, k, α)[1]
+    return Sound(wave, model.sample_rate, {
+        "pitch": "none found" if np.isnan(at.pitch) else f"MIDI {at.pitch:.1f} ({to_hz(at.pitch):.0f} Hz)",
+        "amplitude": f"{20 * np.log10(max(at.amplitude, 1e-6)):.1f} dBFS",
+        "timbre": "silence" if np.isnan(at.timbre) else f"{at.timbre:.0f} Hz",
+    })
+
+
+SoundSwitch("Steering one property of a sound", {"clip": list(spread), "towards": list(goals), "α": strengths}, play,
+            Path(sounds) / "steering" if sounds else None, "Does the chosen property move, and do the others stay?")
+
+# %% tags=["hide-input"]
+parameters = {"codec": codec, "weights": weights, "tracker": tracker, "alphas": alphas, "quantiles": quantiles, "clips": clips, "seed": seed}
+read = {"data/frames": f"../data/frames/{codec}.arrow", "weights/sae": f"../checkpoints/sae/{codec}.safetensors",
+        "weights/probes": f"../checkpoints/probes/{codec}.safetensors"}
+results.write(f"../results/steering/{codec}.json", {"properties": summary, "provenance": results.provenance(read, parameters, "04_steering.py")})

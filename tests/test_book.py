@@ -1,0 +1,98 @@
+"""The book's own extensions and its provenance: each mistake stops the build and is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+from jinja2 import Environment, StrictUndefined
+from sphinx.errors import ExtensionError
+
+from audiosae.book import BookError, build, provenance
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
+import mathml  # noqa: E402
+import results_in_prose  # noqa: E402
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    (folder / "probing").mkdir(parents=True)
+    (folder / "summary.json").write_text(json.dumps({"codecs": {"diffrhythm-vae": {"accuracy": 0.8234, "ci95": None}}}))
+    (folder / "probing" / "encodec.json").write_text(json.dumps({"low": -1234.5, "ci95": [-0.1, 0.25]}))
+    return folder
+
+
+def write(template: str, results: Path) -> str:
+    names = {
+        **results_in_prose.load(results),
+        "percent": results_in_prose.Percent(),
+        "number": results_in_prose.Number(),
+        "interval": results_in_prose.Interval(),
+    }
+    return Environment(undefined=StrictUndefined).from_string(template).render(names)
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ('{{ percent(summary.codecs["diffrhythm-vae"].accuracy) }}', "82.3 %"),
+        ("{{ number(probing.encodec.low, 1) }}", "−1 234.5"),
+        ("{{ interval(probing.encodec.ci95) }}", "−0.10 to 0.25"),
+        ('{{ interval(summary.codecs["diffrhythm-vae"].ci95) }}', "n/a"),
+    ],
+)
+def test_pages_take_numbers_from_results(template: str, text: str, results: Path) -> None:
+    assert write(template, results) == text
+
+
+def test_a_missing_number_names_file_and_key(results: Path) -> None:
+    with pytest.raises(results_in_prose.MissingResult, match="results/summary.json → codecs has no “encodec”"):
+        write("{{ summary.codecs.encodec.accuracy }}", results)
+    with pytest.raises(results_in_prose.MissingResult, match="results/probing has no “wavtokenizer”; it has encodec"):
+        write("{{ probing.wavtokenizer.low }}", results)
+
+
+def test_a_missing_or_damaged_file_stops_the_build(results: Path) -> None:
+    (results / "probing" / "encodec.json").write_text("{")
+    with pytest.raises(ExtensionError, match="encodec.json is not JSON"):
+        results_in_prose.load(results)
+    with pytest.raises(ExtensionError, match="summary.json is missing"):
+        results_in_prose.load(results / "probing")
+
+
+def test_formulae_become_mathml_and_an_unknown_command_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(mathml.logger, "warning", lambda message, *values, **_: said.append(message % values))
+    drawn = mathml.to_mathml(nodes.math("", r"\lVert x \rVert^2 + \lambda"), "inline")
+    assert drawn.startswith("<math") and "λ" in drawn.replace("&#x003BB;", "λ") and not said
+    mathml.to_mathml(nodes.math("", r"\nosuchcommand{x}"), "inline")
+    assert len(said) == 1 and "nosuchcommand" in said[0]
+
+
+def test_a_folder_without_a_book_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BookError, match="_config.yml is missing"):
+        build(tmp_path)
+
+
+def test_provenance_names_the_commit_or_says_that_it_is_unknown(tmp_path: Path) -> None:
+    assert "unknown commit" in provenance(tmp_path)
+
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
+        command = ["git", "-C", str(tmp_path), *identity, *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init")
+    assert "unknown commit" in provenance(tmp_path)
+    (tmp_path / "params.yaml").write_text("a: 1\n")
+    git("add", ".")
+    git("commit", "-m", "first")
+    assert provenance(tmp_path) == f"Built from commit {git('rev-parse', 'HEAD')[:12]}."
+    (tmp_path / "params.yaml").write_text("a: 2\n")
+    assert "not committed" in provenance(tmp_path)

@@ -1,0 +1,344 @@
+"""The corpus: which pieces, which splits, which notes, and what is heard of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audiosae import audio, corpus, pitch
+from audiosae.audio import SAMPLE_RATE
+from audiosae.corpus import embedded, folder, groove
+from audiosae.corpus.embedded import Clip, Session, perform, plan
+from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, GUITARS, KITS, ORCHESTRA, PIANOS, VOICES
+from audiosae.corpus.render import Event, Track, render, to_loudness
+from audiosae.corpus.scores import PARTS, SPLITS, Note, pool, split_of, voices
+from audiosae.errors import CorpusError, ParameterError
+
+SHARES = {"chorales": 4, "vocals": 4, "drums": 3, "guitar": 2, "piano": 2}
+MINUTES, SECONDS = 15.0, 5.0
+CLIPS_OF = {"chorales": 3, "vocals": 1, "drums": 1, "guitar": 1, "piano": 1}
+
+
+@lru_cache
+def sessions() -> list[Session]:
+    """The default corpus, as planned."""
+    return plan(MINUTES, SECONDS, SHARES, 0)
+
+
+@lru_cache
+def monophonic_clips() -> list[Clip]:
+    """Every clip of the default corpus that one voice plays, without its sound, which is what takes time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "render", lambda tracks, seconds: np.zeros((2, int(seconds * SAMPLE_RATE)), np.float32))
+        patch.setattr(embedded, "to_loudness", lambda wave, target: wave)
+        played = [perform(s, SECONDS) for s in sessions() if s.kind in ("stems", "sung", "solo")]
+    return [clip for clips in played for clip in clips if clip.row["monophonic"]]
+
+
+# --- splits -------------------------------------------------------------------------------------------------------------
+
+
+def test_splits_never_change() -> None:
+    """Shipped weights were trained on "train": another split of these would let them meet test pieces."""
+    pinned = {"bach/bwv1.6.mxl": "train", "bach/bwv10.7.mxl": "test", "bach/bwv269.mxl": "validation",
+              "beethoven/opus59no1/movement1.mxl": "test", "groove/000": "train"}
+    assert {piece: split_of(piece) for piece in pinned} == pinned
+
+
+@settings(deadline=None, max_examples=50, derandomize=True)
+@given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1), st.sampled_from("abcxyz"))
+def test_versions_of_a_piece_share_its_split(name: str, version: str) -> None:
+    assert split_of(f"bach/{name}.mxl") == split_of(f"bach/{name}-{version}.mxl")
+    assert split_of(f"bach/{name}.mxl") in SPLITS
+
+
+def test_pools_divide_about_as_meant() -> None:
+    for part in PARTS:
+        shares = Counter(map(split_of, pool(part)))
+        total = sum(shares.values())
+        assert shares["train"] / total == pytest.approx(0.6, abs=0.1)
+        assert shares["test"] / total == pytest.approx(0.25, abs=0.1)
+        assert len(set(pool(part))) == total and pool(part) == tuple(sorted(pool(part)))
+
+
+def test_an_unknown_part_is_named_with_those_that_are_known() -> None:
+    with pytest.raises(CorpusError, match="'harpsichord'; the parts are chorales, vocals, drums, guitar, piano"):
+        pool("harpsichord")
+
+
+# --- the plan -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_piece_is_in_two_splits() -> None:
+    where = defaultdict(set)
+    for session in sessions():
+        assert session.split == split_of(session.piece)
+        where[re.sub(r"(-[a-z])?\.\w+$", "", session.piece)].add(session.split)
+    assert all(len(splits) == 1 for splits in where.values())
+
+
+def test_every_part_has_pieces_and_minutes_in_its_share() -> None:
+    minutes, pieces = Counter(), defaultdict(set)
+    for session in sessions():
+        minutes[session.part] += len(session.levels) * SECONDS / 60
+        pieces[session.part].add(session.piece)
+        assert len(session.levels) == CLIPS_OF[session.part]
+    assert sum(minutes.values()) == pytest.approx(MINUTES, rel=0.03)
+    for part in PARTS:
+        assert minutes[part] == pytest.approx(MINUTES * SHARES[part] / sum(SHARES.values()), rel=0.1)
+        assert len(pieces[part]) >= 8 and minutes[part] >= 1.99
+    for split, share in (("train", 0.6), ("validation", 0.15), ("test", 0.25)):
+        found = sum(len(s.levels) for s in sessions() if s.split == split) * SECONDS / 60
+        assert found == pytest.approx(share * MINUTES, rel=0.1)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_levels_span_30_db_in_every_split_and_never_more(split: str) -> None:
+    levels = [level for s in sessions() if s.split == split for level in s.levels]
+    assert max(levels) == pytest.approx(-12) and min(levels) == pytest.approx(-42)
+    assert np.median(levels) > -27  # more of them loud than soft
+
+
+def test_the_same_seed_is_the_same_plan_and_another_seed_another() -> None:
+    assert plan(MINUTES, SECONDS, SHARES, 0) == sessions()
+    assert plan(MINUTES, SECONDS, SHARES, 1) != sessions()
+    assert len({session.seed for session in sessions()}) == len(sessions())
+
+
+def test_a_plan_without_test_pieces_has_none() -> None:
+    found = plan(3, SECONDS, SHARES, 0, ("train",))
+    assert {session.split for session in found} == {split_of(session.piece) for session in found} == {"train"}
+    assert sum(len(session.levels) for session in found) * SECONDS == pytest.approx(180, rel=0.1)
+
+
+def test_a_few_seconds_still_have_every_part_in_every_split() -> None:
+    assert {(s.part, s.split) for s in plan(0.1, 1.0, SHARES, 0)} == {(part, split) for part in PARTS for split in SPLITS}
+
+
+@pytest.mark.parametrize("shares", [{"chorales": 1}, {**SHARES, "harpsichord": 1}])
+def test_shares_must_name_the_parts(shares: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match="it must name exactly"):
+        plan(1, SECONDS, shares, 0)
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(0, 5), (-1, 5), (1, 0.4)])
+def test_lengths_must_be_positive(minutes: float, seconds: float) -> None:
+    with pytest.raises(ParameterError, match="above 0"):
+        plan(minutes, seconds, SHARES, 0)
+
+
+# --- the notes ----------------------------------------------------------------------------------------------------------
+
+
+def test_single_voices_cover_the_66_pitch_classes_and_never_overlap() -> None:
+    notes = Counter()
+    for clip in monophonic_clips():
+        player = BY_NAME[clip.row["instrument"]]
+        for (start, end, midi), following in zip(clip.notes, [*clip.notes[1:], (SECONDS, 0, 0)]):
+            assert 0 <= start < end <= following[0] + 1e-9, clip.row
+            assert max(30, player.low) <= midi <= min(95, player.high), clip.row
+            notes[midi] += 1
+    assert set(notes) == set(range(30, 96))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_family_is_heard_in_every_split(split: str) -> None:
+    families = {clip.row["family"] for clip in monophonic_clips() if clip.row["split"] == split}
+    assert families == {player.family for player in (*ORCHESTRA, *VOICES, *GUITARS)}
+
+
+def test_every_clip_has_notes_most_of_the_time() -> None:
+    sounding = [sum(end - start for start, end, _ in clip.notes) / SECONDS for clip in monophonic_clips()]
+    assert min(sounding) > 0.2 and np.median(sounding) > 0.8
+
+
+def test_one_note_at_a_time_is_the_highest_and_ends_with_the_next() -> None:
+    line = sorted([Note(0, 4, 60), Note(0, 4, 64), Note(2, 1, 62), Note(6, 1, 59)])
+    assert embedded._monophonic(line) == [Note(0, 2, 64), Note(2, 1, 62), Note(6, 1, 59)]
+
+
+def test_a_score_gives_its_voices() -> None:
+    found = voices("bach/bwv269.mxl")
+    assert len(found) == 4 and all(line == sorted(line) for line in found)
+    middles = [np.mean([note.midi for note in line]) for line in found]
+    assert middles == sorted(middles, reverse=True)  # soprano, alto, tenor, bass
+    assert found[0][0].midi == 67 and found[0][0].onset == 0  # Aus meines Herzens Grunde begins on G
+
+
+def test_a_score_that_does_not_parse_is_named() -> None:
+    with pytest.raises(CorpusError, match="score bach/bwv0.0.mxl of music21's corpus does not parse"):
+        voices("bach/bwv0.0.mxl")
+
+
+def test_instruments_are_known_once_and_ensembles_are_of_them() -> None:
+    everyone = [*ORCHESTRA, *VOICES, *GUITARS, *PIANOS]
+    assert len(BY_NAME) == len(everyone) and all(player.low < player.high for player in everyone)
+    assert all(name in BY_NAME for players in ENSEMBLES.values() for name in players)
+
+
+def test_drums_are_in_time_and_in_order() -> None:
+    for seed in range(20):
+        hits = groove.compose(np.random.default_rng(seed), 6.0)
+        assert hits == sorted(hits) and len(hits) > 10
+        assert all(0 <= time < 6 and 35 <= drum <= 81 and 1 <= velocity <= 127 for time, drum, velocity in hits)
+    assert all(len(bar) == 16 and set(bar) <= set("xo.") for style in groove.STYLES.values() for bar in style.values())
+
+
+# --- the sound ----------------------------------------------------------------------------------------------------------
+
+
+def session(kind: str) -> Session:
+    return next(s for s in sessions() if s.kind == kind)
+
+
+@pytest.mark.parametrize("kind", ["stems", "sung", "drums", "solo", "strummed", "piano"])
+def test_a_performance_repeats_exactly_and_is_as_long_and_loud_as_planned(kind: str) -> None:
+    first, second = perform(session(kind), 2.0), perform(session(kind), 2.0)
+    assert len(first) == len(session(kind).levels) == CLIPS_OF[session(kind).part]
+    for clip, again, level in zip(first, second, session(kind).levels):
+        np.testing.assert_array_equal(clip.wave, again.wave)
+        assert clip.row == again.row and clip.notes == again.notes
+        assert clip.wave.dtype == np.float32 and clip.wave.shape == (2, 2 * SAMPLE_RATE)
+        assert clip.row["duration"] == 2.0 and clip.row["split"] == session(kind).split
+        assert np.abs(clip.wave).max() <= audio.PEAK
+        reached = audio.loudness(clip.wave, SAMPLE_RATE)
+        assert reached == pytest.approx(level, abs=0.05) or np.abs(clip.wave).max() > 0.99 * audio.PEAK
+        assert bool(clip.notes) == (kind != "drums")
+
+
+@pytest.mark.parametrize(
+    ("name", "midi"), [("double bass", 33), ("tuba", 40), ("cello", 50), ("choir, ah", 60), ("nylon guitar", 55),
+                       ("grand piano", 64), ("violin", 76), ("flute", 84), ("piccolo", 93)],
+)
+def test_a_note_sounds_at_the_pitch_that_is_written(name: str, midi: int) -> None:
+    wave = render([Track(BY_NAME[name].program, [Event(0.1, 0.9, midi, 100)])], 1.2)
+    tracker = "swift-f0" if midi >= 36 else "crepe-tiny"
+    f0, _ = pitch.track(audio.to_mono(wave), np.linspace(0.4, 0.8, 15), tracker)
+    assert np.median(pitch.to_midi(f0)) == pytest.approx(midi, abs=0.5)
+
+
+def test_a_note_begins_and_ends_when_it_is_written_and_on_its_side() -> None:
+    program = BY_NAME["French horn"].program
+    wave = render([Track(program, [Event(0.5, 0.3, 60, 100)], pan=0)], 2.0)
+    assert wave.shape == (2, 2 * SAMPLE_RATE)
+    assert not wave[:, : int(0.49 * SAMPLE_RATE)].any()
+    sounding = np.abs(wave[0, int(0.55 * SAMPLE_RATE) : int(0.8 * SAMPLE_RATE)]).max()
+    assert sounding > 20 * np.abs(wave[0, int(1.7 * SAMPLE_RATE) :]).max()
+    assert np.abs(wave[0]).max() > 5 * np.abs(wave[1]).max()  # the sample itself is a little stereo
+    assert wave[0, -1] == 0
+
+
+def test_every_kit_sounds() -> None:
+    waves = [render([Track(kit, [Event(0, 0.2, groove.SNARE, 100)], drums=True)], 0.3) for kit in KITS.values()]
+    assert all(np.abs(wave).max() > 1e-3 for wave in waves)
+
+
+@settings(deadline=None, max_examples=10, derandomize=True)
+@given(st.floats(-60, 0), st.floats(0.01, 1))
+def test_a_loudness_is_reached_or_the_peak_is_the_reason(target: float, amplitude: float) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1 * amplitude, (2, SAMPLE_RATE)).astype(np.float32)
+    scaled = to_loudness(noise, target)
+    peak = np.abs(scaled).max()
+    assert peak <= audio.PEAK
+    reached = audio.loudness(scaled, SAMPLE_RATE)
+    assert reached == pytest.approx(target, abs=0.05) or (peak > 0.99 * audio.PEAK and reached < target)
+
+
+# --- a folder of one's own ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Four recordings of other formats, rates, channels and lengths, one of them in a folder of its own."""
+    source = tmp_path / "mine"
+    (source / "deeper").mkdir(parents=True)
+    for name, rate, channels, seconds, hertz in (
+        ("a.wav", 44100, 2, 2.0, 300), ("b.flac", 48000, 1, 3.2, 400), ("c.mp3", 44100, 1, 1.0, 500),
+        ("deeper/D.OGG", 22050, 2, 4.7, 600),
+    ):
+        tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+        soundfile.write(source / name, np.repeat(tone[:, None], channels, axis=1), rate)
+    (source / "notes.txt").write_text("no sound")
+    return source
+
+
+def test_a_folder_becomes_a_corpus(recordings: Path, tmp_path: Path) -> None:
+    manifest = corpus.build(tmp_path / "corpus", str(recordings), 15, 2.0, SHARES, 0)
+    loaded = corpus.load(tmp_path / "corpus")
+    assert manifest["clip"].tolist() == loaded["clip"].tolist()
+    # 3.2 s is 2 and 1.2; 4.7 s is 2, 2 and 0.7.
+    lengths = loaded.groupby("piece")["duration"].apply(list).to_dict()
+    assert {piece: pytest.approx(cut, abs=0.03) for piece, cut in lengths.items()} == {
+        "a.wav": [2.0], "b.flac": [2.0, 1.2], "c.mp3": [1.0], "deeper/D.OGG": [2.0, 2.0, 0.7],
+    }
+    assert loaded.groupby("piece")["split"].nunique().max() == 1 and set(loaded["split"]) == set(SPLITS)
+    for row in loaded.itertuples():
+        wave, rate = audio.read(row.file)
+        assert rate == SAMPLE_RATE and wave.shape[1] == round(row.duration * rate)
+        hertz = {"a.wav": 300, "b.flac": 400, "c.mp3": 500, "deeper/D.OGG": 600}[row.piece]
+        spectrum = np.abs(np.fft.rfft(wave[0, : rate // 2]))
+        assert spectrum.argmax() * 2 == hertz
+        assert np.sqrt((wave[0, : rate // 2] ** 2).mean()) == pytest.approx(0.3 / 2**0.5, rel=0.05)
+    assert corpus.load_notes(tmp_path / "corpus").empty
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "mine"]
+
+
+def test_a_rest_too_short_to_use_is_dropped(recordings: Path) -> None:
+    assert [clip.row["clip"] for clip in folder.clips(recordings, 1.5, 0) if clip.row["piece"] == "deeper/D.OGG"] == [
+        "own-0003-000", "own-0003-001", "own-0003-002"
+    ]  # 4.7 s is three times 1.5, and 0.2 is left
+
+
+def test_the_split_of_a_folder_repeats_and_turns_with_the_seed(recordings: Path) -> None:
+    def split(seed: int) -> dict[str, str]:
+        return {clip.row["piece"]: clip.row["split"] for clip in folder.clips(recordings, 5.0, seed)}
+
+    assert split(0) == split(0)
+    assert len({tuple(split(seed).items()) for seed in range(6)}) > 1
+
+
+def test_building_again_gives_the_same_bytes_and_replaces_what_was_there(recordings: Path, tmp_path: Path) -> None:
+    target = tmp_path / "corpus"
+
+    def contents() -> dict[str, bytes]:
+        return {str(p.relative_to(target)): p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()}
+
+    corpus.build(target, str(recordings), 15, 2.0, SHARES, 0)
+    first = contents()
+    (target / "stale").write_text("from before")
+    corpus.build(target, str(recordings), 15, 2.0, SHARES, 0)
+    assert contents() == first
+
+
+def test_the_embedded_corpus_is_written_as_it_was_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [session("drums"), session("stems")]
+    monkeypatch.setattr(corpus, "plan", lambda *arguments: few)
+    monkeypatch.setattr(corpus, "play", lambda chosen, seconds: (c for s in chosen for c in perform(s, seconds)))
+    corpus.build(tmp_path / "corpus", "embedded", 1, 2.0, SHARES, 0)
+    loaded, notes = corpus.load(tmp_path / "corpus"), corpus.load_notes(tmp_path / "corpus")
+    played = [clip for s in few for clip in perform(s, 2.0)]
+    for row, clip in zip(loaded.itertuples(), played, strict=True):
+        assert {name: getattr(row, name) for name in clip.row} == clip.row
+        np.testing.assert_allclose(audio.read(row.file)[0], clip.wave, atol=2**-23)
+        kept = notes[notes["clip"] == row.clip][["start", "end", "midi"]].to_numpy()
+        np.testing.assert_allclose(kept.reshape(-1, 3), np.array(clip.notes).reshape(-1, 3), atol=1e-6)
+
+
+def test_a_piece_in_two_splits_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"piece": ["a", "a"], "split": ["train", "test"], "file": ["x", "y"]}).to_csv(tmp_path / "manifest.csv")
+    with pytest.raises(CorpusError, match="piece a stands in two splits"):
+        corpus.load(tmp_path)
+
+
+def test_a_missing_corpus_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="manifest.csv is missing: run `dvc repro corpus`"):
+        corpus.load(tmp_path)

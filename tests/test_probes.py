@@ -1,0 +1,147 @@
+"""Probes and their baselines on data whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audiosae import probes
+from audiosae.errors import ParameterError
+
+PENALTIES = [1e-4, 1e-2]
+
+
+def clouds(count: int, classes: int, spread: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points around the corners of a simplex, with their class."""
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.randint(classes, (count,), generator=generator)
+    return torch.eye(classes)[y] * 3 + spread * torch.randn(count, classes, generator=generator), y
+
+
+def fitted(spread: float = 0.1, classes: int = 4) -> probes.Probe:
+    return probes.fit(*clouds(400, classes, spread, 0), *clouds(100, classes, spread, 1), classes, PENALTIES, 50)
+
+
+# --- fitting ------------------------------------------------------------------------------------------------------------
+
+
+def test_separable_classes_are_told_apart() -> None:
+    x, y = clouds(200, 4, 0.1, 2)
+    probe = fitted()
+    assert (probe.predict(x) == y.numpy()).all()
+    assert probe.weight.shape == (4, 4) and not probe.weight.requires_grad
+    torch.testing.assert_close(probe.logits(x), x @ probe.weight.T + probe.bias)
+
+
+def test_shuffled_labels_give_chance() -> None:
+    (x, y), (x_validation, y_validation), (x_test, y_test) = (clouds(2000, 4, 0.1, seed) for seed in range(3))
+    order = torch.randperm(2000, generator=torch.Generator().manual_seed(5))
+    probe = probes.fit(x, y[order], x_validation, y_validation[order], 4, PENALTIES, 50)
+    assert abs((probe.predict(x_test) == y_test[order].numpy()).mean() - 0.25) < 0.06
+
+
+def test_the_fit_is_the_minimum_of_its_convex_objective() -> None:
+    x, y = clouds(300, 3, 1.5, 0)
+    probe = probes.fit(x, y, x, y, 3, [0.01], 200)
+    weight, bias = probe.weight.clone().requires_grad_(), probe.bias.clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(x @ weight.T + bias, y) + 0.005 * weight.pow(2).sum()
+    for gradient in torch.autograd.grad(loss, (weight, bias)):
+        assert gradient.abs().max() < 1e-3
+
+
+def test_the_penalty_is_chosen_on_validation_frames_and_of_equals_is_the_strongest() -> None:
+    assert fitted(spread=0.01).penalty == max(PENALTIES)  # both are perfect
+    # Training labels are half noise in many dimensions: a weak penalty learns the noise, a strong one the rule.
+    generator = torch.Generator().manual_seed(0)
+    x, x_validation = torch.randn(60, 50, generator=generator), torch.randn(500, 50, generator=generator)
+    y, y_validation = (x[:, 0] > 0).long(), (x_validation[:, 0] > 0).long()
+    y[:15] = 1 - y[:15]
+    found = {penalty: probes.fit(x, y, x_validation, y_validation, 2, [penalty], 100) for penalty in (1e-6, 0.3)}
+    accuracy = {p: (probe.predict(x_validation) == y_validation.numpy()).mean() for p, probe in found.items()}
+    assert accuracy[0.3] > accuracy[1e-6]
+    assert probes.fit(x, y, x_validation, y_validation, 2, [1e-6, 0.3], 100).penalty == 0.3
+
+
+def test_fitting_twice_gives_the_same_numbers() -> None:
+    assert torch.equal(fitted(1.0).weight, fitted(1.0).weight)
+
+
+def test_a_class_without_frames_is_allowed_and_never_said() -> None:
+    x, y = clouds(300, 3, 0.5, 0)
+    probe = probes.fit(x, y, x, y, 5, PENALTIES, 50)
+    assert probe.weight.shape == (5, 3) and set(probe.predict(x)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_a_probe_without_frames_is_refused(empty: int) -> None:
+    sets = [clouds(20, 3, 0.1, 0), clouds(20, 3, 0.1, 1)]
+    sets[empty] = (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
+    with pytest.raises(ParameterError, match="one of them has none"):
+        probes.fit(*sets[0], *sets[1], 3, PENALTIES, 5)
+
+
+@pytest.mark.parametrize("stray", [-1, 3])
+def test_a_class_out_of_range_is_refused(stray: int) -> None:
+    x, y = clouds(20, 3, 0.1, 0)
+    y[0] = stray
+    with pytest.raises(ParameterError, match=f"from 0 to 2; found .*{stray}"):
+        probes.fit(x, y, x, y.clamp(0, 2), 3, PENALTIES, 5)
+
+
+# --- scores -------------------------------------------------------------------------------------------------------------
+
+
+def test_accuracy_counts_frames_and_its_interval_counts_recordings() -> None:
+    truth = np.zeros(100, int)
+    predicted = np.repeat([0, 1], [60, 40])
+    pieces = np.repeat([f"p{i}" for i in range(10)], 10)
+    found = probes.score(predicted, truth, pieces, 0)
+    assert (found["accuracy"], found["frames"], found["recordings"]) == (0.6, 100, 10)
+    low, high = found["ci95"]
+    assert low < 0.6 < high
+
+
+def test_copies_of_a_frame_do_not_narrow_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    hit = rng.random(12) < 0.6
+    pieces = np.arange(12)
+    once = probes.score(hit, np.ones(12), pieces, 0)
+    copied = probes.score(np.repeat(hit, 50), np.ones(600), np.repeat(pieces, 50), 0)
+    frames = probes.score(np.repeat(hit, 50), np.ones(600), np.arange(600), 0)
+    assert copied["ci95"] == once["ci95"]
+    assert np.diff(copied["ci95"])[0] > 4 * np.diff(frames["ci95"])[0]
+
+
+def test_baselines_by_hand() -> None:
+    found = probes.baselines(np.array([1, 1, 1, 3]), np.array([1, 0, 1, 2, 3]), 5)
+    assert found == {"chance": 0.2, "majority": 0.4, "without_training": [0, 2, 4]}
+
+
+def test_confusion_by_hand() -> None:
+    found = probes.confusion(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 0]), 3)
+    np.testing.assert_allclose(found, [[2 / 3, 1 / 3, 0], [0, 1, 0], [np.nan] * 3])
+
+
+def test_the_features_that_speak_are_those_that_matter_and_occur() -> None:
+    probe = probes.Probe(torch.tensor([[0.0] * 4, [9.0, 2.0, 1.0, -5.0]]), torch.zeros(2), 0.1)
+    features = torch.tensor([[0.0, 1.0, 3.0, 1.0], [0.0, 1.0, 5.0, 1.0]])  # the heaviest feature never occurs
+    assert probes.speaking(probe, features, 1, 2) == [(2, 4.0), (1, 2.0)]
+    assert len(probes.speaking(probe, features, 1, 99)) == 4
+
+
+# --- the file -----------------------------------------------------------------------------------------------------------
+
+
+def test_loaded_probes_say_the_same_and_equal_probes_are_equal_bytes(tmp_path: Path) -> None:
+    kept = {"pitch": fitted(1.0), "timbre": fitted(0.5, classes=3)}
+    probes.save(kept, tmp_path / "a", {"sae": "abc"})
+    probes.save(dict(reversed(kept.items())), tmp_path / "b", {"sae": "abc"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    loaded = probes.load(tmp_path / "a")
+    assert set(loaded) == set(kept)
+    for prop, probe in kept.items():
+        assert torch.equal(loaded[prop].weight, probe.weight) and torch.equal(loaded[prop].bias, probe.bias)
+        assert loaded[prop].penalty == probe.penalty

@@ -1,0 +1,91 @@
+"""Files of figures, and what the summary makes of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from audiosae import results
+from audiosae.checkpoint import file_hash
+from audiosae.labels import PROPERTIES
+from audiosae.results import ResultsError
+from audiosae.summary import STAGES, summarise
+
+
+def test_equal_figures_are_equal_bytes_and_read_back(tmp_path: Path) -> None:
+    results.write(tmp_path / "deep" / "a.json", {"b": 1.5, "a": {"y": [1, 2], "x": "λ"}})
+    results.write(tmp_path / "b.json", {"a": {"x": "λ", "y": [1, 2]}, "b": 1.5})
+    text = (tmp_path / "deep" / "a.json").read_text(encoding="utf-8")
+    assert text == (tmp_path / "b.json").read_text(encoding="utf-8")
+    assert "λ" in text and text.endswith("}\n")
+    assert results.read(tmp_path / "b.json") == {"a": {"x": "λ", "y": [1, 2]}, "b": 1.5}
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_figure_that_is_no_number_keeps_the_old_file(tmp_path: Path, bad: float) -> None:
+    path = tmp_path / "a.json"
+    results.write(path, {"accuracy": 0.5})
+    with pytest.raises(ResultsError, match="a.json: a figure is NaN or infinite"):
+        results.write(path, {"accuracy": bad})
+    assert results.read(path) == {"accuracy": 0.5}
+    assert [kept.name for kept in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_missing_and_damaged_results_are_said(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="a.json is missing: run the stage"):
+        results.read(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text('{"accuracy": 0.')
+    with pytest.raises(ResultsError, match="a.json is no JSON"):
+        results.read(tmp_path / "a.json")
+
+
+def test_provenance_names_inputs_parameters_and_code(tmp_path: Path) -> None:
+    for name in ("data", "notebook.py"):
+        (tmp_path / name).write_text("one")
+    inputs = {"data/frames": tmp_path / "data"}
+    before = results.provenance(inputs, {"seed": 0}, tmp_path / "notebook.py")
+    assert before == results.provenance(inputs, {"seed": 0}, tmp_path / "notebook.py")
+    assert before["inputs"] == {"data/frames": file_hash(tmp_path / "data")} and before["parameters"] == {"seed": 0}
+    (tmp_path / "data").write_text("two")
+    (tmp_path / "notebook.py").write_text("two")
+    after = results.provenance(inputs, {"seed": 0}, tmp_path / "notebook.py")
+    assert after["inputs"] != before["inputs"] and after["code"] != before["code"]
+    assert str(tmp_path) not in json.dumps(after)
+
+
+# --- the summary --------------------------------------------------------------------------------------------------------
+
+
+def stages(folder: Path, codec: str) -> None:
+    """Write what four stages would, each figure naming where it came from."""
+    for name in STAGES:
+        made = {"inputs": {f"data/{name}": f"hash of {name}"}, "parameters": {"seed": name}, "code": f"code of {name}"}
+        figures = {
+            "chosen": f"{codec} sae", "properties": {prop: f"{codec} {name} {prop}" for prop in (*PROPERTIES, "extra")},
+            "provenance": made,
+        }
+        results.write(folder / name / f"{codec}.json", figures)
+
+
+def test_the_summary_gathers_every_codec_and_stage(tmp_path: Path) -> None:
+    for codec in ("one", "two"):
+        stages(tmp_path, codec)
+    found = summarise(tmp_path, ["one", "two"])
+    assert set(found) == {"codecs", "generation", "provenance"} and set(found["codecs"]) == {"one", "two"}
+    assert found["codecs"]["two"] == {
+        "sae": "two sae",
+        "probing": {prop: f"two probing {prop}" for prop in PROPERTIES},
+        "steering": {prop: f"two steering {prop}" for prop in PROPERTIES},
+    }
+    made = found["provenance"]
+    assert made["code"]["one/probing"] == "code of probing" and made["parameters"]["two/steering"] == {"seed": "steering"}
+    assert made["data"]["one/extraction"] == "hash of extraction"
+
+
+def test_a_summary_without_a_stage_says_which(tmp_path: Path) -> None:
+    stages(tmp_path, "one")
+    (tmp_path / "probing" / "one.json").unlink()
+    with pytest.raises(ResultsError, match="probing/one.json is missing"):
+        summarise(tmp_path, ["one"])
