@@ -119,8 +119,7 @@ def grid_points(grid: pd.DataFrame, chosen: pd.Series) -> Figure:
         sns.scatterplot(table, x=column, y="fvu", hue="λ", style="features", s=90, palette="colorblind", ax=axis,
                         legend=axis is axes[1])
         axis.plot(chosen[column], chosen["fvu"], "o", markersize=16, markerfacecolor="none", color="0.3")
-        axis.set(xlabel=text, ylabel="variance unexplained (share)")
-        axis.set_ylim(bottom=0)
+        axis.set(xlabel=text, ylabel="variance unexplained (share)", ylim=(0, 1.15 * grid["fvu"].max()))
     sns.move_legend(axes[1], "upper left", bbox_to_anchor=(1.02, 1))
     return figure
 

@@ -130,7 +130,7 @@ display(comparison[["with_full", "voicing_with_full", "with_score", "found"]].re
 # %% [markdown]
 # ## What survives the codec
 #
-# The embedded weights were trained once, by the frozen stage `train_codec`, on an hour of other pieces of the same kind.
+# The embedded weights were trained once, by the frozen stage `train_codec`, on music of the same kind from training pieces.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training curves of the embedded codec: three terms of its loss over steps"}}
 if weights == "embedded":
@@ -138,7 +138,8 @@ if weights == "embedded":
 
 # %% [markdown]
 # *How the embedded codec was trained: terms of its loss on validation pieces. It learns without codebooks first; at the dotted
-# line rounding sets in, which costs a little at once and is made good later.*
+# line rounding sets in, which costs a little at once and is made good later. The late bump is a second round on another
+# render, with more single voices, which starts at a larger learning rate again.*
 #
 # Test clips only, which the codec's training never met. Each is encoded, decoded, and measured again just as the
 # original was.

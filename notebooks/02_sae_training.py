@@ -75,7 +75,7 @@ figure = figures.training_curves(pd.concat(curves))
 shown = points[["hidden", "l1", "sparsity", "l0", "dead", "fvu", "scale"]].rename(columns={
     "hidden": "features", "l1": "λ", "sparsity": "sparsity (share of zeros)", "l0": "L0 (active a frame)",
     "dead": "dead (share)", "fvu": "FVU", "scale": "rms of h"})
-display(shown.round(4).style.hide(axis="index").set_uuid("grid").format(precision=4, subset=list(shown.columns[2:])).format({"features": "{:d}", "λ": "{:g}"}))
+display(shown.round(4).set_index(["features", "λ"]))
 
 # %% [markdown]
 # *FVU* is the fraction of variance unexplained: 0 is a perfect copy, 1 is no better than always giving the mean.

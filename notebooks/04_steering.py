@@ -105,7 +105,8 @@ heard = pd.DataFrame(heard)
 #
 # *On target* is the share of the distance to the target, in bins, that is closed: 1 is there, 0 is no nearer than
 # before, negative is further away (overshooting counts as distance). A sound that has lost its pitch altogether has
-# closed nothing. *Leakage* is how far each other property moved, in its own bins.
+# closed nothing. *Leakage* is how far each other property moved, in its own bins; where a sound has lost its pitch, nobody can say
+# how far the pitch moved, so *pitch lost* has to be read beside it.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two line plots against alpha: share of the distance to the target closed, and change of the other properties in bins"}}
 effects = steering.effects(heard)

@@ -53,7 +53,7 @@ class Clone:
     def dvc(self, *words: str) -> str:
         """Run DVC and return what it printed; a failure shows all of it."""
         # The package of the clone, not the one that the environment was installed from.
-        environment = {**os.environ, "PYTHONPATH": str(self.root), "OMP_WAIT_POLICY": "PASSIVE"}
+        environment = {**os.environ, "PYTHONPATH": str(self.root)}
         done = subprocess.run(
             [str(ROOT / ".venv/bin/dvc"), *words], cwd=self.root, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
