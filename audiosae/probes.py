@@ -78,6 +78,19 @@ def fit(
         raise ParameterError("a probe needs training and validation frames of the property; one of them has none.")
     if int(y.min()) < 0 or int(y.max()) >= classes:
         raise ParameterError(f"classes run from 0 to {classes - 1}; found {int(y.min())} to {int(y.max())}.")
+    threads = torch.get_num_threads()
+    # With two threads one fit in several differed in its last bits, which L-BFGS then magnifies; one thread repeats.
+    torch.set_num_threads(1)
+    try:
+        return _fit(x, y, x_validation, y_validation, classes, penalties, iterations)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(
+    x: torch.Tensor, y: torch.Tensor, x_validation: torch.Tensor, y_validation: torch.Tensor, classes: int,
+    penalties: list[float], iterations: int,
+) -> Probe:
     weight = torch.zeros(classes, x.shape[1], device=x.device, requires_grad=True)
     bias = torch.zeros(classes, device=x.device, requires_grad=True)
     best, best_accuracy = None, -1.0

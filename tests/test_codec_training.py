@@ -15,9 +15,8 @@ from audiosae.checkpoint import load
 from audiosae.codecs import encodec, train
 from audiosae.codecs.losses import reconstruction
 
-STEPS = 6
-SETTINGS = dict(minutes=1.0, clip_seconds=1.0, filters=2, lstm=1, steps=STEPS, batch_size=2, learning_rate=1e-3,
-                save_every=2, seed=0)
+SETTINGS = dict(minutes=1.0, clip_seconds=1.0, filters=2, lstm=1, steps=6, refine_steps=2, batch_size=2,
+                learning_rate=1e-3, refine_rate=1e-3, save_every=2, seed=0)
 
 
 class Killed(Exception):
@@ -102,7 +101,7 @@ def test_scaled_layers_let_the_latents_move() -> None:
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Synthetic waves instead of played scores, and states in a folder of the test."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "render_waves", lambda minutes, seconds, seed, splits, folder: waves(seed=len(splits[0])))
+    monkeypatch.setattr(train, "render_waves", lambda minutes, seconds, seed, split, folder, chorales=1.0: waves(seed=10 * seed + len(split)))
 
     def start_codebooks(network: encodec.Network, *_: object) -> None:
         """Random centres: k-means of 8 × 1024 takes most of a minute, and is not what is tested here."""
@@ -122,14 +121,15 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train.train_encodec(quick / "whole.safetensors", **SETTINGS)
-    assert whole["step"].tolist() == [2, 4, 6] and whole["quantised"].tolist() == [False, True, True]
+    assert whole["step"].tolist() == [2, 4, 6, 8] and whole["quantised"].tolist() == [False, True, True, True]
     assert np.isfinite(whole[["waveform", "spectral", "level"]].to_numpy()).all()
     steps: list[int] = []
 
     def counted(pool: np.ndarray, size: int, seed: int, step: int, device: torch.device) -> torch.Tensor:
-        if size == SETTINGS["batch_size"] and step < STEPS:
-            if step == 5 and 5 not in steps:
-                steps.append(5)
+        layers = step == SETTINGS["steps"] and np.array_equal(pool, waves(seed=len("train")))  # scales the layers
+        if size == SETTINGS["batch_size"] and not layers:
+            if step == 7 and 7 not in steps:
+                steps.append(7)
                 raise Killed
             steps.append(step)
         return batch(pool, size, seed, step, device)
@@ -138,9 +138,9 @@ def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.
     monkeypatch.setattr(train, "batch", counted)
     with pytest.raises(Killed):
         train.train_encodec(quick / "resumed.safetensors", **SETTINGS)
-    assert not (quick / "resumed.safetensors").exists() and steps == [0, 1, 2, 3, 4, 5]
+    assert not (quick / "resumed.safetensors").exists() and steps == [0, 1, 2, 3, 4, 5, 6, 7]
     resumed = train.train_encodec(quick / "resumed.safetensors", **SETTINGS)
-    assert steps[6:] == [4, 5]  # from the state after step 4, and no further back
+    assert steps[8:] == [6, 7]  # from the state after step 6, and no further back
     assert (quick / "resumed.safetensors").read_bytes() == (quick / "whole.safetensors").read_bytes()
     pd.testing.assert_frame_equal(resumed, whole)
 
@@ -151,7 +151,7 @@ def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.
 
 
 def test_another_seed_is_another_codec(quick: Path) -> None:
-    settings = {**SETTINGS, "steps": 1, "save_every": 1}
+    settings = {**SETTINGS, "steps": 1, "refine_steps": 0, "save_every": 1}
     for name, seed in (("a", 0), ("b", 1)):
         train.train_encodec(quick / f"{name}.safetensors", **{**settings, "seed": seed})
     tensors = [load(quick / f"{name}.safetensors", encodec.KIND)[0] for name in "ab"]
@@ -171,9 +171,9 @@ def test_no_test_or_validation_piece_is_trained_on(tmp_path: Path, monkeypatch: 
         return [Played] * 2
 
     monkeypatch.setattr(train.corpus, "play", play)
-    made = train.render_waves(1.0, 1.0, 0, ("train",), tmp_path)
+    made = train.render_waves(1.0, 1.0, 0, "train", tmp_path)
     assert made.shape == (2, encodec.SAMPLE_RATE) and played == [{"train"}]
-    again = train.render_waves(1.0, 1.0, 0, ("train",), tmp_path)
+    again = train.render_waves(1.0, 1.0, 0, "train", tmp_path)
     np.testing.assert_array_equal(again, made)
     assert len(played) == 1  # kept for a resumed run
 

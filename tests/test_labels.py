@@ -141,5 +141,5 @@ def test_a_value_is_nearest_to_the_centre_of_its_bin(low: float, width: float, b
 def test_classes_have_names_with_units() -> None:
     assert labels.note_name(30) == "C4" and labels.note_name(0) == "F#1"
     assert labels.class_name("pitch", 39, labels.pitch_edges()) == "A4 (440 Hz)"
-    assert labels.class_name("amplitude", 0, np.array([0.05, 0.15, 0.25])) == "-20 dBFS"
+    assert labels.class_name("amplitude", 0, np.array([0.05, 0.15, 0.25])) == "−20 dBFS"
     assert labels.class_name("timbre", 1, np.array([0.0, 1000.0, 2000.0])) == "1500 Hz"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,16 +83,16 @@ def test_nothing_runs_twice_and_a_parameter_reruns_what_depends_on_it(clone: Clo
     original = (clone.root / "params.yaml").read_text()
     try:
         clone.change({"steering": {"clips": 1}})
-        planned = clone.dvc("repro", "--dry")
-        assert "04_steering.py" in planned and "audiosae.summary" in planned and "audiosae.book" in planned
-        assert not any(name in planned for name in ("audiosae.corpus", "01_extraction.py", "02_sae", "03_probing.py "))
+        ran = re.findall(r"Running stage '(.+)':", clone.dvc("repro"))
+        assert ran == ["steering@encodec", "summary", "book"]
     finally:
         (clone.root / "params.yaml").write_text(original)
+        clone.dvc("repro")
 
 
 def test_the_same_again_gives_the_same_bytes(clone: Clone) -> None:
     before = products(clone.root)
     clone.dvc("repro", "--force", "summary")
     after = products(clone.root)
-    assert {name for name in before if before[name] != after.get(name)} == set()
     assert before.keys() == after.keys()
+    assert not (other := [name for name in before if before[name] != after[name]]), "\n".join(other)
