@@ -2,6 +2,8 @@
 
 PYTHON   ?=        # a Python 3.11 or 3.12 to use; one is looked for when this is empty
 PIP_ARGS ?=        # passed to every pip install, for example --extra-index-url ...
+DATA     :=        # for `make released`: the folder that holds the paper's data sets
+WEIGHTS  :=        # for `make released`: checkpoints that are here already, as CODEC=FILE
 SHIPPED  := train_codec  # stages whose outputs travel inside the repository
 
 VENV  := .venv
@@ -13,7 +15,7 @@ HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup weights repro book lab browser test lock
+.PHONY: help setup weights repro released book lab browser test lock
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -52,6 +54,9 @@ repro: weights  ## compute every result, figure and sound, and build the book
 	@$(DVC) repro
 	@echo 'the book is in $(dir $(HTML)); to read it: $(PY) -m http.server --directory $(dir $(HTML)), then open http://localhost:8000'
 
+released: weights  ## the same with the authors' weights, and with the paper's data: DATA=/path/to/folder
+	@$(PY) -m audiosae.released_run $(if $(DATA),--data '$(DATA)') $(if $(WEIGHTS),--weights $(WEIGHTS))
+
 book: weights  ## bring the book, and what it is made from, up to date
 	@$(DVC) repro book
 	@echo 'the book: $(HTML)'
@@ -73,12 +78,14 @@ test: browser  ## run every test, with a small book of its own in a real browser
 	@$(PY) -m pytest
 
 # Versions already locked are kept; a CPU build's local version (+cpu) is dropped, since other machines have other builds.
-# tinysoundfont asks for pyaudio to play sounds live, which nothing here does, and which needs a compiler.
+# The extra `bare` goes in without what it asks for. tinysoundfont asks for pyaudio to play sounds live, which nothing here does, and which needs a compiler.
 lock: setup  ## write requirements.lock from pyproject.toml
 	@cp requirements.lock requirements.lock.new
 	@$(PY) -m piptools compile --quiet --extra dev --strip-extras --unsafe-package pip --unsafe-package pyaudio --annotation-style line \
 	    --no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock.new pyproject.toml 2>$(VENV)/lock.log \
 	    || { cat $(VENV)/lock.log >&2; rm -f requirements.lock.new; exit 1; }
 	@{ echo '# Every package, pinned. Written by `make lock` from pyproject.toml; not for editing.'; \
-	    sed -e 's/^\([a-z0-9-]*==[^ +]*\)+[a-z0-9.]*/\1/' requirements.lock.new; } >requirements.lock.whole
+	    sed -e 's/^\([a-z0-9-]*==[^ +]*\)+[a-z0-9.]*/\1/' requirements.lock.new; \
+	    $(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['bare'], sep='\n')"; \
+	    } >requirements.lock.whole
 	@mv requirements.lock.whole requirements.lock; rm requirements.lock.new

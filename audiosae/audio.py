@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,20 @@ SAMPLE_RATE = 44100
 """Rate in Hz of the corpus, and of the mono mix on which labels are measured."""
 
 PEAK = 10 ** (-1 / 20)
-"""Largest sample that leaves this package towards a listener: −1 dBFS."""
+"""Largest sample that a listener is given: −1 dBFS."""
+
+MP3_OVERSHOOT = 1.0
+"""Headroom for compression, dB: over the corpus's clips, whole, cut, and at 24 kHz, a decoded MP3 peaked up to 0.9 dB
+above its wave. Noise that is clipped flat can go further."""
+
+CEILING = PEAK * 10 ** (-MP3_OVERSHOOT / 20)
+"""Largest sample before compression."""
+
+_MATCHED = 0.005
+"""How near to its target, in LU, a sound has to be."""
+
+_ROUNDS = 8
+"""Of measuring and scaling. Two are the rule, three or four where a clip lies about the meter's gate."""
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
 
@@ -48,24 +62,35 @@ def read(path: str | Path) -> tuple[np.ndarray, int]:
         If the file is missing, is no audio, ends before its header says, or fails `check`.
     """
     path = Path(path)
+    with opened(path) as file:
+        wave, sample_rate = file.read(dtype="float32", always_2d=True).T, file.samplerate
+        refuse_truncated(path, file, wave.shape[1])
+    check(wave, sample_rate, where=str(path))
+    return np.ascontiguousarray(wave), sample_rate
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a recording; what libsndfile says against it, now or while it is read, becomes an `AudioError`."""
     if not path.is_file():
         raise AudioError(f"{path}: there is no such file; check the path.")
     try:
         with soundfile.SoundFile(path) as file:
-            wave = file.read(dtype="float32", always_2d=True).T
-            expected, sample_rate, log = file.frames, file.samplerate, file.extra_info
+            yield file
     except soundfile.LibsndfileError as error:
         raise AudioError(
             f"{path}: cannot be read as audio ({error.error_string}); it may be damaged or cut short. "
             "Replace it, or convert it to wav or flac."
         ) from error
+
+
+def refuse_truncated(path: Path, file: soundfile.SoundFile, samples: int) -> None:
+    """Raise `AudioError` if a recording that gave so many samples has lost its end."""
     # libsndfile trusts the length of a wav file over its header, and leaves only this remark in its log.
-    truncated = "should be" in log and path.suffix.lower() == ".wav"
+    truncated = "should be" in file.extra_info and path.suffix.lower() == ".wav"
     truncated |= path.suffix.lower() == ".ogg" and not _ogg_is_whole(path)
-    if truncated or wave.shape[1] != expected:
+    if truncated or samples != file.frames:
         raise AudioError(f"{path}: the file ends before its header says (truncated); copy or export it again.")
-    check(wave, sample_rate, where=str(path))
-    return np.ascontiguousarray(wave), sample_rate
 
 
 def _ogg_is_whole(path: Path) -> bool:
@@ -187,14 +212,16 @@ def loudness(wave: np.ndarray, sample_rate: int) -> float:
 
 
 def match_loudness(waves: Sequence[np.ndarray], sample_rate: int, target: float = -23.0) -> list[np.ndarray]:
-    """Bring alternatives to one loudness, with every peak under −1 dBFS.
+    """Bring alternatives to one loudness, with room for compression under −1 dBFS.
 
-    Where the target would push any peak over, the whole set is turned down together, so that it stays matched.
+    The meter leaves out blocks under −70 LUFS, and more of a quiet clip counts once it is turned up. So each is
+    measured again after scaling, until all agree. Where the target would push any peak over, the whole set is turned
+    down together, so that it stays matched.
 
     Parameters
     ----------
     waves
-        Each [channels, samples] or [samples]; silent ones stay silent.
+        Each [channels, samples] or [samples]; what is silent, or all of it under the gate, is not turned up.
     sample_rate
         In Hz.
     target
@@ -204,16 +231,23 @@ def match_loudness(waves: Sequence[np.ndarray], sample_rate: int, target: float 
     -------
     The waves, scaled, in the same order.
     """
-    levels = [loudness(wave, sample_rate) for wave in waves]
-    scaled = [
-        wave * np.float32(10 ** ((target - level) / 20)) if np.isfinite(level) else wave
-        for wave, level in zip(waves, levels)
-    ]
-    return shared_gain(scaled, limit_only=True)
+    matched = list(waves)
+    peaks = 20 * np.log10([max(_peak([wave]), 1e-9) for wave in waves])
+    gains = np.zeros(len(matched))  # dB
+    for _ in range(_ROUNDS):
+        away = np.array([target - loudness(wave, sample_rate) for wave in matched])
+        away[~np.isfinite(away)] = 0.0
+        if np.abs(away).max(initial=0.0) < _MATCHED:
+            break
+        gains += away
+        over = max(float((peaks + gains).max()) - 20 * np.log10(0.999 * CEILING), 0.0)
+        gains, target = gains - over, target - over
+        matched = [wave * np.float32(10 ** (gain / 20)) for wave, gain in zip(waves, gains)]
+    return shared_gain(matched, limit_only=True)
 
 
 def shared_gain(waves: Sequence[np.ndarray], limit_only: bool = False) -> list[np.ndarray]:
-    """One gain for a whole comparison whose subject is loudness: the loudest peak goes to −1 dBFS.
+    """One gain for a whole comparison whose subject is loudness: the loudest peak goes to just under `CEILING`.
 
     Parameters
     ----------
@@ -226,10 +260,14 @@ def shared_gain(waves: Sequence[np.ndarray], limit_only: bool = False) -> list[n
     -------
     The waves, all scaled by the same factor.
     """
-    peak = max((float(np.abs(wave).max(initial=0.0)) for wave in waves), default=0.0)
-    gain = PEAK * 0.999 / peak if peak else 1.0
+    peak = _peak(waves)
+    gain = 0.999 * CEILING / peak if peak else 1.0
     gain = min(gain, 1.0) if limit_only else gain
     return [wave * np.float32(gain) for wave in waves]
+
+
+def _peak(waves: Sequence[np.ndarray]) -> float:
+    return max((float(np.abs(wave).max(initial=0.0)) for wave in waves), default=0.0)
 
 
 def encode_mp3(wave: np.ndarray, sample_rate: int) -> bytes:
@@ -238,7 +276,7 @@ def encode_mp3(wave: np.ndarray, sample_rate: int) -> bytes:
     Parameters
     ----------
     wave
-        float [channels, samples] or [samples], peak at most −1 dBFS.
+        float [channels, samples] or [samples], peak at most `CEILING`.
     sample_rate
         In Hz, one that MP3 knows (24000 and 44100 are).
 
@@ -249,15 +287,16 @@ def encode_mp3(wave: np.ndarray, sample_rate: int) -> bytes:
     Raises
     ------
     AudioError
-        If a sample is not finite, or louder than −1 dBFS: scale first with `match_loudness` or `shared_gain`.
+        If a sample is not finite, or larger than `CEILING`: scale first with `match_loudness` or `shared_gain`.
     """
     samples = np.atleast_2d(wave).T
     if not np.isfinite(samples).all():
         raise AudioError("a sound for a listener holds NaN or infinite samples; nothing was written.")
     peak = float(np.abs(samples).max(initial=0.0))
-    if peak > PEAK:
+    if peak > CEILING:
         raise AudioError(
-            f"a sound for a listener peaks at {20 * np.log10(peak):.1f} dBFS, over the −1 dBFS that is safe; "
+            f"a sound for a listener peaks at {20 * np.log10(peak):.1f} dBFS, over the "
+            f"{20 * np.log10(CEILING):.0f} dBFS that leave room for compression; "
             "scale it with match_loudness or shared_gain."
         )
     buffer = io.BytesIO()

@@ -3,6 +3,8 @@
 Jupyter Book's configuration is given to Sphinx here, rather than through its command, for three reasons: warnings are
 errors; the extension that calls scripts from another host is left out; and what holds times or machine paths never
 reaches the output, so that two builds of one commit give the same bytes.
+
+The table of contents is book/_toc.yml with its part on a codec written once for each codec that params.yaml names.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import yaml
 from jupyter_book.config import get_final_config
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
@@ -21,6 +25,10 @@ from sphinx.util.console import color_terminal, nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from audiosae.errors import AudiosaeError, report
+from audiosae.params import codecs
+
+TITLES = {"encodec": "EnCodec", "wavtokenizer": "WavTokenizer", "diffrhythm-vae": "DiffRhythm-VAE"}
+"""How the codecs are spelt in headings; one that is not here goes by its name."""
 
 ONLINE = {"sphinx_thebe", "sphinx_comments"}
 """Extensions that Jupyter Book loads by default, and that write addresses of other hosts into every page."""
@@ -46,7 +54,7 @@ def build(project: Path) -> Path:
     Parameters
     ----------
     project
-        The folder that holds book/ and results/.
+        The folder that holds book/, results/ and params.yaml.
 
     Returns
     -------
@@ -54,29 +62,25 @@ def build(project: Path) -> Path:
 
     Raises
     ------
+    ParameterError
+        If params.yaml names no codecs.
     BookError
         If there is no book, or Sphinx warns about anything: a missing page, number, sound or reference.
     """
     source = project.resolve() / "book"
     if not (source / "_config.yml").is_file():
         raise BookError(f"{source / '_config.yml'} is missing; run this in the project's folder.")
-    config, _ = get_final_config(
-        user_yaml=source / "_config.yml",
-        cli_config={"latex_individualpages": False},
-        sourcedir=source,
-        raise_on_invalid=True,
-    )
+    named = list(codecs(project / "params.yaml"))
     if not color_terminal():
         nocolor()
-    config["extensions"] = [name for name in config["extensions"] if name not in ONLINE]
-    config.pop("comments_config", None)  # belongs to an extension that was just left out
-    config["html_theme_options"]["extra_footer"] = (
-        f'<p data-audiosae-commit>The commit that this book was built from stands in {COMMIT}.</p>'
-    )
     (source / "_build").mkdir(exist_ok=True)
     # A neighbour of the final folder, so that the last step is one rename.
     with tempfile.TemporaryDirectory(dir=source / "_build", prefix=".partial-") as partial:
         html = Path(partial, "html")
+        toc = Path(partial, "_toc.yml")
+        contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+        toc.write_text(yaml.safe_dump(complete(contents, named), sort_keys=False), encoding="utf-8")
+        config = _configuration(source, toc)
         # Sphinx changes docutils' tables for the whole process; both contexts undo that.
         with patch_docutils(source), docutils_namespace():
             try:
@@ -98,12 +102,52 @@ def build(project: Path) -> Path:
         if app.statuscode:
             raise BookError("Sphinx warned (above), and a warning is an error here; the last book was left as it was.")
         (html / ".buildinfo").unlink()
+        for sounds in (html / "_static" / "sounds").glob("*"):
+            if sounds.name not in named:
+                shutil.rmtree(sounds)
         (html / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
         final = source / "_build" / "html"
         if final.exists():
             shutil.rmtree(final)
         os.replace(html, final)
     return final
+
+
+def complete(contents: dict[str, Any], named: list[str]) -> dict[str, Any]:
+    """Write the part on a codec once for each codec.
+
+    Parameters
+    ----------
+    contents
+        A table of contents as jupyter-book has it. A part whose text holds ``{codec}`` stands for as many as there are
+        codecs; ``{codec}`` becomes the name, ``{title}`` its spelling in headings.
+    named
+        Codecs, in the order of their parts.
+    """
+    parts: list[dict[str, Any]] = []
+    for part in contents["parts"]:
+        text = yaml.safe_dump(part)
+        once = "{codec}" not in text
+        parts += [part] if once else [
+            yaml.safe_load(text.replace("{codec}", name).replace("{title}", TITLES.get(name, name))) for name in named
+        ]
+    return {**contents, "parts": parts}
+
+
+def _configuration(source: Path, toc: Path) -> dict[str, Any]:
+    """What Sphinx is told: book/_config.yml as Jupyter Book reads it, with our own changes."""
+    config, _ = get_final_config(
+        user_yaml=source / "_config.yml",
+        cli_config={"latex_individualpages": False, "external_toc_path": toc.as_posix()},
+        sourcedir=source,
+        raise_on_invalid=True,
+    )
+    config["extensions"] = [name for name in config["extensions"] if name not in ONLINE]
+    config.pop("comments_config", None)  # belongs to an extension that was just left out
+    config["html_theme_options"]["extra_footer"] = (
+        f'<p data-audiosae-commit>The commit that this book was built from stands in {COMMIT}.</p>'
+    )
+    return config
 
 
 def provenance(project: Path) -> str:
@@ -116,7 +160,11 @@ def provenance(project: Path) -> str:
     """
     git = ["git", "-C", str(project)]
     try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        commit, top = subprocess.run(
+            [*git, "rev-parse", "HEAD", "--show-toplevel"], capture_output=True, text=True, check=True
+        ).stdout.split("\n")[:2]
+        if Path(top) != project.resolve():
+            return f"Built in a copy of commit {commit[:12]}, with parameters of its own."
         sources = ["audiosae", "notebooks", "book", "params.yaml", "dvc.yaml"]
         status = [*git, "status", "--porcelain", "--", *sources]
         changed = subprocess.run(status, capture_output=True, text=True, check=True).stdout.strip()

@@ -84,12 +84,16 @@ def clip_latents(frames: Frames, clip: str) -> Figure:
 
 
 def codec_training(curve: pd.DataFrame) -> Figure:
-    """Terms of a codec's loss on validation pieces (columns step, quantised, and one a term)."""
+    """Terms of a codec's loss on validation pieces (columns step, quantised, and one a term).
+
+    Where the codec has codebooks, a dotted line says from when on they were in use.
+    """
     terms = [name for name in curve if name not in ("step", "quantised")]
     figure, axes = plt.subplots(1, len(terms), figsize=(3.6 * len(terms), 2.8))
     for axis, term in zip(axes, terms):
         sns.lineplot(curve, x="step", y=term, marker="o", color="0.25", ax=axis)
-        axis.axvline(curve.loc[curve["quantised"], "step"].min(), color="0.5", linestyle=":")
+        if curve["quantised"].any():
+            axis.axvline(curve.loc[curve["quantised"], "step"].min(), color="0.5", linestyle=":")
         axis.set(xlabel="training step", ylabel=f"{term} loss (no unit)")
         axis.set_ylim(bottom=0)
     return figure
@@ -124,8 +128,16 @@ def grid_points(grid: pd.DataFrame, chosen: pd.Series) -> Figure:
     return figure
 
 
-def accuracies(table: pd.DataFrame) -> Figure:
-    """Accuracy of each probe with its interval (columns property, input, accuracy, low, high), over baselines."""
+def accuracies(table: pd.DataFrame, ceilings: dict[str, float]) -> Figure:
+    """Accuracy of each probe with its interval, over baselines.
+
+    Parameters
+    ----------
+    table
+        Columns property, input, accuracy, low, high.
+    ceilings
+        By property, the accuracy that no probe can exceed; empty where there is no such limit.
+    """
     figure, axis = plt.subplots(figsize=(8, 3.2))
     inputs = list(dict.fromkeys(table["input"]))
     palette = dict(zip(inputs, ["#0072B2", "#56B4E9", "0.7", "0.85"]))
@@ -136,6 +148,9 @@ def accuracies(table: pd.DataFrame) -> Figure:
             axis.bar(x, row["accuracy"], 0.17, color=palette[name], label=name if number == 0 else None)
             if np.isfinite(row["low"]):
                 axis.vlines(x, row["low"], row["high"], color="0.15")
+        if prop in ceilings:
+            axis.hlines(ceilings[prop], number - 0.4, number + 0.4, color="0.15", linestyle="--",
+                        label="ceiling" if number == 0 else None)
     axis.set(xticks=range(3), xticklabels=labels.PROPERTIES, ylabel="accuracy on test frames (share)", xlabel="property")
     axis.set_ylim(0, 1)
     axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)

@@ -3,12 +3,12 @@
 One Arrow file a codec, one row a frame, memory-mapped without a copy. The columns are
 
 - `latent`: float32 list of the codec's dimension, what the decoder receives;
+- `codes`: int32 list, the vector chosen from each codebook; absent where the codec has no codebooks;
 - `clip`, `piece`, `part`, `split`: dictionary-coded text; `monophonic`: bool;
 - `time` (s), `f0` (Hz), `confidence`, `rms` (linear), `centroid` (Hz, NaN in digital silence): see `labels.measure`;
 - `pitch`, `amplitude`, `timbre`: class numbers, −1 where there is none.
 
-The schema's metadata holds the bins' edges (amplitude's and timbre's are measured on training frames and meant to be
-shared by all codecs), the codec, its weights and its frame rate.
+The schema's metadata holds the bins' edges, the codec, its weights, its frame rate, and the size of its codebooks.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ class Frames:
         What made the table.
     frame_rate
         In Hz.
+    codes
+        int32 [frames, codebooks]; None where the codec has no codebooks.
+    codebook_size
+        Vectors in each codebook; None likewise.
     """
 
     latents: np.ndarray
@@ -61,6 +65,8 @@ class Frames:
     weights: str
     tracker: str
     frame_rate: float
+    codes: np.ndarray | None = None
+    codebook_size: int | None = None
 
     def rows(self, split: str | None = None, prop: str | None = None) -> np.ndarray:
         """Which frames belong to a split and can be used for a property.
@@ -89,7 +95,9 @@ class Frames:
 
 
 @torch.no_grad()
-def extract(manifest: pd.DataFrame, codec: Codec, tracker: str, weights: str, device: torch.device) -> Frames:
+def extract(
+    manifest: pd.DataFrame, codec: Codec, tracker: str, weights: str, device: torch.device, edges: dict[str, np.ndarray]
+) -> Frames:
     """Encode every clip of a corpus and label its frames (the paper's section 3.1 and 3.2).
 
     Parameters
@@ -104,23 +112,26 @@ def extract(manifest: pd.DataFrame, codec: Codec, tracker: str, weights: str, de
         Which weights the codec has, to be kept with the table.
     device
         Where to encode.
-
-    Returns
-    -------
-    Frames with edges measured on the training frames.
+    edges
+        Of each property's bins, from `bins.load`.
 
     Raises
     ------
     AudioError
         If a clip cannot be used, or is shorter than a frame of the codec.
     """
-    latents, tables = [], []
+    has_codes = hasattr(codec, "codes")
+    latents, codes, tables = [], [], []
     for row in tqdm(list(manifest.itertuples(index=False)), desc="extracting", unit="clip"):
         wave, rate = audio.read(row.file)
         ready = torch.from_numpy(audio.for_codec(wave, rate, codec.sample_rate, codec.channels))
         if ready.shape[1] < codec.sample_rate / codec.frame_rate:
             raise AudioError(f"{row.file}: shorter than one frame of {codec.name}; use a longer clip.")
-        frames = codec.encode(ready[None].to(device))[0].cpu().numpy()
+        batch = ready[None].to(device)
+        if has_codes:
+            chosen = codec.codes(batch)
+            codes.append(chosen[0].T.cpu().numpy().astype(np.int32))
+        frames = (codec.embed(chosen) if has_codes else codec.encode(batch))[0].cpu().numpy()
         if not np.isfinite(frames).all():
             raise AudioError(f"{row.file}: {codec.name} gives NaN or infinite latents for it; check codec and file.")
         mono = audio.resample(audio.to_mono(wave), rate, audio.SAMPLE_RATE)
@@ -133,12 +144,6 @@ def extract(manifest: pd.DataFrame, codec: Codec, tracker: str, weights: str, de
     if not tables:
         raise CorpusError("the manifest lists no clips; build the corpus again.")
     table = pd.concat(tables, ignore_index=True)
-    train = table["split"] == "train"
-    edges = {
-        "pitch": labels.pitch_edges(),
-        "amplitude": labels.equal_width_edges(table["rms"][train].to_numpy()),
-        "timbre": labels.equal_width_edges(table["centroid"][train].to_numpy()),
-    }
     is_voiced = labels.voiced(table["confidence"].to_numpy(), table["rms"].to_numpy())
     table["pitch"] = labels.pitch_bins(table["f0"].to_numpy(), is_voiced)
     table["amplitude"] = labels.to_bins(table["rms"].to_numpy(), edges["amplitude"])
@@ -146,16 +151,17 @@ def extract(manifest: pd.DataFrame, codec: Codec, tracker: str, weights: str, de
     for name in _TEXT:
         table[name] = table[name].astype("category")
     return Frames(
-        np.concatenate(latents).astype(np.float32), table, edges, codec.name, weights, tracker, codec.frame_rate
+        np.concatenate(latents).astype(np.float32), table, edges, codec.name, weights, tracker, codec.frame_rate,
+        np.concatenate(codes) if has_codes else None, codec.codebook_size if has_codes else None,
     )
 
 
 def save(frames: Frames, path: str | Path) -> None:
     """Write a table of frames as an Arrow IPC file, whole or not at all."""
     path = Path(path)
-    dim = frames.latents.shape[1]
-    flat = pa.array(np.ascontiguousarray(frames.latents).reshape(-1), type=pa.float32())
-    columns = {"latent": pa.FixedSizeListArray.from_arrays(flat, dim)}
+    columns = {"latent": _lists(frames.latents, pa.float32())}
+    if frames.codes is not None:
+        columns["codes"] = _lists(frames.codes, pa.int32())
     for name in frames.table:
         values = frames.table[name]
         if name in _TEXT:
@@ -169,6 +175,7 @@ def save(frames: Frames, path: str | Path) -> None:
     header = {
         "codec": frames.codec, "weights": frames.weights, "tracker": frames.tracker, "frame_rate": frames.frame_rate,
         "edges": {prop: list(map(float, edges)) for prop, edges in frames.edges.items()},
+        "codebook_size": frames.codebook_size,
     }
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -176,6 +183,16 @@ def save(frames: Frames, path: str | Path) -> None:
     with pa.ipc.new_file(partial, table.schema) as writer:
         writer.write_table(table)
     os.replace(partial, path)
+
+
+def _lists(values: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1), type=kind), values.shape[1])
+
+
+def _array(column: pa.ChunkedArray) -> np.ndarray:
+    """[rows, length] of a column of fixed-size lists, not copied."""
+    whole = column.combine_chunks()
+    return whole.values.to_numpy(zero_copy_only=True).reshape(len(whole), -1)
 
 
 def load(path: str | Path) -> Frames:
@@ -194,10 +211,10 @@ def load(path: str | Path) -> Frames:
         header = json.loads(table.schema.metadata[_KEY])
     except (pa.ArrowInvalid, KeyError, TypeError) as error:
         raise CorpusError(f"{path} is damaged or not a table of frames ({error}); run the extraction again.") from error
-    column = table.column("latent").combine_chunks()
-    latents = column.values.to_numpy(zero_copy_only=True).reshape(len(column), -1)
-    rest = table.drop_columns(["latent"]).to_pandas()
+    lists = {name: _array(table.column(name)) for name in ("latent", "codes") if name in table.column_names}
+    rest = table.drop_columns(list(lists)).to_pandas()
     edges = {prop: np.array(values) for prop, values in header["edges"].items()}
     return Frames(
-        latents, rest, edges, header["codec"], header["weights"], header["tracker"], header["frame_rate"]
+        lists["latent"], rest, edges, header["codec"], header["weights"], header["tracker"], header["frame_rate"],
+        lists.get("codes"), header.get("codebook_size"),
     )

@@ -76,13 +76,19 @@ def measure(mono: np.ndarray, frames: int, frame_rate: float, tracker: str) -> M
         See `pitch.TRACKERS`.
     """
     times = frame_times(frames, frame_rate)
+    rms, centroid = level_and_brightness(mono, times)
+    f0, confidence = track(mono, times, tracker)
+    return Measured(times, f0, confidence, rms, centroid)
+
+
+def level_and_brightness(mono: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RMS and spectral centroid in windows centred at `times`: two float32 [times], as in `Measured`."""
     cut = windows(mono, times)
     options = dict(hop_length=WINDOW, center=False)
     rms = librosa.feature.rms(y=cut, frame_length=WINDOW, **options)[:, 0, 0]
     centroid = librosa.feature.spectral_centroid(y=cut, sr=SAMPLE_RATE, n_fft=WINDOW, **options)[:, 0, 0]
-    f0, confidence = track(mono, times, tracker)
     centroid = np.where(rms > 0, centroid, np.nan)
-    return Measured(times, f0, confidence, rms.astype(np.float32), centroid.astype(np.float32))
+    return rms.astype(np.float32), centroid.astype(np.float32)
 
 
 def voiced(confidence: np.ndarray, rms: np.ndarray) -> np.ndarray:

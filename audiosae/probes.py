@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from audiosae import checkpoint, intervals
+from audiosae import checkpoint, determinism, intervals
 from audiosae.errors import CheckpointError, ParameterError
 
 KIND = "probe"
@@ -47,19 +47,20 @@ class Probe:
 
 
 def fit(
-    x: torch.Tensor, y: torch.Tensor, x_validation: torch.Tensor, y_validation: torch.Tensor, classes: int,
-    penalties: list[float], iterations: int,
+    x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penalties: list[float], iterations: int
 ) -> Probe:
     """Fit on training frames, choose the penalty on validation frames.
 
+    Frames with equal inputs differ in their labels alone, so the loss over frames is a sum over rows of how often each
+    class occurs times its surprise. Where frames repeat, this is the same loss for less work.
+
     Parameters
     ----------
-    x, x_validation
-        Inputs [frames, inputs], of about unit scale.
-    y, y_validation
-        Classes from 0 [frames].
-    classes
-        How many there are; some may have no frames.
+    x
+        Inputs, of about unit scale [rows, inputs].
+    train, validation
+        How many frames each row stands for, by class [rows, classes]; see `distinct.Rows.histogram`. Some classes may
+        have no frames.
     penalties
         Factors of ½‖W‖² to try, tried from the strongest down, each starting where the last one ended.
     iterations
@@ -72,43 +73,52 @@ def fit(
     Raises
     ------
     ParameterError
-        If there are no frames, or a class is out of range.
+        If there are no frames.
     """
-    if len(x) == 0 or len(x_validation) == 0:
+    learnt, checked = (counts.sum(dim=1) > 0 for counts in (train, validation))
+    if not learnt.any() or not checked.any():
         raise ParameterError("a probe needs training and validation frames of the property; one of them has none.")
-    if int(y.min()) < 0 or int(y.max()) >= classes:
-        raise ParameterError(f"classes run from 0 to {classes - 1}; found {int(y.min())} to {int(y.max())}.")
-    threads = torch.get_num_threads()
-    # With two threads one fit in several differed in its last bits, which L-BFGS then magnifies; one thread repeats.
-    torch.set_num_threads(1)
-    try:
-        return _fit(x, y, x_validation, y_validation, classes, penalties, iterations)
-    finally:
-        torch.set_num_threads(threads)
+    (x, x_validation), train, validation = (x[learnt], x[checked]), train[learnt], validation[checked]
+    share = train.to(x.dtype) / train.sum()
+    weight = torch.zeros(train.shape[1], x.shape[1], device=x.device, requires_grad=True)
+    bias = torch.zeros(train.shape[1], device=x.device, requires_grad=True)
+    best, best_hits = None, -1
+    with determinism.one_thread():
+        for penalty in sorted(penalties, reverse=True):
+            optimizer = torch.optim.LBFGS(
+                [weight, bias], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe"
+            )
 
+            def objective(penalty: float = penalty, optimizer: torch.optim.Optimizer = optimizer) -> torch.Tensor:
+                optimizer.zero_grad()
+                surprise = nn.functional.cross_entropy(x @ weight.T + bias, share, reduction="sum")
+                loss = surprise + 0.5 * penalty * weight.pow(2).sum()
+                loss.backward()
+                return loss
 
-def _fit(
-    x: torch.Tensor, y: torch.Tensor, x_validation: torch.Tensor, y_validation: torch.Tensor, classes: int,
-    penalties: list[float], iterations: int,
-) -> Probe:
-    weight = torch.zeros(classes, x.shape[1], device=x.device, requires_grad=True)
-    bias = torch.zeros(classes, device=x.device, requires_grad=True)
-    best, best_accuracy = None, -1.0
-    for penalty in sorted(penalties, reverse=True):
-        optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe")
-
-        def objective(penalty: float = penalty, optimizer: torch.optim.Optimizer = optimizer) -> torch.Tensor:
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(x @ weight.T + bias, y) + 0.5 * penalty * weight.pow(2).sum()
-            loss.backward()
-            return loss
-
-        optimizer.step(objective)
-        probe = Probe(weight.detach().clone(), bias.detach().clone(), penalty)
-        accuracy = float((probe.predict(x_validation) == y_validation.cpu().numpy()).mean())
-        if accuracy > best_accuracy:
-            best, best_accuracy = probe, accuracy
+            optimizer.step(objective)
+            probe = Probe(weight.detach().clone(), bias.detach().clone(), penalty)
+            hits = int(validation.gather(1, probe.logits(x_validation).argmax(dim=1, keepdim=True)).sum())
+            if hits > best_hits:
+                best, best_hits = probe, hits
     return best
+
+
+def best_labels(counts: np.ndarray) -> np.ndarray:
+    """The commonest class of each row, and the commonest of all for rows without frames.
+
+    Nothing that sees one frame at a time can name more of these frames: it has to say the same wherever a row occurs.
+
+    Parameters
+    ----------
+    counts
+        How many frames each row stands for, by class [rows, classes]; see `distinct.Rows.histogram`.
+
+    Returns
+    -------
+    Classes [rows].
+    """
+    return np.where(counts.any(axis=1), counts.argmax(axis=1), counts.sum(axis=0).argmax())
 
 
 def score(predicted: np.ndarray, truth: np.ndarray, pieces: np.ndarray, seed: int) -> dict[str, object]:
@@ -136,6 +146,33 @@ def score(predicted: np.ndarray, truth: np.ndarray, pieces: np.ndarray, seed: in
         "recordings": int(len(counts)),
         "frames": int(len(hit)),
     }
+
+
+def ceiling(
+    train: np.ndarray, row: np.ndarray, truth: np.ndarray, pieces: np.ndarray, seed: int
+) -> dict[str, dict[str, object]]:
+    """What can be said of frames that repeat, when each is seen alone.
+
+    Parameters
+    ----------
+    train
+        How many training frames each row stands for, by class [rows, classes].
+    row
+        The row of each test frame [frames].
+    truth, pieces, seed
+        As for `score`.
+
+    Returns
+    -------
+    learned
+        The score of a table that gives each row its commonest class in training.
+    oracle
+        The score of one made on these very test frames: no probe of one frame can name more of them.
+    """
+    test = np.zeros_like(train)
+    np.add.at(test, (row, truth), 1)
+    tables = {"learned": best_labels(train), "oracle": best_labels(test)}
+    return {name: score(table[row], truth, pieces, seed) for name, table in tables.items()}
 
 
 def baselines(train: np.ndarray, test: np.ndarray, classes: int) -> dict[str, object]:

@@ -55,10 +55,19 @@ class SparseAutoencoder(nn.Module):
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("std", torch.ones(dim))
 
-    def standardise(self, latents: torch.Tensor) -> None:
-        """Take mean and standard deviation of each dimension from training latents [frames, dim]."""
-        self.mean.copy_(latents.mean(dim=0))
-        self.std.copy_(latents.std(dim=0).clamp_min(1e-6))
+    def standardise(self, latents: torch.Tensor, counts: torch.Tensor | None = None) -> None:
+        """Take mean and standard deviation of each dimension from training latents.
+
+        Parameters
+        ----------
+        latents
+            [rows, dim].
+        counts
+            How many frames each row stands for [rows]; None for one each.
+        """
+        counts = _or_one_each(counts, latents)
+        self.mean.copy_(counts @ latents / counts.sum())
+        self.std.copy_((counts @ (latents - self.mean).pow(2) / (counts.sum() - 1)).sqrt().clamp_min(1e-6))
 
     def normalised(self, x: torch.Tensor) -> torch.Tensor:
         """Latents in the units of the loss: [..., dim]."""
@@ -76,27 +85,31 @@ class SparseAutoencoder(nn.Module):
         """x̂: features [..., hidden] -> latents [..., dim], in the codec's own units."""
         return self.decoder(f) * self.std + self.mean
 
-    def loss(self, x: torch.Tensor, l1: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(
+        self, x: torch.Tensor, l1: float, weights: torch.Tensor | float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """The two terms of the paper's loss.
 
         Parameters
         ----------
         x
-            Latents [frames, dim].
+            Latents [rows, dim].
         l1
             λ.
+        weights
+            A factor for each row [rows].
 
         Returns
         -------
         reconstruction
-            Mean over frames of the squared error summed over standardised dimensions.
+            Mean over rows of the squared error summed over standardised dimensions.
         penalty
-            λ times the mean over frames of the sum of h.
+            λ times the mean over rows of the sum of h.
         """
         target = self.normalised(x)
         h = torch.relu(self.encoder(target))
         error = target - self.decoder(rms_norm(h))
-        return error.pow(2).sum(dim=-1).mean(), l1 * h.sum(dim=-1).mean()
+        return (weights * error.pow(2).sum(dim=-1)).mean(), l1 * (weights * h.sum(dim=-1)).mean()
 
     def save(self, path: str | Path, provenance: dict[str, object] | None = None) -> None:
         """Write weights and statistics as safetensors, with the hashes of what made them."""
@@ -120,18 +133,26 @@ class SparseAutoencoder(nn.Module):
         return sae.eval()
 
 
+def _or_one_each(counts: torch.Tensor | None, latents: torch.Tensor) -> torch.Tensor:
+    return latents.new_ones(len(latents)) if counts is None else counts.to(latents)
+
+
 @torch.no_grad()
-def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, batch: int = 8192) -> dict[str, float]:
-    """What an SAE does to frames that it was not trained on.
+def evaluate(
+    sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor | None = None, batch: int = 8192
+) -> dict[str, float]:
+    """What an SAE does to frames.
 
     Parameters
     ----------
     sae
         In evaluation mode.
     latents
-        [frames, dim].
+        [rows, dim].
+    counts
+        How many frames each row stands for [rows], 0 for rows to leave out; None for one each.
     batch
-        Frames at a time.
+        Rows at a time.
 
     Returns
     -------
@@ -145,21 +166,31 @@ def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, batch: int = 8192) -
         Fraction of variance unexplained, in standardised units: Σ(x − x̂)² / Σ(x − mean of these frames)².
     scale
         Root mean square of h: the drift that the paper's penalty leaves free.
+
+    Raises
+    ------
+    ParameterError
+        If there are no frames, or all are alike: then there is no variance to explain.
     """
-    centre = sae.normalised(latents).mean(dim=0)
+    counts = _or_one_each(counts, latents).double()
+    latents, counts = latents[counts > 0], counts[counts > 0]
+    frames = float(counts.sum())
+    centre = (counts @ sae.normalised(latents).double() / frames).float()
     active = torch.zeros(sae.hidden, dtype=torch.float64)
     error = variance = squares = 0.0
-    for part in latents.split(batch):
+    for part, times in zip(latents.split(batch), counts.split(batch)):
         x = sae.normalised(part)
         h = sae.activations(part)
-        active += (h > 0).sum(dim=0).double().cpu()
-        squares += float(h.pow(2).double().sum())
-        error += float((x - sae.normalised(sae.decode(rms_norm(h)))).pow(2).double().sum())
-        variance += float((x - centre).pow(2).double().sum())
-    values = len(latents) * sae.hidden
+        active += (times @ (h > 0).double()).cpu()
+        squares += float(times @ h.pow(2).double().sum(dim=1))
+        error += float(times @ (x - sae.normalised(sae.decode(rms_norm(h)))).pow(2).double().sum(dim=1))
+        variance += float(times @ (x - centre).pow(2).double().sum(dim=1))
+    if not variance:
+        raise ParameterError(f"no variance to explain in {frames:.0f} frames: they are all alike; use more recordings.")
+    values = frames * sae.hidden
     return {
         "sparsity": 1 - float(active.sum()) / values,
-        "l0": float(active.sum()) / len(latents),
+        "l0": float(active.sum()) / frames,
         "dead": float((active == 0).double().mean()),
         "fvu": error / variance,
         "scale": (squares / values) ** 0.5,

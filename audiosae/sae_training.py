@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +14,12 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from audiosae.distinct import Rows
 from audiosae.errors import ParameterError
-from audiosae.sae import SparseAutoencoder
+from audiosae.sae import SparseAutoencoder, evaluate
+
+HELD_OUT = 0.2
+"""Share of the distinct rows that is kept from training where frames repeat."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Settings:
     l1
         λ.
     epochs, batch, learning_rate
-        Of Adam.
+        Of Adam; the batch in frames.
     seed
         Of weights and order of frames.
     """
@@ -62,17 +67,84 @@ def grid(name: str, factor: int, l1: float) -> list[tuple[int, float]]:
     return [(k, penalty) for k in sorted({*factors, factor}) for penalty in sorted({*penalties, l1})]
 
 
+@dataclass(frozen=True)
+class Split:
+    """How many frames each row stands for, by what they are used for.
+
+    Attributes
+    ----------
+    train
+        Frames to train on [rows].
+    test
+        Frames of test recordings [rows].
+    unseen
+        Those of them whose row is not trained on [rows]; the FVU is measured here.
+    held_out
+        What keeps them apart: "recordings", or "codes" where frames repeat across recordings.
+    """
+
+    train: torch.Tensor
+    test: torch.Tensor
+    unseen: torch.Tensor
+    held_out: str
+
+
+def hold_out(rows: Rows, train: np.ndarray, test: np.ndarray, seed: int) -> Split:
+    """Keep something from training that an SAE can be measured on.
+
+    Recordings of their own are enough where frames do not repeat. Where they do, almost every test frame has been in a
+    training recording too, so a part of the codes is taken out of training, by lot.
+
+    Parameters
+    ----------
+    rows
+        From `distinct.find`.
+    train, test
+        Which frames are of training and of test recordings, bool [frames].
+    seed
+        Of the lot.
+    """
+    lot = np.random.default_rng(seed).random(len(rows.latents))
+    kept = lot >= HELD_OUT if rows.few else np.ones(len(lot), dtype=bool)
+    learnt, test = rows.counts(train) * kept, rows.counts(test)
+    unseen = test * (learnt == 0)
+    return Split(*map(torch.from_numpy, (learnt, test, unseen)), "codes" if rows.few else "recordings")
+
+
+def measure(sae: SparseAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float]:
+    """The figures of `sae.evaluate` on test recordings, with the FVU of frames that the SAE has not seen.
+
+    Returns
+    -------
+    sparsity, l0, dead, scale
+        Over all frames of test recordings.
+    fvu
+        Over those that were held out.
+    fvu_test
+        Over all frames of test recordings; the same where recordings are what is held out.
+    """
+    test, unseen = (evaluate(sae, latents, counts.to(latents.device)) for counts in (split.test, split.unseen))
+    return {**test, "fvu": unseen["fvu"], "fvu_test": test["fvu"]}
+
+
 def train(
-    latents: torch.Tensor, settings: Settings, states: str | Path | None = None, progress: bool = True
+    latents: torch.Tensor, settings: Settings, counts: torch.Tensor | None = None, states: str | Path | None = None,
+    progress: bool = True,
 ) -> tuple[SparseAutoencoder, pd.DataFrame]:
-    """Train on the loss of section 2.
+    """Train on the loss of section 2, averaged over frames.
+
+    An epoch visits each row once, or several times if it is commoner than the average row, and weights each visit by
+    the frames that it stands for: so no visit weighs so much that it jolts Adam. There are as many steps in an epoch as
+    there would be over all frames, and each is on fewer rows in the same measure.
 
     Parameters
     ----------
     latents
-        Training frames [frames, dim]; their device is where training happens.
+        Distinct frames [rows, dim]; their device is where training happens.
     settings
         See `Settings`.
+    counts
+        How many training frames each row stands for [rows], 0 for rows to leave out; None for one each.
     states
         Folder for the state after each epoch, under a name made from settings and data; a killed run continues from
         there and ends with the same weights. Removed when the run ends. None keeps no state.
@@ -91,15 +163,22 @@ def train(
     ParameterError
         If there are no frames, or a setting is not positive.
     """
+    counts = torch.ones(len(latents)) if counts is None else counts.cpu()
+    latents, counts = latents[(counts > 0).to(latents.device)], counts[counts > 0].to(latents)
     if len(latents) == 0 or settings.epochs < 1 or settings.batch < 1 or settings.l1 < 0:
         raise ParameterError(f"nothing to train on, or a setting out of range: {len(latents)} frames, {settings}.")
     torch.manual_seed(settings.seed)
     sae = SparseAutoencoder(latents.shape[1], settings.hidden).to(latents.device)
-    sae.standardise(latents)
-    optimizer = torch.optim.Adam(sae.parameters(), lr=settings.learning_rate)
+    sae.standardise(latents, counts)
+    visits = (counts / counts.mean()).ceil()
+    visited = torch.arange(len(latents)).repeat_interleave(visits.long().cpu()).to(latents.device)
+    weights = (counts / visits)[visited]
+    weights /= weights.mean()
+    batch = math.ceil(settings.batch * len(visited) / float(counts.sum()))
+    optimizer = torch.optim.Adam(sae.parameters(), lr=settings.learning_rate, fused=True)
     curve: list[dict[str, float]] = []
 
-    state_path = None if states is None else Path(states) / f"sae-{_key(latents, settings)}.pt"
+    state_path = None if states is None else Path(states) / f"sae-{_key(latents, counts, settings)}.pt"
     if state_path is not None and state_path.is_file():
         state = torch.load(state_path, weights_only=True, map_location=latents.device)
         sae.load_state_dict(state["sae"])
@@ -108,12 +187,12 @@ def train(
 
     for epoch in tqdm(range(len(curve), settings.epochs), desc=f"{settings.hidden} features, λ {settings.l1:g}",
                       initial=len(curve), total=settings.epochs, unit="epoch", disable=not progress):
-        # Each epoch has a generator of its own, so that a resumed run sees the frames in the same order.
-        order = torch.randperm(len(latents), generator=torch.Generator().manual_seed(settings.seed + 1 + epoch))
+        # Each epoch has a generator of its own, so that a resumed run sees the visits in the same order.
+        order = torch.randperm(len(visited), generator=torch.Generator().manual_seed(settings.seed + 1 + epoch))
         sums = np.zeros(2)
-        batches = order.to(latents.device).split(settings.batch)
-        for rows in batches:
-            reconstruction, penalty = sae.loss(latents[rows], settings.l1)
+        batches = order.to(latents.device).split(batch)
+        for chosen in batches:
+            reconstruction, penalty = sae.loss(latents[visited[chosen]], settings.l1, weights[chosen])
             optimizer.zero_grad()
             (reconstruction + penalty).backward()
             optimizer.step()
@@ -127,9 +206,10 @@ def train(
     return sae.eval(), pd.DataFrame(curve)
 
 
-def _key(latents: torch.Tensor, settings: Settings) -> str:
+def _key(latents: torch.Tensor, counts: torch.Tensor, settings: Settings) -> str:
     digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
     digest.update(latents.cpu().numpy().tobytes())
+    digest.update(counts.cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -1,8 +1,8 @@
 """The stage `summary`: the figures of all stages in results/summary.json, for the book and for whoever compares.
 
-    python -m audiosae.summary results encodec …
+    python -m audiosae.summary results params.yaml
 
-Nothing is computed here. No time, host or commit is in it, so that equal runs give equal bytes.
+The codecs that params.yaml names count; what an earlier run left of another does not. Nothing is computed here. No time, host or commit is in it, so that equal runs give equal bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from audiosae.errors import report
 from audiosae.labels import PROPERTIES
+from audiosae.params import codecs
 from audiosae.results import read, write
 
 STAGES = ("extraction", "sae_training", "probing", "steering")
@@ -66,9 +67,9 @@ def main() -> None:
     """Read the arguments, gather, and write results/summary.json."""
     parser = argparse.ArgumentParser(prog="audiosae.summary", description=__doc__, allow_abbrev=False)
     parser.add_argument("results", type=Path)
-    parser.add_argument("codecs", nargs="+")
+    parser.add_argument("params", type=Path)
     given = parser.parse_args()
-    write(given.results / "summary.json", summarise(given.results, given.codecs))
+    write(given.results / "summary.json", summarise(given.results, list(codecs(given.params))))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@
 # (Paek et al. 2025, section 3.1, and the labels of section 3.2.)
 
 # %% tags=["parameters", "hide-input"]
-codec = "encodec"  # a name that audiosae.codecs knows
-weights = "embedded"  # "embedded", "released", or the path of a checkpoint
+codec = "encodec"  # a name that audiosae.codecs knows, or the name of a codec of your own
+weights = "embedded"  # "embedded", "released", the path of a checkpoint, or that of your own codec
 tracker = "swift-f0"  # "swift-f0", "crepe-tiny" or "crepe-full"
 seed = 0
 sounds = ""  # folder for the book's sound files; empty for players inside JupyterLab
@@ -33,7 +33,7 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from audiosae import audio, codecs, corpus, determinism, figures, frames, labels, pitch, reconstruction, results
+from audiosae import audio, bins, code_use, codecs, corpus, determinism, figures, frames, labels, pitch, reconstruction, results
 from audiosae.pitch_comparison import share_within, true_notes
 from audiosae.widgets import Sound, SoundTable
 
@@ -67,14 +67,16 @@ if len(notes):
 # %% [markdown]
 # ## Encode and label
 #
-# For EnCodec a latent is the sum of the chosen vectors of the first eight codebooks: what the decoder receives.
-# Labels are measured on the original sound, in windows of 2048 samples (46 ms) around the middle of each frame.
+# A latent frame is what the codec's decoder receives; for a codec with codebooks that is the chosen vector, or the sum of
+# the chosen vectors where there are several. Labels are measured on the original sound, mixed down to mono, in windows
+# of 2048 samples (46 ms) around the middle of each frame.
 
 # %% tags=["hide-input"]
 model = codecs.load(codec, weights).to(device)
-table = frames.extract(manifest, model, tracker, weights, device)
+table = frames.extract(manifest, model, tracker, weights, device, bins.load("../results/bins.json"))
 frames.save(table, f"../data/frames/{codec}.arrow")
-print(f"{len(table.latents)} frames of {model.dim} numbers, {model.frame_rate:g} a second")
+print(f"{model.name}, {weights} weights: {model.sample_rate} Hz, {('mono', 'stereo')[model.channels - 1]}")
+print(f"{len(table.latents)} frames of {model.dim} numbers, {model.frame_rate:.2f} a second")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Measured pitch of one clip over time, above a heat map of its latents"}}
 voiced_share = table.table[table.table["monophonic"]].groupby("clip", observed=True)["pitch"].agg(lambda p: (p >= 0).mean())
@@ -82,15 +84,16 @@ example = voiced_share.idxmax()
 figure = figures.clip_latents(table, example)
 
 # %% [markdown]
-# *One clip: above, its pitch; below, its 128 latents, each scaled to its own mean and spread. Notes are visible as
-# vertical bands, yet no single row follows the melody. That is the problem that the paper sets out to solve.*
+# *One clip: above, its pitch; below, its latents, a row a dimension, each scaled to its own mean and spread. Look for notes
+# as vertical bands, and for a row that follows the melody. In the latents of a neural codec there is hardly one: that is the
+# problem that the paper sets out to solve.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three histograms: how training frames fall into pitch, amplitude and timbre classes"}}
 figure = figures.label_histograms(table)
 
 # %% [markdown]
 # *How the training frames fall into classes. Pitch has 66 semitones. Amplitude and timbre have 20 bins of equal width
-# between the smallest and largest training value. On a linear scale of RMS most music lies in the lowest bins, so
+# between the smallest and largest value of the training clips, the same for every codec. On a linear scale of RMS most music lies in the lowest bins, so
 # that a guesser who always says "soft" is already often right: accuracies have to be read against that.*
 
 # %% [markdown]
@@ -130,19 +133,8 @@ display(comparison[["with_full", "voicing_with_full", "with_score", "found"]].re
 # %% [markdown]
 # ## What survives the codec
 #
-# The embedded weights were trained once, by the frozen stage `train_codec`, on music of the same kind from training pieces.
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Training curves of the embedded codec: three terms of its loss over steps"}}
-if weights == "embedded":
-    figure = figures.codec_training(pd.read_csv(f"../results/codec/{codec}_training.csv"))
-
-# %% [markdown]
-# *How the embedded codec was trained: terms of its loss on validation pieces. It learns without codebooks first; at the dotted
-# line rounding sets in, which costs a little at once and is made good later. The late bump is a second round on another
-# render, with more single voices, which starts at a larger learning rate again.*
-#
-# Test clips only, which the codec's training never met. Each is encoded, decoded, and measured again just as the
-# original was.
+# Test clips only: if the codec was trained by this project, it never met them. Each is encoded, decoded, and measured
+# again just as the original was. A stereo codec is given the clip as it is, and measured on the mono mix.
 
 # %% tags=["hide-input"]
 original, decoded, distances, pairs = [], [], [], {}
@@ -151,8 +143,9 @@ for row in manifest[manifest["split"] == "test"].itertuples():
     reference = audio.for_codec(wave, rate, model.sample_rate, model.channels)
     latents = torch.from_numpy(table.latents[(table.table["clip"] == row.clip).to_numpy()].copy())
     output = model.decode(latents[None].to(device))[0].cpu().numpy()[:, : reference.shape[1]]
-    for wave_24k, side in ((reference, original), (output, decoded)):
-        mono = audio.resample(audio.to_mono(wave_24k), model.sample_rate, audio.SAMPLE_RATE)
+    reference = reference[:, : output.shape[1]]
+    for sound, side in ((reference, original), (output, decoded)):
+        mono = audio.resample(audio.to_mono(sound), model.sample_rate, audio.SAMPLE_RATE)
         side.append(labels.measure(mono, len(latents), model.frame_rate, tracker))
     a, b = audio.to_mono(output), audio.to_mono(reference)
     distances.append((reconstruction.log_mel_distance(a, b, model.sample_rate), reconstruction.si_sdr(a, b)))
@@ -172,14 +165,26 @@ shown = {
 display(pd.Series(shown, name=f"{codec}, {weights} weights").to_frame().round(3))
 
 # %% [markdown]
+# A codec with codebooks can waste them. *Perplexity* counts, on test clips, how many vectors would be as hard to guess if they
+# were used equally often; *in use* is the share that is chosen at least once in the whole corpus.
+
+# %% tags=["hide-input"]
+used = code_use.summarise(table)
+if used is None:
+    print("this codec has no codebooks: its latents are continuous")
+else:
+    print(f"codebooks of {used['size']} vectors")
+    display(pd.DataFrame({"perplexity": used["perplexity"], "in use (share)": used["share_in_use"]},
+                         index=pd.RangeIndex(1, len(used["perplexity"]) + 1, name="codebook")).round(3))
+
+# %% [markdown]
 # Listen: on the left the original, at the codec's sample rate, on the right what came back from its latents.
 
 # %% tags=["hide-input"]
 rows = {}
-for part in manifest["part"].unique():
-    chosen = manifest[(manifest["part"] == part) & (manifest["split"] == "test")].iloc[0]
-    before, after = audio.match_loudness(pairs[chosen["clip"]], model.sample_rate)
-    rows[f"{part}: {chosen['instrument']}"] = {
+for row in manifest[manifest["split"] == "test"].drop_duplicates("part").itertuples():
+    before, after = audio.match_loudness(pairs[row.clip], model.sample_rate)
+    rows[f"{row.part}: {row.instrument}"] = {
         "original": Sound(before, model.sample_rate), "decoded": Sound(after, model.sample_rate),
     }
 folder = Path(sounds) / "decoded" if sounds else None
@@ -187,14 +192,16 @@ SoundTable(rows, folder, "One test clip of each part, matched in loudness.")
 
 # %% tags=["hide-input"]
 parameters = {"codec": codec, "weights": weights, "tracker": tracker, "seed": seed}
-inputs = {"data/corpus": "../data/corpus/manifest.csv"}
-if weights == "embedded":
-    inputs["weights/codec"] = f"../checkpoints/{codec}.safetensors"
+inputs = {"data/corpus": "../data/corpus/manifest.csv", "data/bins": "../results/bins.json"}
+if weights != "released":  # whose hash stands in the code
+    inputs["weights/codec"] = codecs.source(codec, weights)
 results.write(f"../results/extraction/{codec}.json", {
     "frames": len(table.latents),
     "minutes": float(manifest["duration"].sum() / 60),
     "pitch_against_score": against_score,
     "reconstruction": survives,
+    "codebooks": used,
+    "codec": {name: getattr(model, name) for name in ("sample_rate", "channels", "frame_rate", "dim")},
     "weights": weights,
     "provenance": results.provenance(inputs, parameters, "01_extraction.py"),
 })

@@ -11,9 +11,9 @@
 # %% [markdown]
 # # The sparse autoencoder
 #
-# A latent frame of EnCodec is 128 numbers, all busy all the time. A sparse autoencoder rewrites it as a much longer list
-# in which few entries are not zero, in the hope that each entry then stands for one thing. Paek et al. (2025,
-# section 2) use
+# A latent frame of a codec is a list of numbers, all busy all the time. A sparse autoencoder rewrites it as a much
+# longer list in which few entries are not zero, in the hope that each entry then stands for one thing. Paek et al.
+# (2025, section 2) use
 #
 # $$h = \mathrm{ReLU}(W_{enc}\, x + b_{enc}), \qquad f = \frac{h}{\mathrm{rms}(h)}, \qquad \hat{x} = W_{dec}\, f + b_{dec},$$
 #
@@ -39,16 +39,30 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from audiosae import determinism, figures, frames, results, sae, sae_training
+from audiosae import determinism, distinct, figures, frames, results, sae_training
 
 figures.style()
 device = determinism.prepare(seed)
 table = frames.load(f"../data/frames/{codec}.arrow")
-train, test = (torch.from_numpy(table.latents[table.rows(split)]).to(device) for split in ("train", "test"))
-dim = train.shape[1]
-print(f"{len(train)} training frames and {len(test)} test frames of {dim} numbers; no piece is in both")
+rows = distinct.find(table.latents)
+split = sae_training.hold_out(rows, table.rows("train"), table.rows("test"), seed)
+latents = torch.from_numpy(rows.latents).to(device)
+dim = latents.shape[1]
+held_out = {"recordings": "test pieces", "codes": f"{sae_training.HELD_OUT:.0%} of the codes, drawn by lot"}
+print(f"{table.rows('train').sum():,} frames of training pieces, {split.test.sum():,} of test pieces, {dim} numbers each")
+print(f"{rows.distinct:,} of all {len(table.latents):,} frames are distinct")
+print(f"held out: {held_out[split.held_out]}; reconstruction is measured on {split.unseen.sum():,} test frames")
 
 # %% [markdown]
+# ## Frames that repeat
+#
+# A continuous codec, or one that adds up several codebooks, hardly ever gives the same frame twice. A codec with one
+# codebook has no more distinct frames than the book has codes. Two things follow. Training may go over the distinct
+# frames, each weighted by how often it occurs: that is the same loss for less work. And a test recording shows an SAE
+# hardly anything new, because almost every frame in it has been in a training recording too. So, where frames repeat, a
+# part of the codes is kept out of training altogether, and reconstruction is measured where these, and codes that no
+# training piece has, occur in test pieces. The lines above say how many frames are distinct here, and what was held out.
+#
 # ## Training over a grid
 #
 # The width of the hidden layer and λ are the two choices that matter. Each point of the grid is trained from the same
@@ -58,9 +72,10 @@ print(f"{len(train)} training frames and {len(test)} test frames of {dim} number
 curves, points, trained = [], [], {}
 for k, penalty in sae_training.grid(grid, factor, l1):
     settings = sae_training.Settings(k * dim, penalty, epochs, batch, learning_rate, seed)
-    trained[k, penalty], curve = sae_training.train(train, settings, states="../.resume")
+    trained[k, penalty], curve = sae_training.train(latents, settings, split.train, states="../.resume")
     curves.append(curve.assign(hidden=k * dim, l1=penalty))
-    points.append({"factor": k, "hidden": k * dim, "l1": penalty, **sae.evaluate(trained[k, penalty], test)})
+    found = sae_training.measure(trained[k, penalty], latents, split)
+    points.append({"factor": k, "hidden": k * dim, "l1": penalty, **found})
 points = pd.DataFrame(points)
 chosen = points[(points["factor"] == factor) & (points["l1"] == l1)].iloc[0]
 
@@ -68,34 +83,37 @@ chosen = points[(points["factor"] == factor) & (points["l1"] == l1)].iloc[0]
 figure = figures.training_curves(pd.concat(curves))
 
 # %% [markdown]
-# *Both terms of the loss over training. Look at the penalty: where λ is large it falls within a few epochs to a
-# fraction of where it began, while the reconstruction goes on improving. That is not the usual bargain between the two.*
+# *Both terms of the loss over training. In the usual bargain a smaller penalty is paid for with reconstruction. Where the
+# penalty goes on falling while reconstruction improves too, it is had for nothing; the end of this page says how.*
 
 # %% tags=["hide-input"]
-shown = points[["hidden", "l1", "sparsity", "l0", "dead", "fvu", "scale"]].rename(columns={
+shown = points[["hidden", "l1", "sparsity", "l0", "dead", "fvu", "fvu_test", "scale"]].rename(columns={
     "hidden": "features", "l1": "λ", "sparsity": "sparsity (share of zeros)", "l0": "L0 (active a frame)",
-    "dead": "dead (share)", "fvu": "FVU", "scale": "rms of h"})
+    "dead": "dead (share)", "fvu": "FVU (held out)", "fvu_test": "FVU (all test frames)", "scale": "rms of h"})
 display(shown.round(4).set_index(["features", "λ"]))
 
 # %% [markdown]
-# *FVU* is the fraction of variance unexplained: 0 is a perfect copy, 1 is no better than always giving the mean.
-# *Dead* features are zero on every test frame; they count towards sparsity without saying anything. The last column is
-# the root mean square of $h$.
+# *FVU* is the fraction of variance unexplained: 0 is a perfect copy, 1 is no better than always giving the mean. Its first
+# column is of what was held out, its second of all frames of test recordings; where recordings are what is held out, the
+# two are one. If the second is much lower, the SAE knows its codes by heart. *Dead* features are zero on every test
+# frame; they count towards sparsity without saying anything. The last column is the root mean square of $h$.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Scatter plots of variance unexplained against sparsity and against the number of active features"}}
 figure = figures.grid_points(points, chosen)
 
 # %% [markdown]
-# *Each mark is one SAE, measured on test recordings; the ringed one is used from here on. Wider ones (crosses) reconstruct
-# better. More λ moves a mark towards more zeros on the left, towards fewer active features on the right.*
+# *Each mark is one SAE, and its height is the FVU of what was held out; the ringed one is used from here on. Lower is a
+# better copy. Sparser is further right in the left panel, and further left in the right one. Compare colours for what λ
+# does, and shapes for what width does.*
 #
 # ## A penalty that can be escaped
 #
 # There is a catch in this loss which the paper does not discuss. RMS normalisation makes $f$ independent of the scale of
 # $h$: halve $h$, and $f$ and the reconstruction stay exactly as they were, but the penalty halves. So the optimiser
 # can pay less and less without giving anything up, and the loss has no minimum: how sparse the features become depends
-# on the optimiser and on how long it runs, not on λ alone. The last column of the table shows it happening: the larger λ,
-# the smaller $h$. A later chapter takes this up; until then, read λ as a setting, not as a price.
+# on the optimiser and on how long it runs, not on λ alone. The last column of the table shows how far $h$ has shrunk by
+# the end of training: compare it over λ, at one number of features. A later chapter takes this up; until then, read λ
+# as a setting, not as a price.
 
 # %% tags=["hide-input"]
 parameters = {
@@ -104,9 +122,12 @@ parameters = {
 }
 provenance = results.provenance({"data/frames": f"../data/frames/{codec}.arrow"}, parameters, "02_sae_training.py")
 trained[factor, l1].cpu().save(f"../checkpoints/sae/{codec}.safetensors", provenance)
-names = ["sparsity", "l0", "dead", "fvu", "scale", "hidden", "l1"]
+names = ["sparsity", "l0", "dead", "fvu", "fvu_test", "scale", "hidden", "l1"]
 results.write(f"../results/sae_training/{codec}.json", {
     "chosen": {name: int(chosen[name]) if name == "hidden" else float(chosen[name]) for name in names},
     "grid": points.to_dict("records"),
+    "held_out": split.held_out,
+    "distinct_frames": rows.distinct,
+    "frames": len(table.latents),
     "provenance": provenance,
 })

@@ -43,7 +43,7 @@ from tqdm.auto import tqdm
 from audiosae import audio, codecs, corpus, determinism, figures, frames, intervals, labels, probes, results, steering
 from audiosae.pitch import to_hz
 from audiosae.sae import SparseAutoencoder
-from audiosae.widgets import Sound, SoundSwitch
+from audiosae.widgets import Sound, SoundSwitch, SoundTable
 
 figures.style()
 device = determinism.prepare(seed)
@@ -51,6 +51,34 @@ table = frames.load(f"../data/frames/{codec}.arrow")
 model = codecs.load(codec, weights).to(device)
 sae = SparseAutoencoder.load(f"../checkpoints/sae/{codec}.safetensors").to(device)
 fitted = probes.load(f"../checkpoints/probes/{codec}.safetensors")
+
+# %% [markdown]
+# ## Before anything is steered
+#
+# α = 0 is not the codec's own sound. The features have to be turned back into latents first, and what the SAE cannot
+# reconstruct is lost there. Compare, for one test clip of each part: the original; the same through the codec; and
+# the same through codec and SAE, which is what everything below begins from.
+
+# %% tags=["hide-input"]
+manifest = corpus.load("../data/corpus").set_index("clip")
+
+
+def latents_of(clip):
+    """Latents of one clip, [frames, dim]."""
+    return torch.from_numpy(table.latents[(table.table["clip"] == clip).to_numpy()].copy()).to(device)
+
+
+compared = {}
+for row in manifest[manifest["split"] == "test"].drop_duplicates("part").itertuples():
+    x = latents_of(row.Index)
+    with torch.no_grad():
+        through = [steering.render(model, y) for y in (x, sae.decode(sae.encode(x)))]
+    original = audio.for_codec(*audio.read(row.file), model.sample_rate, model.channels)
+    waves = audio.match_loudness([original, *through], model.sample_rate)
+    compared[f"{row.part}: {row.instrument}"] = {
+        column: Sound(wave, model.sample_rate) for column, wave in zip(("original", "decoded", "decoded from the SAE"), waves)
+    }
+SoundTable(compared, Path(sounds) / "reconstructed" if sounds else None, "One test clip of each part, matched in loudness.")
 
 # %% [markdown]
 # ## What is steered, and where to
@@ -77,7 +105,7 @@ display(pd.DataFrame([
 # is mostly the direction and little of the clip.
 
 # %% tags=["hide-input"]
-latents = {clip: torch.from_numpy(table.latents[(table.table["clip"] == clip).to_numpy()].copy()).to(device) for clip in chosen}
+latents = {clip: latents_of(clip) for clip in chosen}
 
 
 @lru_cache(maxsize=4096)
@@ -147,7 +175,6 @@ display(pd.DataFrame({prop: {
 
 # %% tags=["hide-input"]
 goals = {f"{prop} → {labels.class_name(prop, k, table.edges[prop])}": (prop, k) for prop, ks in targets.items() for k in ks}
-manifest = corpus.load("../data/corpus").set_index("clip")
 spread = {f"{manifest.loc[clip, 'instrument']} ({clip})": clip for clip in chosen[:: max(1, len(chosen) // 4)][:4]}
 strengths = [0, *alphas]
 

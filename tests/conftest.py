@@ -20,6 +20,9 @@ SMALL = {
 }
 """What params.yaml says in the clone, so that everything runs and nothing takes long."""
 
+OWN = "  mel: {weights: examples/mel_codec.py, file: examples/mel_codec.py}\n"
+"""The line of a reader who adds a codec of their own."""
+
 
 class Clone:
     """A copy of the tracked files, as a fresh clone would have them, sharing this repository's environment.
@@ -42,13 +45,19 @@ class Clone:
         (folder / ".venv").symlink_to(ROOT / ".venv")
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
 
+    def add_codec(self, line: str) -> None:
+        """Add a line to the section `codecs` of params.yaml."""
+        path = self.root / "params.yaml"
+        before, after = path.read_text().split("\ncorpus:\n")
+        path.write_text(f"{before.rstrip()}\n{line}\ncorpus:\n{after}")
+
     def change(self, changes: dict[str, dict[str, object]]) -> None:
         """Set parameters, by section and name."""
         path = self.root / "params.yaml"
         params = yaml.safe_load(path.read_text())
         for section, values in changes.items():
             params[section] |= values
-        path.write_text(yaml.safe_dump(params))
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
 
     def dvc(self, *words: str) -> str:
         """Run DVC and return what it printed; a failure shows all of it."""
@@ -64,8 +73,9 @@ class Clone:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which the small pipeline has run."""
+    """A clone in which the small pipeline has run, with the codecs of params.yaml and one of the reader's own."""
     made = Clone(tmp_path_factory.mktemp("clone"))
+    made.add_codec(OWN)
     made.change(SMALL)
     made.dvc("pull", "train_codec")
     made.dvc("repro")

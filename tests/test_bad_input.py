@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from audiosae import audio, checkpoint, corpus, frames, pitch_comparison, probes, results
 from audiosae.audio import SAMPLE_RATE
 from audiosae.corpus import __main__ as stage
+from audiosae.corpus import building
 from audiosae.corpus.scores import PARTS
 from audiosae.errors import AudioError, CheckpointError, CorpusError, ParameterError, report
 from audiosae.sae import SparseAutoencoder
@@ -89,7 +90,7 @@ def test_a_whole_ogg_mp3_or_flac_is_not_called_truncated(tmp_path: Path) -> None
 
 
 def build(target: Path, source: Path) -> None:
-    corpus.build(target, str(source), 1.0, 2.0, SHARES, 0)
+    building.build(target, str(source), 1.0, 2.0, SHARES, 0)
 
 
 @pytest.fixture
@@ -144,14 +145,14 @@ def test_a_missing_folder_is_said(tmp_path: Path, old: Path) -> None:
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
 def test_an_impossible_length_of_clips_is_said(tmp_path: Path, old: Path, seconds: float) -> None:
     with pytest.raises(ParameterError, match="clip_seconds"):
-        corpus.build(old, str(good(tmp_path / "mine")), 1.0, seconds, SHARES, 0)
+        building.build(old, str(good(tmp_path / "mine")), 1.0, seconds, SHARES, 0)
     assert untouched(old)
 
 
 @pytest.mark.parametrize("share", [0.0, -1.0, float("nan")])
 def test_impossible_shares_are_said(old: Path, share: float) -> None:
     with pytest.raises(ParameterError, match="shares"):
-        corpus.build(old, "embedded", 1.0, 2.0, dict.fromkeys(PARTS, share), 0)
+        building.build(old, "embedded", 1.0, 2.0, dict.fromkeys(PARTS, share), 0)
     assert untouched(old)
 
 

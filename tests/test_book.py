@@ -12,7 +12,7 @@ from docutils import nodes
 from jinja2 import Environment, StrictUndefined
 from sphinx.errors import ExtensionError
 
-from audiosae.book import BookError, build, provenance
+from audiosae.book import BookError, build, complete, provenance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
 import mathml  # noqa: E402
@@ -75,6 +75,40 @@ def test_formulae_become_mathml_and_an_unknown_command_is_reported(monkeypatch: 
     assert len(said) == 1 and "nosuchcommand" in said[0]
 
 
+def test_the_part_on_a_codec_is_written_once_for_each() -> None:
+    contents = {"root": "index", "parts": [
+        {"caption": "Before", "chapters": [{"file": "method"}]},
+        {"caption": "{title}, step by step", "chapters": [{"glob": "sections/{codec}/*"}]},
+        {"caption": "After", "chapters": [{"file": "results"}]},
+    ]}
+    found = complete(contents, ["diffrhythm-vae", "mel"])
+    assert [part["caption"] for part in found["parts"]] == ["Before", "DiffRhythm-VAE, step by step", "mel, step by step", "After"]
+    assert [part["chapters"] for part in found["parts"][1:3]] == [[{"glob": f"sections/{name}/*"}] for name in ("diffrhythm-vae", "mel")]
+    assert found["parts"][0] is contents["parts"][0] and found["root"] == "index"
+
+
+PAGES = {
+    "params.yaml": "codecs:\n  kept: {weights: embedded, file: kept.bin}\n",
+    "book/_config.yml": "title: A book\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n",
+    "book/_toc.yml": "format: jb-book\nroot: index\nparts:\n  - caption: '{title}'\n    chapters:\n      - glob: sections/{codec}/*\n",
+    "book/index.md": "# The first page\n",
+    "book/sections/kept/a.md": "# Kept\n", "book/sections/gone/a.md": "# Gone\n",
+    "book/_static/sounds/kept/a.mp3": "", "book/_static/sounds/gone/a.mp3": "",
+}
+
+
+def test_a_codec_that_params_does_not_name_is_not_in_the_book(tmp_path: Path) -> None:
+    for name, text in PAGES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    # In a process of its own: Sphinx and its extensions leave traces in the one that they run in.
+    subprocess.run([sys.executable, "-m", "audiosae.book"], cwd=tmp_path, check=True, capture_output=True)
+    html = tmp_path / "book" / "_build" / "html"
+    assert (html / "sections/kept/a.html").is_file() and (html / "_static/sounds/kept/a.mp3").is_file()
+    assert [path for path in html.rglob("*") if path.name == "gone" or "Gone" in (path.read_text("latin-1") if path.is_file() else "")] == []
+    assert [path.name for path in (tmp_path / "book" / "_build").iterdir()] == ["html"]
+
+
 def test_a_folder_without_a_book_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BookError, match="_config.yml is missing"):
         build(tmp_path)
@@ -94,5 +128,7 @@ def test_provenance_names_the_commit_or_says_that_it_is_unknown(tmp_path: Path) 
     git("add", ".")
     git("commit", "-m", "first")
     assert provenance(tmp_path) == f"Built from commit {git('rev-parse', 'HEAD')[:12]}."
+    (tmp_path / "copy").mkdir()
+    assert provenance(tmp_path / "copy") == f"Built in a copy of commit {git('rev-parse', 'HEAD')[:12]}, with parameters of its own."
     (tmp_path / "params.yaml").write_text("a: 2\n")
     assert "not committed" in provenance(tmp_path)

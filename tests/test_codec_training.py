@@ -1,47 +1,70 @@
-"""Training a codec: its losses, its start, and that a killed run ends the same."""
+"""Training a codec: its losses, its start, its codebooks, and that a killed run ends the same."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
+from encodec.quantization import ResidualVectorQuantizer
+from torch.distributions import Normal, kl_divergence
 
-from audiosae import codecs
+from audiosae import results
 from audiosae.checkpoint import load
-from audiosae.codecs import encodec, train
+from audiosae.codecs import codebooks, diffrhythm_vae, discriminator, encodec, losses, train, training, training_data
+from audiosae.codecs import wavtokenizer as wavtokenizer_module
+from audiosae.codecs.initialisation import scale_layers
 from audiosae.codecs.losses import reconstruction
+from audiosae.codecs.recipes import RECIPES
+from audiosae.codecs.training import Run, Settings, Weights
+from audiosae.errors import CheckpointError, ParameterError, report
 
-SETTINGS = dict(minutes=1.0, clip_seconds=1.0, filters=2, lstm=1, steps=6, refine_steps=2, batch_size=2,
-                learning_rate=1e-3, refine_rate=1e-3, save_every=2, seed=0)
+ROOT = Path(__file__).resolve().parents[1]
+CPU = torch.device("cpu")
+SETTINGS = Settings(
+    minutes=1.0, clip_seconds=1.2, steps=4, learning_rate=1e-3, continuous=0.25, refine_steps=2, refine_rate=1e-3,
+    batch_size=2, save_every=2, seed=0,
+)
+WEIGHTS = Weights(waveform=1, spectral=1, level=0.5, bottleneck=0.25, adversarial=0)
+SHAPES = {
+    "encodec": encodec.Shape(2, 1, "none", 2),
+    "wavtokenizer": wavtokenizer_module.Shape((8, 5, 4, 2), 8, 2, 1, "none", 32, 32, 1),
+    "diffrhythm-vae": diffrhythm_vae.Shape(2, 2, (1, 1, 2, 2, 2)),
+}
 
 
 class Killed(Exception):
     """Stands for a process that ends in the middle."""
 
 
-def waves(clips: int = 6, seed: int = 0) -> np.ndarray:
-    """Tones with a little noise [clips, samples] at 24 kHz."""
+def waves(clips: int = 6, seed: int = 0, rate: int = 24000, channels: int = 1) -> np.ndarray:
+    """Tones with a little noise, 1.2 s: [clips, channels, samples]."""
     rng = np.random.default_rng(seed)
-    time = np.arange(train.CROP + 2000) / encodec.SAMPLE_RATE
-    tones = [np.sin(2 * np.pi * rng.uniform(150, 800) * time) * rng.uniform(0.1, 0.6) for _ in range(clips)]
-    return (np.stack(tones) + rng.normal(0, 0.01, (clips, len(time)))).astype(np.float32)
+    time = np.arange(round(1.2 * rate)) / rate
+    shape = (clips, channels, len(time))
+    tones = [np.sin(2 * np.pi * rng.uniform(150, 800) * time) * rng.uniform(0.1, 0.6) for _ in range(clips * channels)]
+    return (np.stack(tones).reshape(shape) + rng.normal(0, 0.01, shape)).astype(np.float32)
 
 
 # --- losses -------------------------------------------------------------------------------------------------------------
 
 
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
-    original = torch.from_numpy(waves(3)[:, :8000])
+    original = torch.from_numpy(waves(3)[:, 0, :8000])
     return original + 0.05 * torch.randn(original.shape, generator=torch.Generator().manual_seed(0)), original
 
 
-def test_equal_waves_have_no_loss() -> None:
+@pytest.mark.parametrize("rate", [24000, 44100])
+def test_equal_waves_have_no_loss(rate: int) -> None:
     _, original = pair()
-    assert {name: float(value) for name, value in reconstruction(original, original).items()} == {
+    assert {name: float(value) for name, value in reconstruction(original, original, rate).items()} == {
         "waveform": 0, "spectral": 0, "level": 0
     }
 
@@ -49,49 +72,192 @@ def test_equal_waves_have_no_loss() -> None:
 def test_soft_and_loud_clips_count_alike() -> None:
     decoded, original = pair()
     gain = torch.tensor([[0.01], [1.0], [3.0]])
-    for name, value in reconstruction(decoded * gain, original * gain).items():
-        assert float(value) == pytest.approx(float(reconstruction(decoded, original)[name]), rel=0.02), name
+    for name, value in reconstruction(decoded * gain, original * gain, 24000).items():
+        assert float(value) == pytest.approx(float(reconstruction(decoded, original, 24000)[name]), rel=0.02), name
 
 
-def test_losses_of_silence_and_of_a_wrong_sign_by_hand() -> None:
+@pytest.mark.parametrize("rate", [24000, 44100])
+def test_losses_of_silence_and_of_a_wrong_sign_by_hand(rate: int) -> None:
     _, original = pair()
-    silent, flipped = reconstruction(0 * original, original), reconstruction(-original, original)
+    silent, flipped = reconstruction(0 * original, original, rate), reconstruction(-original, original, rate)
     assert float(silent["waveform"]) == pytest.approx(1, rel=1e-5)
     assert float(silent["level"]) == pytest.approx(1, rel=0.03)
     assert float(silent["spectral"]) > 4  # spectral convergence is 1 in each of four resolutions
     assert float(flipped["waveform"]) == pytest.approx(4, rel=1e-5)
-    assert float(flipped["spectral"]) == pytest.approx(0, abs=1e-4) and float(flipped["level"]) == pytest.approx(0, abs=1e-5)
+    assert float(flipped["spectral"]) == pytest.approx(0, abs=1e-4)
+    assert float(flipped["level"]) == pytest.approx(0, abs=1e-5)
+
+
+def test_windows_last_as_long_at_the_higher_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, original = pair()
+    higher = reconstruction(decoded, original, 44100)
+    monkeypatch.setattr(losses, "WINDOWS", tuple(2 * window for window in losses.WINDOWS))
+    monkeypatch.setattr(losses, "LEVEL_WINDOW", 2 * losses.LEVEL_WINDOW)
+    doubled = reconstruction(decoded, original, 24000)
+    assert {name: float(value) for name, value in higher.items()} == {name: float(v) for name, v in doubled.items()}
 
 
 def test_losses_of_a_silent_clip_and_their_gradients_are_finite() -> None:
     decoded = torch.zeros(1, 8000, requires_grad=True)
-    sum(reconstruction(decoded + 1e-6 * torch.randn(1, 8000), torch.zeros(1, 8000)).values()).backward()
+    sum(reconstruction(decoded + 1e-6 * torch.randn(1, 8000), torch.zeros(1, 8000), 24000).values()).backward()
     assert torch.isfinite(decoded.grad).all()
+
+
+def test_the_vaes_divergence_is_that_of_normal_distributions() -> None:
+    recipe, network = RECIPES["diffrhythm-vae"], torch.nn.Module()
+    encoded = torch.randn(2, 128, 5, generator=torch.Generator().manual_seed(0))
+    mean, deviation = encoded[:, :64], torch.nn.functional.softplus(encoded[:, 64:]) + 1e-4
+    expected = kl_divergence(Normal(mean, deviation), Normal(0.0, 1.0)).sum(dim=1).mean()
+    torch.manual_seed(0)
+    sampled, divergence = recipe.bottleneck(network.train(), encoded, rounding=True)
+    torch.testing.assert_close(divergence, expected)
+    assert float(((sampled - mean) / deviation).std()) == pytest.approx(1, abs=0.1)
+    torch.testing.assert_close(recipe.bottleneck(network.eval(), encoded, rounding=True)[0], mean)
+
+
+def test_the_discriminators_losses_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(wave: torch.Tensor) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
+        return [wave.mean(dim=2), wave.amax(dim=2)], [[2 * wave], [wave, wave + 1]]
+
+    original, decoded = torch.full((1, 1, 4), 0.5), torch.full((1, 1, 4), 0.25)
+    # Each of two scales: (1 + 0.25) for what is decoded and (1 − 0.5) for the original.
+    assert float(discriminator.own_loss(judge, decoded, original)) == pytest.approx(1.75)
+    # To fool it, 1 − 0.25; and features that are off by 0.5 of 1, 0.25 of 0.5 and 0.25 of 1.5.
+    assert float(discriminator.codec_loss(judge, decoded, original)) == pytest.approx(0.75 + (0.5 + 0.5 + 1 / 6) / 3)
+
+
+def test_no_gradient_of_the_discriminators_own_loss_reaches_the_codec() -> None:
+    decoded = torch.randn(1, 1, 2000, requires_grad=True)
+    judge = discriminator.build()
+    discriminator.own_loss(judge, decoded, torch.randn(1, 1, 2000)).backward()
+    assert decoded.grad is None and all(parameter.grad is not None for parameter in judge.parameters())
+    discriminator.codec_loss(judge, decoded, torch.randn(1, 1, 2000)).backward()
+    assert float(decoded.grad.abs().sum()) > 0
 
 
 # --- batches and the start ----------------------------------------------------------------------------------------------
 
 
 def test_a_batch_depends_on_seed_and_step_alone_and_is_never_silent() -> None:
-    pool = np.concatenate([waves(), np.zeros_like(waves())])
-    one = train.batch(pool, 16, 0, 5, torch.device("cpu"))
-    assert one.shape == (16, train.CROP) and one.abs().amax(dim=1).min() > 1e-3
-    assert torch.equal(one, train.batch(pool, 16, 0, 5, torch.device("cpu")))
-    assert not torch.equal(one, train.batch(pool, 16, 0, 6, torch.device("cpu")))
-    assert not torch.equal(one, train.batch(pool, 16, 1, 5, torch.device("cpu")))
+    pool = np.concatenate([waves(channels=2), np.zeros_like(waves(channels=2))])
+    one = training_data.batch(pool, 16, 8000, 0, 5, CPU)
+    assert one.shape == (16, 2, 8000) and one.abs().amax(dim=(1, 2)).min() > 1e-3
+    assert torch.equal(one, training_data.batch(pool, 16, 8000, 0, 5, CPU))
+    assert not torch.equal(one, training_data.batch(pool, 16, 8000, 0, 6, CPU))
+    assert not torch.equal(one, training_data.batch(pool, 16, 8000, 1, 5, CPU))
 
 
-def test_scaled_layers_let_the_latents_move() -> None:
+@pytest.mark.parametrize("name", RECIPES)
+def test_scaled_layers_let_the_latents_move(name: str) -> None:
     torch.manual_seed(0)
-    network = encodec.Network(encodec.Shape(4, 1, "none", 2))
-    batch = torch.from_numpy(waves()[:, : train.CROP])
+    recipe = RECIPES[name]
+    network = recipe.network(SHAPES[name])
+    wave = torch.from_numpy(waves(4, rate=recipe.module.SAMPLE_RATE, channels=recipe.module.CHANNELS)[..., : recipe.crop])
     with torch.no_grad():
-        before = network.encoder(batch[:, None])
-        train.scale_layers(network, batch)
-        after, decoded = network.encoder(batch[:, None]), network.decoder(network.encoder(batch[:, None]))
-    assert before.std(dim=2).mean() < 0.1 < after.std(dim=2).mean()
-    assert after.std() == pytest.approx(1, abs=0.5)
-    assert 0.1 < decoded.std() / batch.std() < 10
+        recipe.start(network, wave)
+        encoded = network.encoder(wave)
+        decoded = network.decoder(encoded[:, : encoded.shape[1] if network_has_codebooks(name) else 64])
+    latents = encoded if network_has_codebooks(name) else encoded[:, :64]
+    assert latents.std(dim=2).mean() > 0.1 and latents.std() == pytest.approx(1, abs=0.5)
+    assert decoded.shape[:2] == (4, recipe.module.CHANNELS) and torch.isfinite(decoded).all()
+    if name != "wavtokenizer":  # whose backbone starts as it is
+        assert 0.1 < decoded.std() / wave.std() < 10
+
+
+def network_has_codebooks(name: str) -> bool:
+    return name != "diffrhythm-vae"
+
+
+def test_scaling_gives_each_layer_unit_variance_on_its_batch() -> None:
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(torch.nn.Conv1d(1, 8, 5), torch.nn.ELU(), torch.nn.ConvTranspose1d(8, 3, 4, 2))
+    wave = 0.01 * torch.randn(4, 1, 400)
+    scale_layers(lambda: layers(wave), layers)
+    with torch.no_grad():
+        first, last = layers[0](wave), layers(wave)
+    assert float(first.std()) == pytest.approx(1, abs=1e-4) and float(last.std()) == pytest.approx(1, abs=1e-4)
+    assert not layers[0]._forward_hooks and float(layers[0].bias.abs().max()) == 0
+
+
+# --- codebooks ----------------------------------------------------------------------------------------------------------
+
+
+def quantizer(size: int = 32, books: int = 2) -> ResidualVectorQuantizer:
+    return ResidualVectorQuantizer(dimension=4, n_q=books, bins=size, threshold_ema_dead_code=0)
+
+
+def latents(batches: int, offset: float = 0.0, seed: int = 0) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(4, 4, 25, generator=generator) + offset for _ in range(batches)]
+
+
+def error(made: ResidualVectorQuantizer, encoded: torch.Tensor, books: int) -> float:
+    rounded = made.vq.decode(made.vq.encode(encoded, n_q=books))
+    return float((rounded - encoded).pow(2).mean() / encoded.var())
+
+
+def test_codebooks_start_where_the_latents_are_and_the_same_each_time() -> None:
+    made, again = quantizer().eval(), quantizer().eval()
+    for one in (made, again):
+        codebooks.start(one, latents(10), 0)
+    assert error(made, latents(1)[0], 2) < error(made, latents(1)[0], 1) < 0.4
+    for name, tensor in made.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    for layer in made.vq.layers:
+        book = layer._codebook
+        assert bool(book.inited) and float(book.cluster_size.sum()) == pytest.approx(100)  # frames of a batch
+        torch.testing.assert_close(book.embed_avg, book.embed * book.cluster_size[:, None])
+
+
+@pytest.mark.parametrize("revived", [True, False])
+def test_dead_vectors_come_back_where_the_latents_have_gone(revived: bool) -> None:
+    """The latents move away from where the codebooks started; without revival a few vectors serve all of them."""
+    made = quantizer(books=1).train()
+    codebooks.start(made, latents(10), 0)
+    (layer,) = made.vq.layers
+    for moving in (layer._codebook.cluster_size, layer._codebook.embed_avg):
+        moving.mul_(0.06)  # as after many batches without a use
+    torch.manual_seed(0)
+    for encoded in latents(30, offset=8):
+        if revived:
+            codebooks.revive(made, encoded)
+        made.vq(encoded)
+    used = made.vq.encode(latents(1, offset=8, seed=1)[0])[0].unique()
+    assert len(used) > 12 if revived else len(used) == 1
+
+
+def test_vectors_that_are_used_are_left_alone() -> None:
+    made = quantizer().train()
+    codebooks.start(made, latents(10), 0)
+    made.vq.layers[0]._codebook.cluster_size[3] = 0
+    before = [layer._codebook.embed.clone() for layer in made.vq.layers]
+    torch.manual_seed(0)
+    encoded = latents(1, seed=5)[0]
+    codebooks.revive(made, encoded)
+    after = [layer._codebook for layer in made.vq.layers]
+    changed = (after[0].embed != before[0]).any(dim=1)
+    assert changed.nonzero().flatten().tolist() == [3] and torch.equal(after[1].embed, before[1])
+    frames = encoded.transpose(1, 2).flatten(0, 1)
+    assert any(torch.equal(after[0].embed[3], frame) for frame in frames)
+    torch.testing.assert_close(after[0].embed_avg[3], after[0].embed[3] * after[0].cluster_size[3])
+
+
+@pytest.mark.parametrize("name", ["encodec", "wavtokenizer"])
+def test_rounding_passes_gradients_through_and_asks_the_encoder_to_commit(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = RECIPES[name].network(SHAPES[name])
+    for layer in network.quantizer.vq.layers:
+        layer._codebook.inited.fill_(1)
+        layer._codebook.cluster_size.fill_(1)
+    encoded = torch.randn(2, SHAPES[name].dim if name == "wavtokenizer" else 128, 6, requires_grad=True)
+    kept, none = RECIPES[name].bottleneck(network.train(), encoded, rounding=False)
+    assert kept is encoded and float(none) == 0
+    rounded, commitment = RECIPES[name].bottleneck(network.train(), encoded, rounding=True)
+    (passed,) = torch.autograd.grad(rounded.sum(), encoded, retain_graph=True)
+    torch.testing.assert_close(passed, torch.ones_like(passed))
+    (pull,) = torch.autograd.grad(commitment, encoded)
+    assert float(commitment) > 0 and float((pull * encoded).sum()) > 0  # towards the vectors, which are at zero
 
 
 # --- the run ------------------------------------------------------------------------------------------------------------
@@ -99,19 +265,30 @@ def test_scaled_layers_let_the_latents_move() -> None:
 
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Synthetic waves instead of played scores, and states in a folder of the test."""
+    """Synthetic waves instead of played scores, short examples, and states in a folder of the test."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "render_waves", lambda minutes, seconds, seed, split, folder, chorales=1.0: waves(seed=10 * seed + len(split)))
 
-    def start_codebooks(network: encodec.Network, *_: object) -> None:
-        """Random centres: k-means of 8 × 1024 takes most of a minute, and is not what is tested here."""
-        for layer in network.quantizer.vq.layers:
+    def render(
+        minutes: float, clip_seconds: float, seed: int, split: str, sample_rate: int, channels: int, folder: Path,
+        chorales: float = 1.0,
+    ) -> np.ndarray:
+        return waves(seed=10 * seed + len(split), rate=sample_rate, channels=channels)
+
+    def start(made: ResidualVectorQuantizer, *_: object) -> None:
+        """Random vectors: k-means of thousands takes most of a minute, and is tested above."""
+        for layer in made.vq.layers:
             layer._codebook.embed.normal_(0, 0.5)
             layer._codebook.embed_avg.copy_(layer._codebook.embed)
             layer._codebook.cluster_size.fill_(1)
             layer._codebook.inited.fill_(1)
 
-    monkeypatch.setattr(train, "start_codebooks", start_codebooks)
+    monkeypatch.setattr(train, "render", render)
+    monkeypatch.setattr(codebooks, "start", start)
+    monkeypatch.setattr(codebooks, "BATCHES", 2)
+    for recipe in RECIPES.values():
+        monkeypatch.setattr(recipe, "crop", 8192 if recipe.module is diffrhythm_vae else 4800)
+    monkeypatch.setattr(discriminator, "FILTERS", 1)
+    monkeypatch.setattr(discriminator, "WINDOWS", (256,))
     threads = torch.get_num_threads()
     yield tmp_path
     torch.set_num_threads(threads)  # and what else `prepare` changes for the whole process
@@ -119,43 +296,103 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     torch.set_flush_denormal(False)
 
 
-def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = train.train_encodec(quick / "whole.safetensors", **SETTINGS)
-    assert whole["step"].tolist() == [2, 4, 6, 8] and whole["quantised"].tolist() == [False, True, True, True]
+def run(codec: str, target: Path, settings: Settings = SETTINGS, weights: Weights = WEIGHTS) -> pd.DataFrame:
+    return train.train(codec, SHAPES[codec], settings, weights, target)
+
+
+@pytest.mark.parametrize(("codec", "adversarial"), [
+    ("encodec", 0), ("encodec", 0.5), ("wavtokenizer", 0), ("diffrhythm-vae", 0), ("diffrhythm-vae", 0.5),
+])
+def test_a_killed_run_ends_with_the_same_bytes(
+    quick: Path, monkeypatch: pytest.MonkeyPatch, codec: str, adversarial: float
+) -> None:
+    weights = replace(WEIGHTS, adversarial=adversarial)
+    whole = run(codec, quick / "whole.safetensors", weights=weights)
+    assert whole["step"].tolist() == [2, 4, 6] and whole["quantised"].tolist() == [codec != "diffrhythm-vae"] * 3
     assert np.isfinite(whole[["waveform", "spectral", "level"]].to_numpy()).all()
+    for path in sorted(quick.glob(".resume/*/state.pt")):
+        path.unlink()
+
     steps: list[int] = []
+    step = Run.step
 
-    def counted(pool: np.ndarray, size: int, seed: int, step: int, device: torch.device) -> torch.Tensor:
-        layers = step == SETTINGS["steps"] and np.array_equal(pool, waves(seed=len("train")))  # scales the layers
-        if size == SETTINGS["batch_size"] and not layers:
-            if step == 7 and 7 not in steps:
-                steps.append(7)
-                raise Killed
-            steps.append(step)
-        return batch(pool, size, seed, step, device)
+    def counted(self: Run, wave: torch.Tensor, number: int) -> None:
+        steps.append(number)
+        if steps == [0, 1, 2, 3, 4, 5]:
+            raise Killed
+        step(self, wave, number)
 
-    batch = train.batch
-    monkeypatch.setattr(train, "batch", counted)
+    monkeypatch.setattr(Run, "step", counted)
     with pytest.raises(Killed):
-        train.train_encodec(quick / "resumed.safetensors", **SETTINGS)
-    assert not (quick / "resumed.safetensors").exists() and steps == [0, 1, 2, 3, 4, 5, 6, 7]
-    resumed = train.train_encodec(quick / "resumed.safetensors", **SETTINGS)
-    assert steps[8:] == [6, 7]  # from the state after step 6, and no further back
+        run(codec, quick / "resumed.safetensors", weights=weights)
+    assert not (quick / "resumed.safetensors").exists()
+    resumed = run(codec, quick / "resumed.safetensors", weights=weights)
+    assert steps[6:] == [4, 5]  # from the state after step 3, and no further back
     assert (quick / "resumed.safetensors").read_bytes() == (quick / "whole.safetensors").read_bytes()
     pd.testing.assert_frame_equal(resumed, whole)
 
-    codec = codecs.load("encodec", quick / "whole.safetensors")
-    assert torch.isfinite(codec.decode(codec.encode(torch.from_numpy(waves()[:1, None, :3200])))).all()
-    provenance = load(quick / "whole.safetensors", encodec.KIND)[1]["provenance"]
-    assert set(provenance) == {"corpus", "code", "parent", "settings"} and provenance["settings"] == SETTINGS
+    made = RECIPES[codec].module.load(quick / "whole.safetensors")
+    heard = torch.from_numpy(waves(1, rate=made.sample_rate, channels=made.channels)[..., :8192])
+    assert torch.isfinite(made.decode(made.encode(heard))).all()
+    provenance = load(quick / "whole.safetensors", f"codec/{codec}")[1]["provenance"]
+    assert set(provenance) == {"corpus", "code", "parent", "codec", "shape", "settings", "weights"}
+    assert provenance["settings"] == asdict(SETTINGS) and provenance["parent"] is None
+
+
+def test_the_adversarial_round_changes_the_codec_and_trains_the_discriminator(quick: Path) -> None:
+    made = Run(RECIPES["encodec"], SHAPES["encodec"], SETTINGS, replace(WEIGHTS, adversarial=1.0), CPU)
+    plain = Run(RECIPES["encodec"], SHAPES["encodec"], SETTINGS, WEIGHTS, CPU)
+    plain.network.load_state_dict(made.network.state_dict())
+    judged = [parameter.detach().clone() for parameter in made.judge.parameters()]
+    wave = torch.from_numpy(waves(2)[..., :4800])
+    continuous = SETTINGS.rounding_from - 1
+    for one in (made, plain):
+        one.step(wave, continuous)
+    assert all(map(torch.equal, judged, made.judge.parameters()))  # first round: not yet
+    assert all(map(torch.equal, made.network.parameters(), plain.network.parameters()))
+    for one in (made, plain):
+        torch.manual_seed(0)
+        codebooks.start(one.network.quantizer)
+        one.step(wave, SETTINGS.steps)
+    assert not any(map(torch.equal, judged, made.judge.parameters()))
+    assert not all(map(torch.equal, made.network.parameters(), plain.network.parameters()))
+
+
+def test_what_is_saved_is_the_moving_average_with_the_codebooks_as_they_are(
+    quick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Run] = []
+
+    class Kept(Run):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(train, "Run", Kept)
+    monkeypatch.setattr(training, "AVERAGE", 0.5)
+    run("encodec", quick / "a.safetensors")
+    tensors, _ = load(quick / "a.safetensors", "codec/encodec")
+    network, average = made[0].network.state_dict(), made[0].average.module.state_dict()
+    for name, tensor in tensors.items():
+        assert torch.equal(tensor.float(), average[name].half().float()), name
+        if name.startswith("quantizer."):
+            assert torch.equal(average[name], network[name]), name
+    weight = "encoder.model.0.conv.conv.weight"
+    assert not torch.allclose(average[weight], network[weight], atol=1e-6)
 
 
 def test_another_seed_is_another_codec(quick: Path) -> None:
-    settings = {**SETTINGS, "steps": 1, "refine_steps": 0, "save_every": 1}
     for name, seed in (("a", 0), ("b", 1)):
-        train.train_encodec(quick / f"{name}.safetensors", **{**settings, "seed": seed})
-    tensors = [load(quick / f"{name}.safetensors", encodec.KIND)[0] for name in "ab"]
+        run("encodec", quick / f"{name}.safetensors", replace(SETTINGS, steps=1, refine_steps=0, continuous=0, seed=seed))
+    tensors = [load(quick / f"{name}.safetensors", "codec/encodec")[0] for name in "ab"]
     assert not torch.equal(*(t["encoder.model.0.conv.conv.weight"] for t in tensors))
+
+
+def test_other_code_does_not_go_on_from_a_saved_state(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("encodec", quick / "a.safetensors")
+    monkeypatch.setattr(train, "_code", lambda: "other code")
+    run("encodec", quick / "b.safetensors")
+    assert len(list(quick.glob(".resume/encodec-*/state.pt"))) == 2
 
 
 def test_no_test_or_validation_piece_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,30 +401,139 @@ def test_no_test_or_validation_piece_is_trained_on(tmp_path: Path, monkeypatch: 
     class Played:
         """A clip of silence, 1 s."""
 
-        wave = np.zeros((2, train.SAMPLE_RATE), np.float32)
+        wave = np.zeros((2, 44100), np.float32)
 
     def play(sessions: list, clip_seconds: float) -> list[Played]:
         played.append({session.split for session in sessions})
         return [Played] * 2
 
-    monkeypatch.setattr(train.corpus, "play", play)
-    made = train.render_waves(1.0, 1.0, 0, "train", tmp_path)
-    assert made.shape == (2, encodec.SAMPLE_RATE) and played == [{"train"}]
-    again = train.render_waves(1.0, 1.0, 0, "train", tmp_path)
-    np.testing.assert_array_equal(again, made)
+    monkeypatch.setattr(training_data.corpus, "play", play)
+    asked = (1.0, 1.0, 0, "train", encodec.SAMPLE_RATE, 1, tmp_path)
+    made = training_data.render(*asked)
+    assert made.shape == (2, 1, encodec.SAMPLE_RATE) and made.dtype == np.float32 and played == [{"train"}]
+    np.testing.assert_array_equal(training_data.render(*asked), made)
     assert len(played) == 1  # kept for a resumed run
+    assert training_data.render(*asked[:4], 44100, 2, tmp_path / "..").shape == (2, 2, 44100)
 
 
-def test_codebooks_start_where_the_latents_are() -> None:
-    torch.manual_seed(0)
-    network = encodec.Network(encodec.Shape(2, 1, "none", 2))
-    pool = waves(12)
-    train.scale_layers(network, torch.from_numpy(pool[:4, : train.CROP]))
-    train.start_codebooks(network, pool, 2, 0, torch.device("cpu"))
-    codec = encodec.Encodec(network, 2)
-    wave = torch.from_numpy(pool[:2, None, : train.CROP])
-    with torch.no_grad():
-        latents = codec.network.encoder(wave).transpose(1, 2)
-    left = [((encodec.Encodec(network, n).encode(wave) - latents).pow(2).mean() / latents.var()).item() for n in (1, 2)]
-    assert left[1] < left[0] < 0.6
-    assert all(bool(layer._codebook.inited) for layer in network.quantizer.vq.layers)
+# --- what can go wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"steps": 0}, "steps must be above 0; it is 0"),
+    ({"save_every": 0}, "save_every must be above 0"),
+    ({"learning_rate": -0.1}, "learning_rate must be above 0"),
+    ({"continuous": 1.0}, "continuous must be a share below 1; it is 1.0"),
+    ({"refine_steps": -1}, "refine_steps must be 0 or more; it is -1"),
+])
+def test_settings_out_of_range_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        replace(SETTINGS, **changes)
+
+
+def test_clips_shorter_than_an_example_are_refused(quick: Path) -> None:
+    with pytest.raises(ParameterError, match="clip_seconds must be above 0.20, .*of encodec; it is 0.1"):
+        run("encodec", quick / "a.safetensors", replace(SETTINGS, clip_seconds=0.1))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_last_state(
+    quick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Run.step
+
+    def diverging(self: Run, wave: torch.Tensor, number: int) -> None:
+        step(self, wave, number)
+        if number == 3:
+            next(self.average.module.parameters()).data.fill_(torch.nan)
+
+    monkeypatch.setattr(Run, "step", diverging)
+    with pytest.raises(ParameterError, match="by step 4 the loss of encodec is .*nan.*lower learning_rate"):
+        run("encodec", quick / "a.safetensors")
+    [state] = quick.glob(".resume/encodec-*/state.pt")
+    assert torch.load(state, weights_only=True)["step"] == 2 and not (quick / "a.safetensors").exists()
+
+
+def test_a_full_disk_under_the_state_is_one_message(
+    quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(state: object, path: Path) -> None:
+        Path(path).write_bytes(b"as much as fits")
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534")  # torch's words
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(SystemExit) as stopped:
+        report(lambda: run("encodec", quick / "a.safetensors"))
+    assert stopped.value.code == 1
+    assert "state.pt could not be written" in (said := capsys.readouterr().err.splitlines()[-1]) and "make room" in said
+    assert [path.suffix for path in quick.glob(".resume/encodec-*/*")] == []  # nothing that takes up the disk
+
+
+def test_a_full_disk_under_a_render_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, array: np.ndarray) -> None:
+        path.write_bytes(b"as much as fits")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training_data.corpus, "play", lambda *_: [type("Clip", (), {"wave": np.ones((2, 44100))})])
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        training_data.render(1.0, 1.0, 0, "train", 44100, 2, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_state_is_named(quick: Path) -> None:
+    run("encodec", quick / "a.safetensors")
+    [state] = quick.glob(".resume/encodec-*/state.pt")
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="state.pt, where a stopped run left off, is damaged; delete it"):
+        run("encodec", quick / "a.safetensors")
+
+
+# --- the command --------------------------------------------------------------------------------------------------------
+
+
+def words(values: dict[str, Any], prefix: str = "") -> list[str]:
+    """Options as DVC writes them for a section of params.yaml."""
+    made: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            made += words(value, f"{prefix}{name}.")
+        else:
+            made += [f"--{prefix}{name}", *map(str, value if isinstance(value, list) else [value])]
+    return made
+
+
+@pytest.mark.parametrize("codec", RECIPES)
+def test_the_command_takes_what_params_yaml_says(codec: str, quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = yaml.safe_load((ROOT / "params.yaml").read_text())["train_codec"][codec]
+    taken: list[Any] = []
+    monkeypatch.setattr(train, "account", lambda *_: {"numbers": 3})
+    monkeypatch.setattr(sys, "argv", ["train", codec, "c.safetensors", "out/curve.csv", "out/account.json", *words(said)])
+    monkeypatch.setattr(train, "train", lambda *arguments: taken.extend(arguments) or pd.DataFrame({"step": [1]}))
+    train.main()
+    name, shape, settings, weights, target = taken
+    assert name == codec and target == Path("c.safetensors")
+    expected = {key: tuple(value) if isinstance(value, list) else value for key, value in said["shape"].items()}
+    assert asdict(shape) == expected and type(shape) is RECIPES[codec].module.Shape
+    assert asdict(weights) == said["loss"]
+    assert asdict(settings) == {key: value for key, value in said.items() if key not in ("shape", "loss")}
+    assert (quick / "out/curve.csv").read_text() == "step\n1\n"
+    assert results.read(quick / "out/account.json") == {"numbers": 3}
+
+
+@pytest.mark.parametrize("change", [["--shape.depth", "3"], ["--minute", "3"], ["--steps", "many"]])
+def test_an_unknown_option_or_value_is_refused(change: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    said = yaml.safe_load((ROOT / "params.yaml").read_text())["train_codec"]["encodec"]
+    monkeypatch.setattr(sys, "argv", ["train", "encodec", "a", "b", "c", *words(said), *change])
+    with pytest.raises(SystemExit) as stopped:
+        train.main()
+    assert stopped.value.code == 2
+
+
+def test_what_the_book_tells_of_a_training_is_counted_from_the_checkpoint(quick: Path) -> None:
+    run("encodec", quick / "a.safetensors")
+    told = train.account("encodec", quick / "a.safetensors")
+    tensors, _ = load(quick / "a.safetensors", "codec/encodec")
+    assert told["numbers"] == sum(tensor.numel() for tensor in tensors.values()) and told["steps"] == 6
+    assert told["hours_rendered"] == pytest.approx(2 / 60)
+    assert told["hours_heard"] == pytest.approx(6 * 2 * 4800 / 24000 / 3600)
+    assert told["mega_bytes"] == (quick / "a.safetensors").stat().st_size / 1e6

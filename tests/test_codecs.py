@@ -1,14 +1,12 @@
-"""EnCodec behind our interface, against the `encodec` package itself; and the two sources of weights."""
+"""The three codecs behind one interface, and EnCodec against the `encodec` package itself."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import pickle
-import urllib.error
-import urllib.request
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
-from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -16,246 +14,292 @@ import torch
 from encodec import EncodecModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded import formula
 
 from audiosae import checkpoint, codecs
-from audiosae.codecs import encodec, released, train
-from audiosae.codecs.encodec import Encodec, Network, Shape
-from audiosae.errors import CheckpointError, DownloadError, ParameterError
+from audiosae.codecs import diffrhythm_vae, embedded, encodec, initialisation, wavtokenizer
+from audiosae.codecs.diffrhythm_vae import DiffRhythmVAE
+from audiosae.codecs.encodec import Encodec
+from audiosae.codecs.wavtokenizer import WavTokenizer
+from audiosae.errors import CheckpointError
 
-SMALL = Shape(filters=2, lstm=1, norm="none", codebooks=10)
+SMALL = encodec.Shape(filters=2, lstm=1, norm="none", codebooks=10)
+MODULES = {"encodec": encodec, "wavtokenizer": wavtokenizer, "diffrhythm-vae": diffrhythm_vae}
+SHAPES = {
+    "encodec": SMALL,
+    "wavtokenizer": replace(formula.WAVTOKENIZER["75"], norm="none"),
+    "diffrhythm-vae": formula.DIFFRHYTHM_VAE,
+}
+ENTRIES = {
+    "encodec": (24000, 1, 75, 128), "wavtokenizer": (24000, 1, 75, 16), "diffrhythm-vae": (44100, 2, 44100 / 2048, 64),
+}
+CODEBOOKS = ["encodec", "wavtokenizer"]
 FEW = settings(deadline=None, max_examples=10, derandomize=True)
 
 
-def network(shape: Shape = SMALL, seed: int = 0) -> Network:
-    """Random weights whose latents move, and codebooks of a width at which each one brings the sum nearer."""
-    torch.manual_seed(seed)
-    made = Network(shape).eval()
-    train.scale_layers(made, noise(16000)[:, 0])
-    for layer in made.quantizer.vq.layers:
-        layer._codebook.embed.normal_(0, 0.25)
-        layer._codebook.inited.fill_(1)
-    return made
+def network(name: str) -> torch.nn.Module:
+    """A small network, whose latents move."""
+    made = MODULES[name].Network(SHAPES[name])
+    made.load_state_dict(formula.weights(formula.shapes(made)))
+    return made.eval()
 
 
-@pytest.fixture(scope="module")
-def codec() -> Encodec:
-    return Encodec(network())
+def build(name: str) -> codecs.Codec:
+    if name == "encodec":
+        return Encodec(network(name))
+    if name == "wavtokenizer":
+        return WavTokenizer(network(name))
+    return DiffRhythmVAE((made := network(name)).encoder, made.decoder, made)
 
 
-def noise(samples: int, batch: int = 1, seed: int = 0) -> torch.Tensor:
-    return 0.3 * torch.randn(batch, 1, samples, generator=torch.Generator().manual_seed(seed))
+MADE = {name: build(name) for name in MODULES}
+
+
+@pytest.fixture(params=MODULES)
+def codec(request: pytest.FixtureRequest) -> codecs.Codec:
+    return MADE[request.param]
+
+
+def music(codec: codecs.Codec, samples: int, batch: int = 1) -> torch.Tensor:
+    whole = formula.wave(samples * batch, codec.sample_rate, codec.channels)[0]
+    return torch.stack(whole.split(samples, dim=-1))
+
+
+def hop(codec: codecs.Codec) -> int:
+    return round(codec.sample_rate / codec.frame_rate)
 
 
 # --- the interface ------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_codec_says_of_itself(codec: Encodec) -> None:
-    assert (codec.name, codec.sample_rate, codec.channels, codec.frame_rate, codec.dim) == ("encodec", 24000, 1, 75, 128)
+@pytest.mark.parametrize("name", MODULES)
+def test_what_a_codec_says_of_itself(name: str) -> None:
+    codec = MADE[name]
+    assert codec.name == name
+    assert (codec.sample_rate, codec.channels, codec.frame_rate, codec.dim) == ENTRIES[name]
     assert not any(parameter.requires_grad for parameter in codec.network.parameters()) and not codec.network.training
 
 
-def test_latents_are_the_packages_own_sum_of_eight_codebooks(codec: Encodec) -> None:
-    wave = noise(6400, batch=2)
-    with torch.no_grad():
-        codes = codec.network.quantizer.vq.encode(codec.network.encoder(wave), n_q=8)
-        expected = codec.network.quantizer.vq.decode(codes).transpose(1, 2)
-    assert codes.shape[0] == 8 and len(codes.unique()) > 20
-    torch.testing.assert_close(codec.encode(wave), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_the_number_of_codebooks_is_a_choice(codec: Encodec) -> None:
-    wave, embedding = noise(3200), codec.network.encoder(noise(3200)).transpose(1, 2)
-    errors = [(Encodec(codec.network, n).encode(wave) - embedding).norm() for n in (1, 2, 10)]
-    assert errors[0] > errors[1] > errors[2]
-
-
+@pytest.mark.parametrize("name", MODULES)
 @FEW
-@given(st.integers(320, 4000))
-def test_frames_are_the_samples_over_320_rounded_up(samples: int) -> None:
-    latents = Encodec(network()).encode(noise(samples))
-    assert latents.shape == (1, -(-samples // 320), 128) and latents.dtype == torch.float32 and latents.is_contiguous()
+@given(frames=st.integers(2, 9), over=st.integers(-300, 0))
+def test_frames_are_the_samples_over_the_hop_rounded_up(name: str, frames: int, over: int) -> None:
+    codec = MADE[name]
+    latents = codec.encode(music(codec, frames * hop(codec) + over))
+    assert latents.shape == (1, frames, codec.dim) and latents.dtype == torch.float32 and latents.is_contiguous()
 
 
 @pytest.mark.parametrize("frames", [1, 7])
-def test_decoding_gives_320_samples_a_frame_for_any_latents(codec: Encodec, frames: int) -> None:
-    wave = codec.decode(torch.randn(2, frames, 128))
-    assert wave.shape == (2, 1, 320 * frames) and torch.isfinite(wave).all()
+def test_any_latents_decode_to_whole_frames(codec: codecs.Codec, frames: int) -> None:
+    wave = codec.decode(torch.randn(2, frames, codec.dim, generator=torch.Generator().manual_seed(0)))
+    assert wave.shape == (2, codec.channels, hop(codec) * frames) and wave.dtype == torch.float32
+    assert torch.isfinite(wave).all() and wave.std() > 0
 
 
-def test_decoding_is_the_networks_own(codec: Encodec) -> None:
-    latents = codec.encode(noise(3200))
-    with torch.no_grad():
-        torch.testing.assert_close(codec.decode(latents), codec.network.decoder(latents.transpose(1, 2)))
+def test_what_is_decoded_hangs_on_the_latents_alone_and_on_each_of_them(codec: codecs.Codec) -> None:
+    latents = codec.encode(music(codec, 6 * hop(codec)))
+    changed = latents.clone()
+    changed[:, 3] += 1
+    assert torch.equal(codec.decode(latents), codec.decode(latents.clone()))
+    assert not torch.allclose(codec.decode(latents), codec.decode(changed), atol=1e-3)
 
 
-def test_what_follows_changes_no_frame_before_it(codec: Encodec) -> None:
-    wave = noise(3200)
-    padded = torch.cat([wave, torch.zeros(1, 1, 1600)], dim=-1)
-    other = torch.cat([wave, noise(1600, seed=1)], dim=-1)
-    for longer in (padded, other):
-        torch.testing.assert_close(codec.encode(longer)[:, :10], codec.encode(wave), rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(codec.encode(padded)[:, 10:], codec.encode(other)[:, 10:])
+def test_the_level_is_part_of_what_is_encoded_and_the_wave_is_left_alone(codec: codecs.Codec) -> None:
+    wave = music(codec, 12 * hop(codec))
+    before = wave.clone()
+    latents = codec.encode(wave)
+    assert torch.equal(wave, before)
+    assert not torch.allclose(latents, codec.encode(wave / 8), atol=1e-2)
 
 
-def test_clips_of_a_batch_do_not_meet(codec: Encodec) -> None:
-    batch = noise(3200, batch=3)
-    torch.testing.assert_close(codec.encode(batch)[1:2], codec.encode(batch[1:2]), rtol=1e-4, atol=1e-5)
+def test_clips_of_a_batch_do_not_meet(codec: codecs.Codec) -> None:
+    pair = music(codec, 8 * hop(codec) - 11, batch=2)
+    assert not torch.allclose(pair[0], pair[1], atol=0.1)
+    both = codec.encode(pair)
+    for index in (0, 1):
+        torch.testing.assert_close(both[index], codec.encode(pair[index : index + 1])[0], rtol=1e-4, atol=1e-5)
+        alone = codec.decode(both[index : index + 1])
+        torch.testing.assert_close(codec.decode(both)[index], alone[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CODEBOOKS)
+def test_codes_say_which_vectors_the_latents_sum_up(name: str) -> None:
+    codec = MADE[name]
+    wave = music(codec, 20 * 320, batch=2)
+    codes, latents = codec.codes(wave), codec.encode(wave)
+    books = [layer.codebook for layer in codec.network.quantizer.vq.layers]
+    number = encodec.CODEBOOKS if name == "encodec" else 1
+    assert codes.shape == (2, number, 20) and codes.dtype == torch.int64 and len(codes[:, 0].unique()) > 5
+    assert {len(book) for book in books} == {codec.codebook_size} and codes.max() < codec.codebook_size
+    total = sum(torch.nn.functional.embedding(codes[:, k], books[k]) for k in range(number))
+    torch.testing.assert_close(latents, total, rtol=1e-5, atol=1e-6)
 
 
 # --- embedded weights ---------------------------------------------------------------------------------------------------
 
 
-def test_saved_weights_load_through_the_front_door(tmp_path: Path, codec: Encodec) -> None:
-    encodec.save(codec.network, SMALL, tmp_path / "a.safetensors", {"corpus": "abc", "parent": None})
-    encodec.save(codec.network, SMALL, tmp_path / "b.safetensors", {"parent": None, "corpus": "abc"})
-    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-    loaded = codecs.load("encodec", tmp_path / "a.safetensors")
-    tensors, header = checkpoint.load(tmp_path / "a.safetensors", encodec.KIND)
-    assert header["provenance"] == {"corpus": "abc", "parent": None} and header["shape"]["filters"] == 2
+def saved(name: str, path: Path, shape: object | None = None, codec: str | None = None) -> Path:
+    embedded.save(codec or name, MADE[name].network, shape or SHAPES[name], path, {"corpus": "abc", "parent": None})
+    return path
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_saved_weights_load_as_they_were_rounded_to_16_bits(name: str, tmp_path: Path) -> None:
+    path = saved(name, tmp_path / "a.safetensors")
+    assert saved(name, tmp_path / "b.safetensors").read_bytes() == path.read_bytes()
+    tensors, header = checkpoint.load(path, f"codec/{name}")
+    assert header["provenance"] == {"corpus": "abc", "parent": None}
     assert {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()} == {torch.float16}
-    for name, tensor in codec.network.state_dict().items():
-        if not name.endswith(("embed_avg", "cluster_size")):
-            expected = tensor.half().float() if tensor.is_floating_point() else tensor
-            assert torch.equal(loaded.network.state_dict()[name], expected), name
-    assert not any(name.endswith(("embed_avg", "cluster_size")) for name in tensors)
-    assert torch.equal(loaded.encode(noise(3200)), codecs.load("encodec", tmp_path / "a.safetensors").encode(noise(3200)))
+    loaded = MODULES[name].load(path)
+    held = loaded.network.state_dict()
+    kept = {key: value for key, value in MADE[name].network.state_dict().items()
+            if not key.endswith(("embed_avg", "cluster_size"))}  # of use in training alone
+    assert kept.keys() == tensors.keys()
+    for key, tensor in kept.items():
+        assert torch.equal(held[key], tensor.half().float() if tensor.is_floating_point() else tensor), key
+    wave = music(loaded, 6 * hop(loaded))
+    assert torch.isfinite(loaded.decode(loaded.encode(wave))).all() and not loaded.network.training
 
 
-def test_the_weights_that_ship_are_looked_for_in_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert encodec.EMBEDDED == Path(__file__).resolve().parents[1] / "checkpoints" / "encodec.safetensors"
-    monkeypatch.setattr(encodec, "EMBEDDED", tmp_path / "encodec.safetensors")
-    with pytest.raises(CheckpointError, match="encodec.safetensors is missing"):
-        codecs.load("encodec")
-    encodec.save(network(), SMALL, tmp_path / "encodec.safetensors", {})
-    assert codecs.load("encodec").dim == 128
-
-
-def test_a_checkpoint_whose_shape_is_not_its_weights_is_refused(tmp_path: Path) -> None:
-    encodec.save(network(), replace(SMALL, filters=4), tmp_path / "a.safetensors", {})
-    with pytest.raises(CheckpointError, match="does not fit Network"):
-        codecs.load("encodec", tmp_path / "a.safetensors")
-
-
-@pytest.mark.parametrize("shape", [None, {"filters": 2}, {"filters": 2, "lstm": 1, "norm": "none", "codebooks": 10, "x": 1}])
-def test_a_checkpoint_that_does_not_say_its_shape_is_refused(tmp_path: Path, shape: dict[str, int] | None) -> None:
-    header = {"kind": encodec.KIND} if shape is None else {"kind": encodec.KIND, "shape": shape}
-    checkpoint.save(tmp_path / "a.safetensors", {"x": torch.zeros(1)}, header)
-    with pytest.raises(CheckpointError, match="a.safetensors"):
-        codecs.load("encodec", tmp_path / "a.safetensors")
-
-
-def test_an_unknown_codec_is_named_with_those_that_are_known() -> None:
-    with pytest.raises(ParameterError, match="unknown codec 'mp3'; known are encodec"):
-        codecs.load("mp3")
-
-
-# --- released weights ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # the package's own call
-def test_our_network_is_the_released_architecture() -> None:
-    """Names, shapes and outputs, against the package's own model with random weights (it downloads nothing)."""
-    torch.manual_seed(0)
-    theirs = EncodecModel._get_model([1.5, 3.0, 6.0, 12.0, 24.0], 24000, 1, causal=True, model_norm="weight_norm").eval()
-    theirs.set_target_bandwidth(6.0)
-    ours = Network(encodec.RELEASED)
-    checkpoint.restore(ours, theirs.state_dict(), "released")
-    wave = noise(3200)
-    with torch.no_grad():
-        [(codes, _)] = theirs.encode(wave)
-        assert codes.shape[1] == encodec.CODEBOOKS
-        latents = theirs.quantizer.decode(codes.transpose(0, 1))
-        codec = Encodec(ours)
-        torch.testing.assert_close(codec.encode(wave), latents.transpose(1, 2), rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(codec.decode(codec.encode(wave)), theirs.decoder(latents), rtol=1e-4, atol=1e-5)
-
-
-def test_the_pin_is_the_hash_that_the_authors_put_in_the_name() -> None:
-    assert released.ENCODEC_24KHZ.file in released.ENCODEC_24KHZ.url
-    assert released.ENCODEC_24KHZ.sha256.startswith("d7cc33bc") and len(released.ENCODEC_24KHZ.sha256) == 64
-
-
-class Answer(io.BytesIO):
-    """What a server says."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.headers = Message()
-        self.headers["Content-Length"] = str(len(data))
-
-
-DATA = b"weights" * 1000
-RELEASE = released.Release("toy.th", "https://example.org/toy.th", hashlib.sha256(DATA).hexdigest())
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AUDIOSAE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def serve(monkeypatch: pytest.MonkeyPatch, answer: bytes | Exception) -> list[str]:
-    """Answer every request with `answer`; returns the addresses asked for."""
-    asked: list[str] = []
-
-    def urlopen(url: str, timeout: float) -> Answer:
-        asked.append(url)
-        if isinstance(answer, Exception):
-            raise answer
-        return Answer(answer)
-
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    return asked
-
-
-def test_a_release_is_fetched_once_checked_and_cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = serve(monkeypatch, DATA)
-    path = released.fetch(RELEASE)
-    assert path == cache / "toy.th" and path.read_bytes() == DATA
-    assert released.fetch(RELEASE) == path and asked == [RELEASE.url]
-    assert [kept.name for kept in cache.iterdir()] == ["toy.th"]
-
-
-@pytest.mark.parametrize(
-    "error", [urllib.error.URLError("Name or service not known"), TimeoutError("timed out"), ConnectionResetError("reset")]
-)
-def test_without_a_network_one_message_says_what_to_do(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+@pytest.mark.parametrize("name", MODULES)
+def test_the_weights_that_ship_are_looked_for_in_the_repository(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(monkeypatch, error)
-    with pytest.raises(DownloadError) as caught:
-        codecs.load("encodec", "released")
-    message = str(caught.value)
-    for part in (released.ENCODEC_24KHZ.url, str(cache / released.ENCODEC_24KHZ.file), released.ENCODEC_24KHZ.sha256):
-        assert part in message
-    assert not list(cache.iterdir())
+    assert embedded.FOLDER == Path(__file__).resolve().parents[1] / "checkpoints"
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path)
+    with pytest.raises(CheckpointError, match=f"{name}.safetensors is missing"):
+        MODULES[name].load("embedded")
+    saved(name, tmp_path / f"{name}.safetensors")
+    assert MODULES[name].load("embedded").name == name
 
 
-@pytest.mark.parametrize("data", [DATA[:-1], b"<html>not found</html>", b""])
-def test_a_damaged_download_is_refused_and_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    serve(monkeypatch, data)
-    with pytest.raises(DownloadError, match="another file than the pinned one.*https://example.org/toy.th elsewhere"):
-        released.fetch(RELEASE)
-    assert not list(cache.iterdir())
-    serve(monkeypatch, DATA)
-    assert released.fetch(RELEASE).read_bytes() == DATA
+@pytest.mark.parametrize("name", MODULES)
+def test_weights_of_another_codec_are_refused_with_both_names(name: str, tmp_path: Path) -> None:
+    other = "encodec" if name != "encodec" else "wavtokenizer"
+    path = saved(other, tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match=f"checkpoint of 'codec/{other}', but 'codec/{name}' is needed"):
+        MODULES[name].load(path)
 
 
-def test_a_file_that_is_not_the_pinned_one_is_refused_without_asking(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = serve(monkeypatch, DATA)
-    cache.mkdir()
-    (cache / "toy.th").write_bytes(b"put here by hand")
-    with pytest.raises(DownloadError, match="toy.th is not the pinned file"):
-        released.fetch(RELEASE)
-    assert not asked
+@pytest.mark.parametrize(("name", "shape"), [
+    ("encodec", replace(SMALL, filters=4)),
+    ("wavtokenizer", replace(SHAPES["wavtokenizer"], width=32)),
+    ("diffrhythm-vae", replace(SHAPES["diffrhythm-vae"], decoder=2)),
+])
+def test_a_checkpoint_whose_sizes_are_not_its_weights_is_refused(name: str, shape: object, tmp_path: Path) -> None:
+    path = saved(name, tmp_path / "a.safetensors", shape)
+    with pytest.raises(CheckpointError, match="does not fit Network.*size mismatch"):
+        MODULES[name].load(path)
 
 
-def test_a_released_file_loads_into_the_released_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("shape", [None, {"filters": 2}, {"ratios": [8, 5, 4, 2], "surprise": 1}])
+def test_a_checkpoint_that_does_not_say_its_sizes_is_refused(
+    name: str, shape: dict[str, object] | None, tmp_path: Path
+) -> None:
+    header = {"kind": f"codec/{name}"} | ({} if shape is None else {"shape": shape})
+    checkpoint.save(tmp_path / "a.safetensors", {"x": torch.zeros(1)}, header)
+    with pytest.raises(CheckpointError, match="a.safetensors does not say its shape"):
+        MODULES[name].load(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_file_of_another_ending_is_not_called_damaged(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"weights of something")
+    with pytest.raises(CheckpointError, match=f"a.onnx is no file of weights that {name} knows"):
+        MODULES[name].load(tmp_path / "a.onnx")
+
+
+def test_importing_the_codecs_warns_of_nothing() -> None:
+    names = ", ".join(f"audiosae.codecs.{module.__name__.rsplit('.', 1)[1]}" for module in MODULES.values())
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", f"import {names}"], capture_output=True, text=True, check=True
+    )
+    assert "Warning" not in done.stderr and done.stdout == ""
+
+
+# --- EnCodec ------------------------------------------------------------------------------------------------------------
+
+
+def test_each_further_codebook_of_encodec_comes_nearer() -> None:
+    torch.manual_seed(0)
+    made = encodec.Network(SMALL).eval()
+    wave = 0.3 * torch.randn(1, 1, 6400, generator=torch.Generator().manual_seed(0))
+    initialisation.scale_layers(lambda: made.encoder(wave), made.encoder)
+    for layer in made.quantizer.vq.layers:
+        layer._codebook.embed.normal_(0, 0.25)
+        layer._codebook.inited.fill_(1)
+    with torch.no_grad():
+        latents = made.encoder(wave).transpose(1, 2)
+    errors = [float((Encodec(made, number).encode(wave) - latents).norm()) for number in (1, 2, 10)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_what_follows_changes_no_whole_frame_of_encodec_before_it() -> None:
+    codec = MADE["encodec"]
+    wave = music(codec, 10 * 320)
+    for more in (torch.zeros(1, 1, 1600), music(codec, 1600)):
+        longer = codec.encode(torch.cat([wave, more], dim=-1))
+        torch.testing.assert_close(longer[:, :10], codec.encode(wave), rtol=1e-4, atol=1e-5)
+
+
+def test_what_follows_does_change_a_frame_of_encodec_that_is_not_whole_and_a_beginning_of_six() -> None:
+    codec = MADE["encodec"]
+    wave = music(codec, 10 * 320)
+    part, filled = wave[..., :3000], torch.nn.functional.pad(wave[..., :3000], (0, 200))
+    torch.testing.assert_close(codec.encode(part)[:, :9], codec.encode(filled)[:, :9], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(codec.encode(part)[:, 9], codec.encode(filled)[:, 9], atol=1e-3)
+    assert not torch.allclose(codec.encode(wave[..., : 6 * 320]), codec.encode(wave)[:, :6], atol=1e-3)
+    torch.testing.assert_close(codec.encode(wave[..., : 7 * 320]), codec.encode(wave)[:, :7], rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def original() -> EncodecModel:
+    """The package's own model at 6 kb/s, at released size, with weights from a formula (it downloads nothing)."""
+    with encodec.legacy.weight_norm():
+        model = EncodecModel.encodec_model_24khz(pretrained=False)
+    model.load_state_dict(formula.weights(formula.shapes(model)))
+    model.set_target_bandwidth(6.0)
+    return model.eval()
+
+
+def test_a_released_encodec_gives_the_packages_own_codes_latents_and_audio(
+    original: EncodecModel, tmp_path: Path
+) -> None:
+    torch.save(original.state_dict(), tmp_path / "a.th")
+    codec = encodec.load(tmp_path / "a.th")
+    wave = music(codec, 3000, batch=2)
+    with torch.no_grad():
+        [(codes, _)] = frames = original.encode(wave)
+        latents, audio = original.quantizer.decode(codes.transpose(0, 1)), original.decode(frames)
+    assert codes.shape == (2, encodec.CODEBOOKS, 10) and len(codes.unique()) > 20
+    assert torch.equal(codec.codes(wave), codes)
+    torch.testing.assert_close(codec.encode(wave), latents.transpose(1, 2), rtol=0, atol=1e-4)
+    torch.testing.assert_close(codec.decode(codec.encode(wave)), audio, rtol=0, atol=1e-4)
+
+
+def named(name: str, **changes: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    """The weights of a small EnCodec, with some changed, added, or left out where None is given."""
+    state = network("encodec").state_dict() | {key.replace("__", "."): value for key, value in changes.items()}
+    return {key: value for key, value in state.items() if value is not None}
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"encoder__model__0__conv__conv__bias": None}, "Missing key.*encoder.model.0.conv.conv.bias"),
+    ({"encoder__model__99__bias": torch.zeros(1)}, "Unexpected key.*encoder.model.99.bias"),
+    ({"encoder__model__0__conv__conv__bias": torch.zeros(7)}, "size mismatch for encoder.model.0.conv.conv.bias"),
+    ({"encoder__model__0__conv__conv__bias": torch.full((2,), torch.nan)}, "conv.bias holds NaN"),
+])
+def test_a_released_encodec_that_does_not_fit_is_refused_by_name(
+    changes: dict[str, torch.Tensor | None], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(encodec, "RELEASED", SMALL)  # small, to be quick
-    made = network()
-    torch.save(made.state_dict(), tmp_path / "a.th")
-    loaded = codecs.load("encodec", tmp_path / "a.th")
-    assert torch.equal(loaded.encode(noise(3200)), Encodec(made).encode(noise(3200)))
+    torch.save(named("encodec", **changes), tmp_path / "a.th")
+    with pytest.raises(CheckpointError, match=f"(?s)a.th.*{message}"):
+        encodec.load(tmp_path / "a.th")
+
+
+# --- pickles of others --------------------------------------------------------------------------------------------------
 
 
 class Trap:
@@ -265,19 +309,32 @@ class Trap:
         return (eval, ("__import__('pathlib').Path(__import__('os').environ['TRAP']).write_text('sprung')",))
 
 
-@pytest.mark.parametrize("content", ["empty", "text", "cut", "list", "code"])
+CONTENTS: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_bytes(b"not weights"),
+    "web page": lambda path: path.write_bytes(b"<!DOCTYPE html><html><body>404</body></html>"),
+    "pointer of git-lfs": lambda path: path.write_bytes(b"version https://git-lfs.github.com/spec/v1\nsize 3\n"),
+    "cut": lambda path: (torch.save({"x": torch.zeros(9000)}, path), path.write_bytes(path.read_bytes()[:-5000])),
+    "list": lambda path: torch.save([1, 2], path),
+    "dictionary of numbers": lambda path: torch.save({"state_dict": {"x": 3}, "y": 4}, path),
+    "class": lambda path: torch.save({"x": torch.nn.Linear}, path),
+    "code": lambda path: path.write_bytes(pickle.dumps({"state_dict": Trap()}, protocol=2)),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize(("name", "file"), [("encodec", "a.th"), ("wavtokenizer", "a.ckpt")])
 def test_a_released_file_that_is_damaged_or_hostile_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, name: str, file: str
 ) -> None:
-    monkeypatch.setattr(encodec, "RELEASED", SMALL)
     monkeypatch.setenv("TRAP", str(tmp_path / "sprung"))
-    path = tmp_path / "a.th"
-    if content in ("cut", "list"):
-        torch.save(network().state_dict() if content == "cut" else [1, 2], path)
-    if content == "cut":
-        path.write_bytes(path.read_bytes()[:-1000])
-    if content not in ("cut", "list"):
-        path.write_bytes({"empty": b"", "text": b"not weights", "code": pickle.dumps(Trap(), protocol=2)}[content])
-    with pytest.raises(CheckpointError, match="a.th"):
-        codecs.load("encodec", path)
-    assert not (tmp_path / "sprung").exists()
+    CONTENTS[content](tmp_path / file)
+    with pytest.raises(CheckpointError, match=f"{file} is") as caught:
+        MODULES[name].load(tmp_path / file)
+    assert not (tmp_path / "sprung").exists() and "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "file"), [("encodec", "a.th"), ("wavtokenizer", "a.ckpt"), ("diffrhythm-vae", "a.pt")])
+def test_a_released_file_that_is_not_there_is_named(tmp_path: Path, name: str, file: str) -> None:
+    with pytest.raises(CheckpointError, match=f"{file}.*(No such file|does not exist)"):
+        MODULES[name].load(tmp_path / file)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from audiosae import audio, corpus, pitch
 from audiosae.audio import SAMPLE_RATE
-from audiosae.corpus import embedded, folder, groove
+from audiosae.corpus import building, embedded, folder, groove
+from audiosae.corpus.building import build
 from audiosae.corpus.embedded import Clip, Session, perform, plan
 from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, GUITARS, KITS, ORCHESTRA, PIANOS, VOICES
 from audiosae.corpus.render import Event, Track, render, to_loudness
@@ -272,7 +273,7 @@ def recordings(tmp_path: Path) -> Path:
 
 
 def test_a_folder_becomes_a_corpus(recordings: Path, tmp_path: Path) -> None:
-    manifest = corpus.build(tmp_path / "corpus", str(recordings), 15, 2.0, SHARES, 0)
+    manifest = build(tmp_path / "corpus", str(recordings), 15, 2.0, SHARES, 0)
     loaded = corpus.load(tmp_path / "corpus")
     assert manifest["clip"].tolist() == loaded["clip"].tolist()
     # 3.2 s is 2 and 1.2; 4.7 s is 2, 2 and 0.7.
@@ -312,18 +313,18 @@ def test_building_again_gives_the_same_bytes_and_replaces_what_was_there(recordi
     def contents() -> dict[str, bytes]:
         return {str(p.relative_to(target)): p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()}
 
-    corpus.build(target, str(recordings), 15, 2.0, SHARES, 0)
+    build(target, str(recordings), 15, 2.0, SHARES, 0)
     first = contents()
     (target / "stale").write_text("from before")
-    corpus.build(target, str(recordings), 15, 2.0, SHARES, 0)
+    build(target, str(recordings), 15, 2.0, SHARES, 0)
     assert contents() == first
 
 
 def test_the_embedded_corpus_is_written_as_it_was_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = [session("drums"), session("stems")]
-    monkeypatch.setattr(corpus, "plan", lambda *arguments: few)
-    monkeypatch.setattr(corpus, "play", lambda chosen, seconds: (c for s in chosen for c in perform(s, seconds)))
-    corpus.build(tmp_path / "corpus", "embedded", 1, 2.0, SHARES, 0)
+    monkeypatch.setattr(building, "plan", lambda *arguments: few)
+    monkeypatch.setattr(building, "play", lambda chosen, seconds: (c for s in chosen for c in perform(s, seconds)))
+    build(tmp_path / "corpus", "embedded", 1, 2.0, SHARES, 0)
     loaded, notes = corpus.load(tmp_path / "corpus"), corpus.load_notes(tmp_path / "corpus")
     played = [clip for s in few for clip in perform(s, 2.0)]
     for row, clip in zip(loaded.itertuples(), played, strict=True):

@@ -51,9 +51,31 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+class Rounder(Averager):
+    """The same, with a codebook for each of the two numbers."""
+
+    codebook_size = 10
+
+    def codes(self, wave: torch.Tensor) -> torch.Tensor:
+        return (super().encode(wave).abs() * 10).floor().long().clamp(0, 9).transpose(1, 2)
+
+    def embed(self, codes: torch.Tensor) -> torch.Tensor:
+        return codes.transpose(1, 2) / 10
+
+    def encode(self, wave: torch.Tensor) -> torch.Tensor:
+        return self.embed(self.codes(wave))
+
+
+EDGES = {"pitch": labels.pitch_edges(), "amplitude": np.linspace(0, 0.4, 21), "timbre": np.linspace(100, 3000, 21)}
+
+
+def extract(manifest: pd.DataFrame, codec: Averager) -> frames.Frames:
+    return frames.extract(manifest, codec, "swift-f0", "embedded", CPU, EDGES)
+
+
 @pytest.fixture(scope="module")
 def extracted(manifest: pd.DataFrame) -> frames.Frames:
-    return frames.extract(manifest, Averager(), "swift-f0", "embedded", CPU)
+    return extract(manifest, Averager())
 
 
 def test_one_row_a_frame_with_its_origin_and_time(extracted: frames.Frames) -> None:
@@ -72,14 +94,25 @@ def test_one_row_a_frame_with_its_origin_and_time(extracted: frames.Frames) -> N
         np.testing.assert_allclose(extracted.latents[rows.index, 1], amplitude**2 / 2, rtol=0.2)
 
 
-def test_bins_are_measured_on_training_frames_alone(extracted: frames.Frames) -> None:
-    table, train = extracted.table, extracted.rows("train")
+def test_classes_are_those_of_the_given_bins(extracted: frames.Frames) -> None:
+    table = extracted.table
     for prop, column in (("amplitude", "rms"), ("timbre", "centroid")):
-        edges = extracted.edges[prop]
-        np.testing.assert_allclose(edges, np.linspace(table[column][train].min(), table[column][train].max(), 21))
-        np.testing.assert_array_equal(table[prop], labels.to_bins(table[column].to_numpy(), edges))
+        np.testing.assert_array_equal(extracted.edges[prop], EDGES[prop])
+        np.testing.assert_array_equal(table[prop], labels.to_bins(table[column].to_numpy(), EDGES[prop]))
     loud = extracted.rows("test") & (table["time"] > 0.1) & (table["time"] < 0.4)
-    assert (table["amplitude"][loud] == 19).all()  # louder than any training frame: the end bin
+    assert (table["amplitude"][loud] == 19).all()  # beyond the last edge: the end bin
+
+
+def test_a_codec_with_codebooks_leaves_its_codes(manifest: pd.DataFrame, extracted: frames.Frames, tmp_path: Path) -> None:
+    found = extract(manifest, Rounder())
+    assert found.codebook_size == 10 and found.codes.dtype == np.int32 and found.codes.shape == found.latents.shape
+    np.testing.assert_array_equal(found.latents, (found.codes / 10).astype(np.float32))
+    np.testing.assert_array_equal(found.codes, np.floor(np.abs(extracted.latents) * 10))
+    frames.save(found, tmp_path / "a.arrow")
+    loaded = frames.load(tmp_path / "a.arrow")
+    np.testing.assert_array_equal(loaded.codes, found.codes)
+    assert loaded.codebook_size == 10 and not {"latent", "codes"} & set(loaded.table)
+    assert extracted.codes is None and extracted.codebook_size is None
 
 
 def test_rows_that_count(extracted: frames.Frames) -> None:
@@ -107,6 +140,7 @@ def test_the_file_gives_back_the_table_and_the_same_bytes(extracted: frames.Fram
         np.testing.assert_array_equal(loaded.edges[prop], edges)
     for name in ("codec", "weights", "tracker", "frame_rate"):
         assert getattr(loaded, name) == getattr(extracted, name)
+    assert loaded.codes is None and loaded.codebook_size is None
     assert (loaded.codec, loaded.weights, loaded.tracker, loaded.frame_rate) == ("averager", "embedded", "swift-f0", 50)
     frames.save(loaded, tmp_path / "b.arrow")
     assert (tmp_path / "b.arrow").read_bytes() == (tmp_path / "deep" / "a.arrow").read_bytes()
@@ -143,7 +177,7 @@ def test_latents_that_are_no_numbers_name_the_clip(manifest: pd.DataFrame) -> No
             return super().encode(wave) / 0.0
 
     with pytest.raises(AudioError, match="a.wav: averager gives NaN or infinite latents"):
-        frames.extract(manifest, Broken(), "swift-f0", "embedded", CPU)
+        extract(manifest, Broken())
 
 
 def test_a_clip_shorter_than_a_frame_of_the_codec_is_named(manifest: pd.DataFrame) -> None:
@@ -151,9 +185,9 @@ def test_a_clip_shorter_than_a_frame_of_the_codec_is_named(manifest: pd.DataFram
         frame_rate = 1.0
 
     with pytest.raises(AudioError, match="a.wav: shorter than one frame of averager"):
-        frames.extract(manifest, Slow(), "swift-f0", "embedded", CPU)
+        extract(manifest, Slow())
 
 
 def test_a_manifest_without_clips_is_said(manifest: pd.DataFrame) -> None:
     with pytest.raises(CorpusError, match="lists no clips"):
-        frames.extract(manifest.iloc[:0], Averager(), "swift-f0", "embedded", CPU)
+        extract(manifest.iloc[:0], Averager())

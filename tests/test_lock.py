@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from dvc.dependency import ParamsDependency
+from dvc.dependency import Dependency, ParamsDependency
+from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
+from dvc_data.hashfile.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,6 +62,7 @@ def _changed_inputs(stage: PipelineStage, makers: dict, recorded: dict) -> Itera
     for dependency in stage.deps:
         path = dependency.def_path
         maker, out = makers.get(dependency.fs_path, (None, None))
+        inside = [made for where, (_, made) in makers.items() if Path(dependency.fs_path) in Path(where).parents]
         if isinstance(dependency, ParamsDependency):
             changed = dependency.workspace_status()
             if changed:
@@ -68,12 +72,29 @@ def _changed_inputs(stage: PipelineStage, makers: dict, recorded: dict) -> Itera
         elif out is not None:
             if dependency.hash_info != out.hash_info:
                 yield f"{path} was recorded in another state than {maker} made."
+        elif inside and all(made.use_cache for made in inside):
+            if not _sums_up(dependency, inside):
+                yield f"{path} was recorded in another state than the stages left it in that write there."
         elif any(Path(made) in Path(dependency.fs_path).parents for made in makers):
             yield f"{path} is a part of an output; depend on the whole output, whose hash is recorded."
         elif not dependency.exists:
             yield f"{path} is missing."
         elif dependency.changed_checksum():
             yield f"{path} was changed since the stage ran."
+
+
+def _sums_up(folder: Dependency, inside: list[Output]) -> bool:
+    """Whether a folder is recorded as just what stages make in it: by hash where that is files, else by size and number."""
+    if not all(out.hash_info for out in inside):
+        return False
+    if any(out.hash_info.isdir for out in inside):
+        sizes, numbers = sum(out.meta.size for out in inside), sum(out.meta.nfiles or 1 for out in inside)
+        return (sizes, numbers) == (folder.meta.size, folder.meta.nfiles)
+    tree = Tree()
+    for out in inside:
+        tree.add(Path(out.fs_path).relative_to(folder.fs_path).parts, out.meta, out.hash_info)
+    tree.digest()
+    return tree.hash_info == folder.hash_info
 
 
 def _changed_outputs(repo: Repo, stage: PipelineStage) -> Iterator[str]:
@@ -131,10 +152,17 @@ stages:
   a:
     foreach: ${codecs}
     do:
-      cmd: echo ${item} ${a} >results-${item}.txt
+      cmd: >-
+        echo ${item} ${a} >results-${item}.txt; mkdir -p pages sounds/${item}; cp results-${item}.txt pages/${item}.txt;
+        cp results-${item}.txt sounds/${item}
       deps: [input.txt, weights.txt]
       params: [seed]
-      outs: [{"results-${item}.txt": {cache: false}}]
+      outs: [{"results-${item}.txt": {cache: false}}, {"pages/${item}.txt": {push: false}}, {"sounds/${item}": {push: false}}]
+  b:
+    cmd: cat pages/*.txt sounds/*/* >book.txt
+    deps: [pages, sounds]
+    params: [codecs]
+    outs: [{book.txt: {cache: false}}]
 """,
     "input.txt": "in",
     "trainer.txt": "train",
@@ -160,6 +188,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_true_lock_passes_even_without_the_data(project: Path) -> None:
     (project / "weights.txt").unlink()
+    shutil.rmtree(project / "pages")
+    shutil.rmtree(project / "sounds")
     assert stale(project) == []
 
 
@@ -169,8 +199,8 @@ def test_a_true_lock_passes_even_without_the_data(project: Path) -> None:
         ("input.txt", "in", "changed", ["a@one: input.txt was changed", "a@two: input.txt was changed"]),
         ("params.yaml", "seed: 1", "seed: 2", ["a@one: parameters differ", "a@two: parameters differ"]),
         ("params.yaml", "size: 3", "size: 4", ["a@one: its command", "a@two: its command"]),
-        ("params.yaml", ", two", "", ["a@two: dvc.lock keeps"]),
-        ("params.yaml", ", two", ", two, three", ["a@three: not in dvc.lock"]),
+        ("params.yaml", ", two", "", ["a@two: dvc.lock keeps", "b: pages was recorded", "b: sounds was recorded", "b: parameters differ"]),
+        ("params.yaml", ", two", ", two, three", ["a@three: not in dvc.lock", "b: pages was recorded", "b: sounds was recorded", "b: parameters differ"]),
         ("dvc.yaml", "[input.txt, weights.txt]", "[weights.txt]", ["a@one: recorded with a dependency on input.txt", "a@two: recorded"]),
         ("dvc.yaml", "[input.txt,", "[input.txt, trainer.txt,", ["a@one: trainer.txt is not among", "a@two: trainer.txt is not among"]),
         ("results-one.txt", "one", "two", ["a@one: results-one.txt is not the file"]),
@@ -191,6 +221,23 @@ def test_an_input_from_another_state_of_its_maker_is_told(project: Path) -> None
     lock["stages"]["weights"]["outs"][0]["md5"] = "0" * 32
     (project / "dvc.lock").write_text(yaml.safe_dump(lock))
     assert [line.split(" was")[0] for line in stale(project)] == ["a@one: weights.txt", "a@two: weights.txt"]
+
+
+@pytest.mark.parametrize(("made", "digest"), [("pages/one.txt", "0" * 32), ("sounds/one", "0" * 32 + ".dir")])
+def test_a_folder_that_is_not_what_its_stages_left_is_told(project: Path, made: str, digest: str) -> None:
+    lock = yaml.safe_load((project / "dvc.lock").read_text())
+    [out] = [out for out in lock["stages"]["a@one"]["outs"] if out["path"] == made]
+    out |= {"md5": digest, "size": 7}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert [line.split(" was")[0] for line in stale(project)] == [f"b: {made.split('/')[0]}"]
+
+
+def test_what_another_codec_left_in_a_folder_is_told(project: Path) -> None:
+    for name in ("pages/three.txt", "sounds/three.mp3"):
+        (project / name).write_text("left over")
+    with Repo() as repo:
+        repo.reproduce()
+    assert [line.split(" was")[0] for line in stale(project)] == ["b: pages", "b: sounds"]
 
 
 def test_a_missing_lock_is_told(project: Path) -> None:

@@ -10,11 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import yaml
 
 from audiosae import frames, labels, probes
 from audiosae.checkpoint import file_hash
 from audiosae.sae import SparseAutoencoder
-from conftest import Clone
+from conftest import OWN, Clone
+
+CODECS = ("encodec", "wavtokenizer", "diffrhythm-vae", "mel")
 
 UP_TO_DATE = "Data and pipelines are up to date."
 
@@ -35,11 +39,17 @@ def numbers(value: object, where: str = "") -> list[tuple[str, float]]:
     return [(where, value)] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
 
-def test_the_summary_keeps_the_contract(clone: Clone) -> None:
+def of_stage(clone: Clone, stage: str, name: str) -> dict:
+    return json.loads((clone.root / "results" / stage / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_the_summary_keeps_the_contract(clone: Clone, name: str) -> None:
     summary = json.loads((clone.root / "results/summary.json").read_text())
-    codec = summary["codecs"]["encodec"]
+    assert set(summary["codecs"]) == set(CODECS)
+    codec = summary["codecs"][name]
     assert {"sparsity", "l0", "dead", "fvu", "hidden", "l1"} <= codec["sae"].keys()
-    assert codec["sae"]["hidden"] == 4 * 128 and codec["sae"]["l1"] == 0.05
+    assert codec["sae"]["hidden"] == 4 * of_stage(clone, "extraction", name)["codec"]["dim"] and codec["sae"]["l1"] == 0.05
     for prop, classes in (("pitch", 66), ("amplitude", 20), ("timbre", 20)):
         probing, steering = codec["probing"][prop], codec["steering"][prop]
         assert probing["chance"] == pytest.approx(1 / classes)
@@ -50,7 +60,44 @@ def test_the_summary_keeps_the_contract(clone: Clone) -> None:
     assert all(math.isfinite(number) for _, number in numbers(summary))
     assert {"data", "weights", "parameters", "code"} <= summary["provenance"].keys()
     weights = summary["provenance"]["weights"]
-    assert weights["encodec/sae"] == file_hash(clone.root / "checkpoints/sae/encodec.safetensors")
+    assert weights[f"{name}/sae"] == file_hash(clone.root / f"checkpoints/sae/{name}.safetensors")
+    own = clone.root / ("examples/mel_codec.py" if name == "mel" else f"checkpoints/{name}.safetensors")
+    assert weights[f"{name}/codec"] == file_hash(own)
+
+
+def test_all_codecs_are_labelled_by_the_same_bins(clone: Clone) -> None:
+    edges = json.loads((clone.root / "results/bins.json").read_text())["edges"]
+    for name in CODECS:
+        table = frames.load(clone.root / f"data/frames/{name}.arrow")
+        assert {prop: list(values) for prop, values in table.edges.items()} == edges
+        for prop, column in (("amplitude", "rms"), ("timbre", "centroid")):
+            np.testing.assert_array_equal(table.table[prop], labels.to_bins(table.table[column].to_numpy(), table.edges[prop]))
+
+
+@pytest.mark.parametrize(("name", "books", "size"), [("encodec", 8, 1024), ("wavtokenizer", 1, 4096)])
+def test_the_use_of_codebooks_is_reported(clone: Clone, name: str, books: int, size: int) -> None:
+    used = of_stage(clone, "extraction", name)["codebooks"]
+    assert used["size"] == size and len(used["perplexity"]) == len(used["share_in_use"]) == books
+    for perplexity, share in zip(used["perplexity"], used["share_in_use"]):
+        assert 1 <= perplexity <= size * share <= size  # no more can be hard to guess than are in use
+
+
+@pytest.mark.parametrize("name", ["diffrhythm-vae", "mel"])
+def test_a_continuous_codec_has_no_codebooks(clone: Clone, name: str) -> None:
+    assert of_stage(clone, "extraction", name)["codebooks"] is None
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_the_book_has_a_part_on_every_codec_with_its_sounds(clone: Clone, built_book: Path, name: str) -> None:
+    pages = sorted(path.name for path in (built_book / "sections" / name).glob("*.html"))
+    assert pages == [f"{page}.html" for page in ("01_extraction", "02_sae_training", "03_probing", "04_steering")]
+    steering = (built_book / "sections" / name / "04_steering.html").read_text()
+    assert all(f'<th scope="col">{column}</th>' in steering for column in ("original", "decoded", "decoded from the SAE"))
+    compared = sorted((built_book / "_static" / "sounds" / name / "04_steering" / "reconstructed").glob("*.mp3"))
+    assert len(compared) % 3 == 0 and compared
+    assert all(f"sounds/{name}/04_steering/reconstructed/{path.name}" in steering for path in compared)
+    title = {"encodec": "EnCodec", "wavtokenizer": "WavTokenizer", "diffrhythm-vae": "DiffRhythm-VAE"}.get(name, name)
+    assert f"{title}, step by step" in (built_book / "index.html").read_text()
 
 
 def test_the_figures_of_the_probe_follow_from_its_files(clone: Clone) -> None:
@@ -59,7 +106,6 @@ def test_the_figures_of_the_probe_follow_from_its_files(clone: Clone) -> None:
     sae = SparseAutoencoder.load(clone.root / "checkpoints/sae/encodec.safetensors")
     fitted = probes.load(clone.root / "checkpoints/probes/encodec.safetensors")
     written = json.loads((clone.root / "results/probing/encodec.json").read_text())["properties"]
-    import torch
 
     for prop in labels.PROPERTIES:
         rows = table.rows("test", prop)
@@ -72,27 +118,48 @@ def test_the_figures_of_the_probe_follow_from_its_files(clone: Clone) -> None:
 def test_no_piece_is_in_two_splits_and_every_frame_has_a_clip(clone: Clone) -> None:
     manifest = pd.read_csv(clone.root / "data/corpus/manifest.csv")
     assert manifest.groupby("piece")["split"].nunique().max() == 1
-    table = frames.load(clone.root / "data/frames/encodec.arrow")
-    assert len(table.latents) == len(manifest) * 2 * 75  # clips of two seconds at 75 frames a second
-    assert set(table.table["clip"].astype(str)) == set(manifest["clip"])
-    assert np.allclose(table.table["time"].to_numpy()[:3], [0.5 / 75, 1.5 / 75, 2.5 / 75])
+    for name, rate, frames_a_clip in (("encodec", 75, 150), ("wavtokenizer", 75, 150), ("diffrhythm-vae", 44100 / 2048, 44), ("mel", 75, 150)):
+        table = frames.load(clone.root / f"data/frames/{name}.arrow")
+        assert len(table.latents) == len(manifest) * frames_a_clip  # clips of two seconds; the last frame may be filled up
+        assert set(table.table["clip"].astype(str)) == set(manifest["clip"])
+        assert np.allclose(table.table["time"].to_numpy()[:3], [0.5 / rate, 1.5 / rate, 2.5 / rate])
 
 
-def test_nothing_runs_twice_and_a_parameter_reruns_what_depends_on_it(clone: Clone) -> None:
+def ran(printed: str) -> list[str]:
+    return re.findall(r"Running stage '(.+)':", printed)
+
+
+def test_nothing_runs_twice(clone: Clone) -> None:
     assert clone.dvc("repro").strip().splitlines()[-1] == UP_TO_DATE
-    original = (clone.root / "params.yaml").read_text()
+
+
+def test_an_edit_to_a_codecs_file_reruns_what_depends_on_it(clone: Clone) -> None:
+    with (clone.root / "examples/mel_codec.py").open("a") as file:
+        file.write("# a remark\n")
+    # The latents are the same, so nothing is trained again.
+    assert ran(clone.dvc("repro")) == ["extraction@mel", "steering@mel", "summary", "book"]
+
+
+def test_a_codec_that_is_taken_away_leaves_summary_and_book(clone: Clone, built_book: Path) -> None:
+    path = clone.root / "params.yaml"
+    original = path.read_text()
+    params = yaml.safe_load(original)
+    assert params["codecs"].pop("mel") == yaml.safe_load(OWN)["mel"]
     try:
-        clone.change({"steering": {"clips": 1}})
-        ran = re.findall(r"Running stage '(.+)':", clone.dvc("repro"))
-        assert ran == ["steering@encodec", "summary", "book"]
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+        assert ran(clone.dvc("repro")) == ["summary", "book"]
+        assert "mel" not in (clone.root / "results/summary.json").read_text()
+        assert (clone.root / "results/steering/mel.json").is_file()  # the reader's to delete
+        assert not (built_book / "sections/mel").exists() and not (built_book / "_static/sounds/mel").exists()
     finally:
-        (clone.root / "params.yaml").write_text(original)
+        path.write_text(original)
         clone.dvc("repro")
+    assert (built_book / "sections/mel/04_steering.html").is_file()
 
 
 def test_the_same_again_gives_the_same_bytes(clone: Clone) -> None:
     before = products(clone.root)
-    clone.dvc("repro", "--force", "summary")
+    clone.dvc("repro", "--force", "steering@encodec")
     after = products(clone.root)
     assert before.keys() == after.keys()
     assert not (other := [name for name in before if before[name] != after[name]]), "\n".join(other)

@@ -21,8 +21,24 @@ def clouds(count: int, classes: int, spread: float, seed: int) -> tuple[torch.Te
     return torch.eye(classes)[y] * 3 + spread * torch.randn(count, classes, generator=generator), y
 
 
+def counted(y: torch.Tensor, classes: int) -> torch.Tensor:
+    """Each row stands for one frame of its class."""
+    return torch.nn.functional.one_hot(y, classes)
+
+
+def fit(
+    train: tuple[torch.Tensor, torch.Tensor], validation: tuple[torch.Tensor, torch.Tensor], classes: int,
+    penalties: list[float], iterations: int = 50,
+) -> probes.Probe:
+    """Fit on points with their classes."""
+    x, y = (torch.cat(both) for both in zip(train, validation))
+    counts = counted(y, classes)
+    learnt = (torch.arange(len(y)) < len(train[1]))[:, None]
+    return probes.fit(x, counts * learnt, counts * ~learnt, penalties, iterations)
+
+
 def fitted(spread: float = 0.1, classes: int = 4) -> probes.Probe:
-    return probes.fit(*clouds(400, classes, spread, 0), *clouds(100, classes, spread, 1), classes, PENALTIES, 50)
+    return fit(clouds(400, classes, spread, 0), clouds(100, classes, spread, 1), classes, PENALTIES)
 
 
 # --- fitting ------------------------------------------------------------------------------------------------------------
@@ -39,17 +55,39 @@ def test_separable_classes_are_told_apart() -> None:
 def test_shuffled_labels_give_chance() -> None:
     (x, y), (x_validation, y_validation), (x_test, y_test) = (clouds(2000, 4, 0.1, seed) for seed in range(3))
     order = torch.randperm(2000, generator=torch.Generator().manual_seed(5))
-    probe = probes.fit(x, y[order], x_validation, y_validation[order], 4, PENALTIES, 50)
+    probe = fit((x, y[order]), (x_validation, y_validation[order]), 4, PENALTIES)
     assert abs((probe.predict(x_test) == y_test[order].numpy()).mean() - 0.25) < 0.06
 
 
 def test_the_fit_is_the_minimum_of_its_convex_objective() -> None:
     x, y = clouds(300, 3, 1.5, 0)
-    probe = probes.fit(x, y, x, y, 3, [0.01], 200)
+    probe = fit((x, y), (x, y), 3, [0.01], 200)
     weight, bias = probe.weight.clone().requires_grad_(), probe.bias.clone().requires_grad_()
     loss = torch.nn.functional.cross_entropy(x @ weight.T + bias, y) + 0.005 * weight.pow(2).sum()
     for gradient in torch.autograd.grad(loss, (weight, bias)):
         assert gradient.abs().max() < 1e-3
+
+
+def test_rows_with_counts_give_the_probe_of_all_their_frames() -> None:
+    """Twelve rows stand for 900 frames, with labels that no row settles: the same minimum, loss and gradient."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(12, 5, generator=generator)
+    of_frame = torch.randint(12, (900,), generator=generator)
+    y = (of_frame + torch.randint(2, (900,), generator=generator)) % 3
+    histogram = torch.zeros(12, 3, dtype=torch.long).index_put_((of_frame, y), torch.tensor(1), accumulate=True)
+    few = probes.fit(rows, histogram, histogram, [0.01], 200)
+    frames = fit((rows[of_frame], y), (rows[of_frame], y), 3, [0.01], 200)
+    torch.testing.assert_close(few.weight, frames.weight, rtol=0, atol=1e-5)
+    torch.testing.assert_close(few.bias, frames.bias, rtol=0, atol=1e-5)
+
+    def loss(probe: probes.Probe) -> tuple[torch.Tensor, ...]:
+        weight, bias = probe.weight.clone().requires_grad_(), probe.bias.clone().requires_grad_()
+        value = torch.nn.functional.cross_entropy(rows[of_frame] @ weight.T + bias, y) + 0.005 * weight.pow(2).sum()
+        return value.detach(), *torch.autograd.grad(value, (weight, bias))
+
+    for mine, theirs in zip(loss(few), loss(frames)):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-5)
+    assert max(gradient.abs().max() for gradient in loss(few)[1:]) < 1e-3
 
 
 def test_the_penalty_is_chosen_on_validation_frames_and_of_equals_is_the_strongest() -> None:
@@ -59,19 +97,32 @@ def test_the_penalty_is_chosen_on_validation_frames_and_of_equals_is_the_stronge
     x, x_validation = torch.randn(60, 50, generator=generator), torch.randn(500, 50, generator=generator)
     y, y_validation = (x[:, 0] > 0).long(), (x_validation[:, 0] > 0).long()
     y[:15] = 1 - y[:15]
-    found = {penalty: probes.fit(x, y, x_validation, y_validation, 2, [penalty], 100) for penalty in (1e-6, 0.3)}
+    sets = (x, y), (x_validation, y_validation)
+    found = {penalty: fit(*sets, 2, [penalty], 100) for penalty in (1e-6, 0.3)}
     accuracy = {p: (probe.predict(x_validation) == y_validation.numpy()).mean() for p, probe in found.items()}
     assert accuracy[0.3] > accuracy[1e-6]
-    assert probes.fit(x, y, x_validation, y_validation, 2, [1e-6, 0.3], 100).penalty == 0.3
+    assert fit(*sets, 2, [1e-6, 0.3], 100).penalty == 0.3
 
 
-def test_fitting_twice_gives_the_same_numbers() -> None:
+def test_validation_counts_frames_not_rows() -> None:
+    """One row of nine frames outvotes two rows of one frame each."""
+    x = torch.tensor([[1.0], [1.1], [1.2], [-1.0]])
+    train = torch.tensor([[10, 0], [10, 0], [10, 0], [0, 40]])
+    strong, weak = 1e4, 1e-4  # strong: the commonest class, 1, always; weak: 0 for the first three rows
+    for first, penalty in (([0, 9], strong), ([0, 1], weak)):
+        validation = torch.tensor([first, [1, 0], [1, 0], [0, 1]])
+        assert probes.fit(x, train, validation, [strong, weak], 50).penalty == penalty
+
+
+def test_fitting_twice_gives_the_same_numbers_and_leaves_the_threads_alone() -> None:
+    threads = torch.get_num_threads()
     assert torch.equal(fitted(1.0).weight, fitted(1.0).weight)
+    assert torch.get_num_threads() == threads
 
 
 def test_a_class_without_frames_is_allowed_and_never_said() -> None:
     x, y = clouds(300, 3, 0.5, 0)
-    probe = probes.fit(x, y, x, y, 5, PENALTIES, 50)
+    probe = fit((x, y), (x, y), 5, PENALTIES)
     assert probe.weight.shape == (5, 3) and set(probe.predict(x)) == {0, 1, 2}
 
 
@@ -80,15 +131,37 @@ def test_a_probe_without_frames_is_refused(empty: int) -> None:
     sets = [clouds(20, 3, 0.1, 0), clouds(20, 3, 0.1, 1)]
     sets[empty] = (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long))
     with pytest.raises(ParameterError, match="one of them has none"):
-        probes.fit(*sets[0], *sets[1], 3, PENALTIES, 5)
+        fit(*sets, 3, PENALTIES)
 
 
-@pytest.mark.parametrize("stray", [-1, 3])
-def test_a_class_out_of_range_is_refused(stray: int) -> None:
-    x, y = clouds(20, 3, 0.1, 0)
-    y[0] = stray
-    with pytest.raises(ParameterError, match=f"from 0 to 2; found .*{stray}"):
-        probes.fit(x, y, x, y.clamp(0, 2), 3, PENALTIES, 5)
+# --- the best that one frame allows -------------------------------------------------------------------------------------
+
+
+def test_the_best_label_of_each_row_by_hand() -> None:
+    counts = np.array([[0, 3, 1], [0, 0, 0], [5, 1, 0], [0, 4, 0]])
+    assert probes.best_labels(counts).tolist() == [1, 1, 0, 1]  # the second has no frames: 1 is the commonest of all
+
+
+def test_the_ceiling_by_hand() -> None:
+    """Row 0 has other labels in test than in training; row 2 is new, and 1 is the commonest class in training."""
+    train = np.array([[4, 0], [0, 5], [0, 0]])
+    row, truth = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 0, 1])
+    found = probes.ceiling(train, row, truth, np.array(list("aabbcc")), 0)
+    assert found["learned"]["accuracy"] == pytest.approx(3 / 6)
+    assert found["oracle"]["accuracy"] == pytest.approx(4 / 6)
+    assert found["oracle"]["recordings"] == 3 and found["oracle"]["frames"] == 6
+
+
+def test_no_probe_of_one_frame_beats_the_best_labels() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 6, (30, 4))
+    ceiling = counts[np.arange(30), probes.best_labels(counts)].sum()
+    x = torch.eye(30)  # a probe that can say anything of any row
+    for penalty in (1e-6, 1.0):
+        probe = probes.fit(x, torch.from_numpy(counts), torch.from_numpy(counts), [penalty], 200)
+        named = counts[np.arange(30), probe.predict(x)].sum()
+        assert named <= ceiling
+        assert named == ceiling or penalty == 1.0
 
 
 # --- scores -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiosae import results
+from audiosae import results, summary
 from audiosae.checkpoint import file_hash
 from audiosae.labels import PROPERTIES
 from audiosae.results import ResultsError
@@ -89,3 +89,13 @@ def test_a_summary_without_a_stage_says_which(tmp_path: Path) -> None:
     (tmp_path / "probing" / "one.json").unlink()
     with pytest.raises(ResultsError, match="probing/one.json is missing"):
         summarise(tmp_path, ["one"])
+
+
+def test_codecs_that_params_does_not_name_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for codec in ("one", "gone"):
+        stages(tmp_path, codec)
+    (tmp_path / "params.yaml").write_text("codecs:\n  one: {weights: embedded, file: one.bin}\n")
+    monkeypatch.setattr("sys.argv", ["summary", str(tmp_path), str(tmp_path / "params.yaml")])
+    summary.main()
+    assert list(results.read(tmp_path / "summary.json")["codecs"]) == ["one"]
+    assert "gone" not in (tmp_path / "summary.json").read_text()

@@ -86,6 +86,18 @@ def test_standardising_makes_the_units_of_the_latents_irrelevant() -> None:
         torch.testing.assert_close(x, y, rtol=1e-3, atol=1e-4)
 
 
+def test_counts_stand_for_frames_in_the_statistics() -> None:
+    latents, counts = torch.randn(6, 4) * 5 + 20, torch.tensor([1, 4, 2, 1, 9, 3])
+    counted, plain = SparseAutoencoder(4, 8), SparseAutoencoder(4, 8)
+    counted.standardise(latents, counts)
+    plain.standardise(latents.repeat_interleave(counts, dim=0))
+    torch.testing.assert_close(counted.mean, plain.mean)
+    torch.testing.assert_close(counted.std, plain.std)
+    expanded = latents.repeat_interleave(counts, dim=0)
+    torch.testing.assert_close(plain.mean, expanded.mean(dim=0))
+    torch.testing.assert_close(plain.std, expanded.std(dim=0))
+
+
 def test_a_dimension_that_never_moves_does_no_harm() -> None:
     sae = SparseAutoencoder(2, 4)
     latents = torch.stack([torch.randn(20), torch.full((20,), 3.0)], dim=1)
@@ -119,6 +131,13 @@ def test_loss_sums_over_dimensions_and_features_and_averages_over_frames() -> No
     torch.testing.assert_close(reconstruction, error.pow(2).sum() / 6)
     torch.testing.assert_close(penalty, 0.3 * h.sum() / 6)
     torch.testing.assert_close(torch.stack(sae.loss(torch.cat([x, x]), 0.3)), torch.stack([reconstruction, penalty]))
+
+
+def test_weights_are_factors_of_the_rows() -> None:
+    sae, x, weights = random_sae(), torch.randn(4, 3), torch.tensor([0.5, 2.0, 0.0, 1.5])
+    each = [torch.stack(sae.loss(row[None], 0.3)) for row in x]
+    weighted = sum(weight * loss for weight, loss in zip(weights, each)) / 4
+    torch.testing.assert_close(torch.stack(sae.loss(x, 0.3, weights)), weighted)
 
 
 @pytest.mark.parametrize("l1", [0.0, 0.7])
@@ -163,6 +182,18 @@ def test_dead_means_on_these_frames() -> None:
 def test_figures_do_not_depend_on_the_batch() -> None:
     sae, latents = random_sae(), torch.randn(100, 3)
     assert evaluate(sae, latents, batch=7) == pytest.approx(evaluate(sae, latents), rel=1e-6)
+
+
+def test_counts_stand_for_frames_in_the_figures() -> None:
+    sae, rows, counts = random_sae(), torch.randn(7, 3), torch.tensor([3, 1, 0, 5, 1, 1, 20])
+    assert evaluate(sae, rows, counts) == pytest.approx(evaluate(sae, rows.repeat_interleave(counts, dim=0)), rel=1e-6)
+    assert evaluate(sae, rows, counts, batch=2) == pytest.approx(evaluate(sae, rows, counts), rel=1e-6)
+
+
+@pytest.mark.parametrize("frames", [[], [[2.0]], [[2.0], [2.0]]])
+def test_frames_without_variance_are_refused(frames: list[list[float]]) -> None:
+    with pytest.raises(ParameterError, match=f"no variance to explain in {len(frames)} frames"):
+        evaluate(two_way(), torch.tensor(frames).reshape(-1, 1))
 
 
 def test_variance_is_counted_around_the_mean_of_the_frames_at_hand() -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from audiosae import sae_training
+from audiosae import distinct, sae_training
 from audiosae.errors import ParameterError
 from audiosae.sae import SparseAutoencoder, evaluate
-from audiosae.sae_training import GRIDS, Settings, grid, train
+from audiosae.sae_training import GRIDS, HELD_OUT, Settings, grid, hold_out, measure, train
 
 SETTINGS = Settings(hidden=12, l1=0.01, epochs=5, batch=64, learning_rate=0.01, seed=3)
 
@@ -95,7 +96,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatch: pyt
     pd.testing.assert_frame_equal(curve_again, curve)
 
 
-def test_a_state_of_other_frames_or_settings_is_not_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_of_another_run_is_not_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = sae_training._save_state
 
     def stop_after_one(*state: object) -> None:
@@ -106,9 +107,13 @@ def test_a_state_of_other_frames_or_settings_is_not_continued(tmp_path: Path, mo
     with pytest.raises(Killed):
         train(frames(), SETTINGS, states=tmp_path, progress=False)
     monkeypatch.setattr(sae_training, "_save_state", write)
-    for latents, settings in ((frames(seed=9), SETTINGS), (frames(), replace(SETTINGS, learning_rate=0.02))):
-        with_states, _ = train(latents, settings, states=tmp_path, progress=False)
-        fresh, _ = train(latents, settings, progress=False)
+    uneven = torch.arange(1, 301)
+    for latents, settings, counts in (
+        (frames(seed=9), SETTINGS, None), (frames(), replace(SETTINGS, learning_rate=0.02), None),
+        (frames(), SETTINGS, uneven),
+    ):
+        with_states, _ = train(latents, settings, counts, states=tmp_path, progress=False)
+        fresh, _ = train(latents, settings, counts, progress=False)
         assert file_of(with_states, tmp_path / "a") == file_of(fresh, tmp_path / "b")
 
 
@@ -121,6 +126,99 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
 def test_no_frames_is_said() -> None:
     with pytest.raises(ParameterError, match="0 frames"):
         train(torch.zeros(0, 6), SETTINGS, progress=False)
+
+
+# --- frames that repeat -------------------------------------------------------------------------------------------------
+
+
+def codes(count: int = 1200, book: int = 40, seed: int = 0) -> np.ndarray:
+    """Frames [count, 6] of a codec with one codebook, the first code far commoner than the last."""
+    share = 1 / np.arange(1, book + 1)
+    return frames(book).numpy()[np.random.default_rng(seed).choice(book, count, p=share / share.sum())]
+
+
+def test_a_row_counts_as_often_as_its_frames() -> None:
+    """The curve's first epoch, at a learning rate of nearly nothing, is the mean loss over frames."""
+    latents = codes()
+    rows = distinct.find(latents)
+    assert rows.few
+    still = replace(SETTINGS, learning_rate=1e-12, epochs=1, batch=1200)
+    for counts in (rows.counts(np.ones(1200, dtype=bool)), rows.counts(np.arange(1200) % 3 == 0)):
+        counts = torch.from_numpy(counts)
+        kept = torch.from_numpy(rows.latents).repeat_interleave(counts, dim=0)
+        counted, few = train(torch.from_numpy(rows.latents), still, counts, progress=False)
+        plain, all_frames = train(kept, still, progress=False)
+        torch.testing.assert_close(counted.mean, plain.mean)
+        torch.testing.assert_close(counted.std, plain.std)
+        pd.testing.assert_frame_equal(few, all_frames, rtol=1e-4)
+
+
+def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = distinct.find(codes())
+    sizes, weights = [], []
+    loss = SparseAutoencoder.loss
+
+    def seen(self: SparseAutoencoder, x: torch.Tensor, l1: float, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        sizes.append(len(x))
+        weights.append(weight)
+        return loss(self, x, l1, weight)
+
+    monkeypatch.setattr(SparseAutoencoder, "loss", seen)
+    counts = torch.from_numpy(rows.counts(np.ones(1200, dtype=bool)))
+    train(torch.from_numpy(rows.latents), replace(SETTINGS, epochs=1, batch=100), counts, progress=False)
+    assert len(sizes) in (11, 12) and sum(sizes) <= 2 * len(rows.latents)
+    assert torch.cat(weights).mean() == pytest.approx(1) and torch.cat(weights).max() < 2
+    sizes.clear()
+    train(torch.from_numpy(codes()), replace(SETTINGS, epochs=1, batch=100), progress=False)
+    assert sizes == [100] * 12
+
+
+def test_training_on_rows_explains_the_frames_as_training_on_frames_does() -> None:
+    latents = codes()
+    rows, settings = distinct.find(latents), replace(SETTINGS, epochs=40, l1=0.001)
+    counts = torch.from_numpy(rows.counts(np.ones(1200, dtype=bool)))
+    few, _ = train(torch.from_numpy(rows.latents), settings, counts, progress=False)
+    every, _ = train(torch.from_numpy(latents), settings, progress=False)
+    for sae in (few, every):
+        assert evaluate(sae, torch.from_numpy(latents))["fvu"] < 0.05
+
+
+def test_where_frames_repeat_codes_are_held_out() -> None:
+    rows = distinct.find(codes(6000, book=300))
+    training, test = np.arange(6000) % 3 > 0, np.arange(6000) % 3 == 0
+    split = hold_out(rows, training, test, 0)
+    assert split.held_out == "codes"
+    assert not (split.unseen * split.train).any()  # what is measured was not trained on
+    assert (split.unseen <= split.test).all() and int(split.test.sum()) == test.sum()
+    out = rows.counts(training) * (split.train.numpy() == 0) > 0
+    assert out.mean() == pytest.approx(HELD_OUT, abs=0.06)
+    assert torch.equal(split.train, hold_out(rows, training, test, 0).train)
+    assert not torch.equal(split.train, hold_out(rows, training, test, 1).train)
+
+
+def test_where_frames_do_not_repeat_recordings_are_held_out() -> None:
+    latents = frames()
+    rows, training = distinct.find(latents.numpy()), np.arange(300) < 200
+    split = hold_out(rows, training, ~training, 0)
+    assert split.held_out == "recordings"
+    assert torch.equal(split.unseen, split.test) and torch.equal(split.train, 1 - split.test)
+    counted, _ = train(torch.from_numpy(rows.latents), SETTINGS, split.train, progress=False)
+    plain, _ = train(latents[:200], SETTINGS, progress=False)
+    assert torch.equal(counted.encoder.weight, plain.encoder.weight)  # one path: the same to the bit
+    found = measure(counted, latents, split)
+    assert found == {**evaluate(counted, latents[200:]), "fvu_test": found["fvu"]}
+
+
+def test_figures_are_of_test_recordings_and_the_fvu_of_what_was_not_trained_on() -> None:
+    rows = distinct.find(codes(6000, book=300))
+    training = np.arange(6000) % 3 > 0
+    split, latents = hold_out(rows, training, ~training, 0), torch.from_numpy(rows.latents)
+    sae, _ = train(latents, SETTINGS, split.train, progress=False)
+    found = measure(sae, latents, split)
+    everything = evaluate(sae, torch.from_numpy(codes(6000, book=300)[~training]))
+    assert found == pytest.approx({**everything, "fvu": found["fvu"], "fvu_test": everything["fvu"]}, rel=1e-5)
+    never = ~np.isin(rows.of_frame, np.flatnonzero(split.train.numpy())) & ~training
+    assert found["fvu"] == pytest.approx(evaluate(sae, torch.from_numpy(codes(6000, book=300)[never]))["fvu"], rel=1e-5)
 
 
 # --- the grid -----------------------------------------------------------------------------------------------------------

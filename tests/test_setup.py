@@ -28,6 +28,8 @@ NOT_IMPORTED = {  # and yet needed
     "torchaudio": "encodec imports it",
     "ipywidgets": "anywidget imports it",
     "pretty-midi": "carries the SoundFont",
+    "deprecated": "mirdata imports it",
+    "smart-open": "mirdata imports it",
 }
 
 

@@ -5,48 +5,18 @@ The latents are what the decoder receives; for a codec with codebooks that is th
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
-from typing import Protocol
 
-import torch
+from audiosae.codecs import diffrhythm_vae, embedded, encodec, wavtokenizer
+from audiosae.codecs.protocol import Codec, check
+from audiosae.errors import CheckpointError, ParameterError
 
-from audiosae.codecs import encodec
-from audiosae.errors import ParameterError
+__all__ = ["Codec", "check", "load", "source"]
 
+PROJECT = Path(__file__).parents[2]
 
-class Codec(Protocol):
-    """What the rest of the package, and a codec of the reader's own, must offer.
-
-    Attributes
-    ----------
-    name
-        For tables and file names.
-    sample_rate
-        In Hz.
-    channels
-        1 or 2.
-    frame_rate
-        Latent frames a second.
-    dim
-        Size of a latent frame.
-    """
-
-    name: str
-    sample_rate: int
-    channels: int
-    frame_rate: float
-    dim: int
-
-    def encode(self, wave: torch.Tensor) -> torch.Tensor:
-        """float32 [batch, channels, samples] -> float32 [batch, frames, dim]. Never changes level."""
-        ...
-
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """float32 [batch, frames, dim], on the codebook or not -> float32 [batch, channels, samples]."""
-        ...
-
-
-_LOADERS = {"encodec": encodec.load}
+_LOADERS = {"encodec": encodec.load, "wavtokenizer": wavtokenizer.load, "diffrhythm-vae": diffrhythm_vae.load}
 
 
 def load(name: str, weights: str | Path = "embedded") -> Codec:
@@ -55,10 +25,12 @@ def load(name: str, weights: str | Path = "embedded") -> Codec:
     Parameters
     ----------
     name
-        "encodec".
+        "encodec", "wavtokenizer", "diffrhythm-vae", or the name of a codec of your own.
     weights
         "embedded" for the small weights that this project trained, "released" for the authors' checkpoint (fetched
-        once, pinned and cached), or the path of either kind of file. One is never taken for the other.
+        once, pinned and cached), or the path of either kind of file. One is never taken for the other. For a codec of
+        your own: the path of a Python file with a function `load()` that returns a `Codec`. A relative path that is not
+        in the working directory is looked for in the project's folder.
 
     Returns
     -------
@@ -67,10 +39,44 @@ def load(name: str, weights: str | Path = "embedded") -> Codec:
     Raises
     ------
     ParameterError
-        If the name is unknown.
+        If the name is unknown, or a codec of your own is not what a codec must be.
     CheckpointError, DownloadError
         If the weights are missing, damaged, or cannot be fetched.
     """
+    if weights not in ("embedded", "released"):
+        weights = source(name, weights)
+        if weights.suffix == ".py":
+            return _load_own(name, weights)
     if name not in _LOADERS:
-        raise ParameterError(f"unknown codec {name!r}; known are {', '.join(sorted(_LOADERS))}.")
+        raise ParameterError(
+            f"unknown codec {name!r}; known are {', '.join(_LOADERS)}. A codec of your own is a Python file, whose path "
+            "is given as its weights."
+        )
     return _LOADERS[name](weights)
+
+
+def source(name: str, weights: str | Path) -> Path:
+    """The file that `load` reads, whether it is there or not.
+
+    Parameters
+    ----------
+    name, weights
+        As for `load`; not "released", whose file is known only once it is fetched.
+    """
+    if weights == "embedded":
+        return embedded.FOLDER / f"{name}.safetensors"
+    path = Path(weights)
+    return path if path.is_absolute() or path.exists() else PROJECT / path
+
+
+def _load_own(name: str, path: Path) -> Codec:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file; check the path of your codec {name!r}.")
+    make = runpy.run_path(str(path)).get("load")
+    if not callable(make):
+        raise ParameterError(f"{path}: a codec's file needs a function `load()` that returns the codec.")
+    codec = make()
+    check(codec, str(path))
+    if codec.name != name:
+        raise ParameterError(f"{path}: calls its codec {codec.name!r}, but {name!r} was asked for; give it one name.")
+    return codec

@@ -7,9 +7,7 @@ codebooks (6 kb/s): what the decoder receives.
 
 from __future__ import annotations
 
-import pickle
-import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,18 +16,16 @@ from encodec.quantization import ResidualVectorQuantizer
 from torch import nn
 
 from audiosae import checkpoint
-from audiosae.codecs import released
-from audiosae.errors import CheckpointError
-
-KIND = "codec/encodec"
-EMBEDDED = Path(__file__).parents[2] / "checkpoints" / "encodec.safetensors"
-"""Where DVC puts the weights that ship with the repository."""
+from audiosae.codecs import embedded, legacy, released
+from audiosae.codecs.sections import Section, Windowed, seanet
 
 SAMPLE_RATE = 24000
+CHANNELS = 1
 DIM = 128
 RATIOS = (8, 5, 4, 2)
 HOP = 320
 CODEBOOKS = 8
+CODES = 1024
 
 
 @dataclass(frozen=True)
@@ -54,9 +50,6 @@ class Shape:
     codebooks: int
 
 
-_TRAINER_ONLY = ("embed_avg", "cluster_size")
-"""Moving averages of the codebooks: not needed to encode or decode, and not shipped."""
-
 RELEASED = Shape(filters=32, lstm=2, norm="weight_norm", codebooks=32)
 
 
@@ -67,11 +60,9 @@ class Network(nn.Module):
     ----------
     shape
         Sizes.
-    dead_code
-        Moving number of uses a batch under which a code is drawn anew; matters in training alone.
     """
 
-    def __init__(self, shape: Shape, dead_code: float = 2) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
         common = dict(
             channels=1, dimension=DIM, n_filters=shape.filters, ratios=list(RATIOS), norm=shape.norm, causal=True,
@@ -80,7 +71,7 @@ class Network(nn.Module):
         self.encoder = SEANetEncoder(**common)
         self.decoder = SEANetDecoder(**common)
         self.quantizer = ResidualVectorQuantizer(
-            dimension=DIM, n_q=shape.codebooks, bins=1024, threshold_ema_dead_code=dead_code
+            dimension=DIM, n_q=shape.codebooks, bins=CODES, threshold_ema_dead_code=0
         )
 
 
@@ -97,9 +88,10 @@ class Encodec:
 
     name = "encodec"
     sample_rate = SAMPLE_RATE
-    channels = 1
+    channels = CHANNELS
     frame_rate = SAMPLE_RATE / HOP
     dim = DIM
+    codebook_size = CODES
 
     def __init__(self, network: Network, codebooks: int = CODEBOOKS) -> None:
         self.network = network.eval().requires_grad_(False)
@@ -114,57 +106,58 @@ class Encodec:
     def encode(self, wave: torch.Tensor) -> torch.Tensor:
         """float32 [batch, 1, samples] at 24 kHz -> float32 [batch, ceil(samples / 320), 128].
 
-        The network is causal, so padding at the end of a shorter clip changes none of the frames before it.
+        A frame depends on those before it, with two exceptions: the first, which have nothing to look back on, see a
+        reflection of up to the seventh; and a last frame that is not whole is filled up by reflection, not with zeros.
         """
-        embedding = self.network.encoder(wave)
-        total = torch.zeros_like(embedding)
-        for layer in self.network.quantizer.vq.layers[: self.codebooks]:
-            total = total + layer.decode(layer.encode(embedding - total))
+        return self._round(self.network.encoder(wave))[1].transpose(1, 2).contiguous()
+
+    @torch.no_grad()
+    def codes(self, wave: torch.Tensor) -> torch.Tensor:
+        """float32 [batch, 1, samples] at 24 kHz -> int64 [batch, codebooks, frames], which vector of each codebook."""
+        return self._round(self.network.encoder(wave))[0]
+
+    @torch.no_grad()
+    def embed(self, codes: torch.Tensor) -> torch.Tensor:
+        """int64 [batch, codebooks, frames] -> float32 [batch, frames, 128]: `encode` is `embed` after `codes`."""
+        layers = self.network.quantizer.vq.layers
+        total = sum(layer.decode(chosen) for layer, chosen in zip(layers, codes.unbind(1)))
         return total.transpose(1, 2).contiguous()
+
+    def _round(self, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        total, codes = torch.zeros_like(embedding), []
+        for layer in self.network.quantizer.vq.layers[: self.codebooks]:
+            codes.append(layer.encode(embedding - total))
+            total = total + layer.decode(codes[-1])
+        return torch.stack(codes, dim=1), total
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """float32 [batch, frames, 128] -> float32 [batch, 1, 320 · frames] at 24 kHz."""
         return self.network.decoder(latents.transpose(1, 2))
 
+    @property
+    def encoding(self) -> tuple[Section, ...]:
+        """What `encode` does, for long files and batches: see `sections`."""
+        return *seanet(self.network.encoder.model, takes=HOP), Windowed(lambda embedding: self._round(embedding)[1])
+
+    @property
+    def decoding(self) -> tuple[Section, ...]:
+        """What `decode` does, likewise."""
+        return seanet(self.network.decoder.model, gives=HOP)
+
 
 def load(weights: str | Path) -> Encodec:
     """Load "embedded" or "released" weights, or a file of either kind; see `audiosae.codecs.load`."""
     if weights == "released":
         return _load_released(released.fetch(released.ENCODEC_24KHZ))
-    path = EMBEDDED if weights == "embedded" else Path(weights)
-    if path.suffix == ".th":
-        return _load_released(path)
-    tensors, header = checkpoint.load(path, KIND)
-    try:
-        network = Network(Shape(**header["shape"]))
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} does not say its shape ({error}); fetch or train it again.") from error
-    tensors |= {name: value for name, value in network.state_dict().items() if name.endswith(_TRAINER_ONLY)}
-    checkpoint.restore(network, tensors, path)
-    return Encodec(network)
+    if Path(weights).suffix == ".th":
+        return _load_released(Path(weights))
+    return Encodec(embedded.load("encodec", weights, lambda sizes: Network(Shape(**sizes))))
 
 
 def _load_released(path: Path) -> Encodec:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} is not a readable EnCodec checkpoint ({error}); fetch it again.") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise CheckpointError(f"{path} is no dictionary of tensors, as EnCodec's checkpoint is; fetch it again.")
-    with warnings.catch_warnings():
-        # The released layers are named after torch's older weight normalisation, which the package still uses.
-        warnings.filterwarnings("ignore", message=".*weight_norm.*is deprecated", category=FutureWarning)
+    state = legacy.tensors(path, "EnCodec")
+    with legacy.weight_norm():
         network = Network(RELEASED)
     checkpoint.restore(network, state, path)
-    return Encodec(network)
-
-
-def save(network: Network, shape: Shape, path: str | Path, provenance: dict[str, object]) -> None:
-    """Write embedded weights as float16 safetensors, with the hashes of what made them."""
-    tensors = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
-        for name, tensor in network.state_dict().items()
-        if not name.endswith(_TRAINER_ONLY)
-    }
-    checkpoint.save(path, tensors, {"kind": KIND, "shape": asdict(shape), "provenance": provenance})
+    return Encodec(legacy.fold_weight_norm(network))

@@ -1,7 +1,7 @@
 """What a small codec is trained to get right.
 
 A waveform term fixes the phase, and so the pitch; spectra at several resolutions fix what the waveform term cannot
-reach at 6 kb/s; and a term on the level of each frame keeps a decoder that is unsure from playing softer.
+reach at a few kb/s; and a term on the level of each frame keeps a decoder that is unsure from playing softer.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from __future__ import annotations
 import torch
 
 WINDOWS = (256, 512, 1024, 2048)
-"""STFT windows in samples; hops are a quarter of them."""
+"""STFT windows in samples at 24 kHz, and twice that at 44.1 kHz; hops are a quarter of them."""
 
 LEVEL_WINDOW = 1024
+"""Samples of a frame whose level is compared, likewise."""
 
 _FLOOR = 1e-4
 
 
-def reconstruction(decoded: torch.Tensor, original: torch.Tensor) -> dict[str, torch.Tensor]:
+def reconstruction(decoded: torch.Tensor, original: torch.Tensor, sample_rate: int) -> dict[str, torch.Tensor]:
     """Terms of the loss, each a mean over clips that counts soft and loud clips alike.
 
     Parameters
     ----------
     decoded, original
         float32 [batch, samples].
+    sample_rate
+        In Hz; decides how long the windows are.
 
     Returns
     -------
@@ -37,14 +40,16 @@ def reconstruction(decoded: torch.Tensor, original: torch.Tensor) -> dict[str, t
     energy = original.pow(2).mean(dim=1).clamp_min(_FLOOR**2)
     waveform = ((decoded - original).pow(2).mean(dim=1) / energy).mean()
     spectral = original.new_zeros(())
-    for window in WINDOWS:
+    longer = 2 if sample_rate > 32000 else 1
+    for window in (longer * window for window in WINDOWS):
         a, b = _magnitude(original, window), _magnitude(decoded, window)
         distance = (a - b).norm(dim=(1, 2)) / a.norm(dim=(1, 2)).clamp_min(_FLOOR)
         # Log magnitudes relative to the clip's own level, or soft clips would fall under the floor.
         scale = energy.sqrt()[:, None, None] * window**0.5
         logs = ((a / scale + 1e-3).log() - (b / scale + 1e-3).log()).abs().mean()
         spectral = spectral + distance.mean() + 0.1 * logs
-    level = ((_rms(decoded) - _rms(original)).abs().mean(dim=1) / energy.sqrt()).mean()
+    off = _rms(decoded, longer * LEVEL_WINDOW) - _rms(original, longer * LEVEL_WINDOW)
+    level = (off.abs().mean(dim=1) / energy.sqrt()).mean()
     return {"waveform": waveform, "spectral": spectral, "level": level}
 
 
@@ -54,6 +59,6 @@ def _magnitude(wave: torch.Tensor, window: int) -> torch.Tensor:
     return (spectrum.real.pow(2) + spectrum.imag.pow(2) + 1e-12).sqrt()
 
 
-def _rms(wave: torch.Tensor) -> torch.Tensor:
-    frames = wave.unfold(1, LEVEL_WINDOW, LEVEL_WINDOW // 4)
+def _rms(wave: torch.Tensor, window: int) -> torch.Tensor:
+    frames = wave.unfold(1, window, window // 4)
     return (frames.pow(2).mean(dim=2) + 1e-12).sqrt()

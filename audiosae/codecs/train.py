@@ -1,11 +1,13 @@
-"""The stage `train_codec`: teach a small EnCodec on a larger render of the embedded corpus.
+"""The stage `train_codec`: teach one of the small codecs on a larger render of the embedded corpus.
 
-    python -m audiosae.codecs.train encodec checkpoints/encodec.safetensors --minutes 60 …
+    python -m audiosae.codecs.train encodec checkpoints/encodec.safetensors results/codec/encodec_training.csv
+        results/codec/encodec.json --minutes 60 …
 
-Training pieces only are played; no checkpoint has met a validation or test piece. The first third of the steps is
-continuous, then the codebooks start from k-means and the rest is quantised. A second, shorter round refines the result
-on another render with more single voices, since notes near the ends of the range are rare in the first and were lost.
-A killed run continues from its last saved state with the same result, because every step draws from a seed of its own.
+Training pieces only are played; no checkpoint has met a validation or test piece. A codec with codebooks starts without
+them; then they start from k-means, and the rest of the steps rounds to them. A second, shorter round refines the result
+on another render with more single voices, since notes near the ends of the range are rare in the first. What is kept is
+a moving average of the weights. A killed run continues from its last saved state with the same result, because every
+step draws from a seed of its own. On a GPU the same recipe runs there.
 """
 
 from __future__ import annotations
@@ -15,235 +17,196 @@ import hashlib
 import json
 import math
 import os
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, get_origin, get_type_hints
 
-import numpy as np
 import pandas as pd
 import torch
-from sklearn.cluster import MiniBatchKMeans
-from torch import nn
 from tqdm.auto import tqdm
 
-from audiosae import corpus
-from audiosae.audio import SAMPLE_RATE, for_codec
+from audiosae import checkpoint, results
 from audiosae.checkpoint import file_hash
-from audiosae.codecs import encodec
-from audiosae.codecs.losses import reconstruction
-from audiosae.corpus.embedded import plan
-from audiosae.corpus.scores import PARTS
+from audiosae.codecs import codebooks, embedded, legacy
+from audiosae.codecs.recipes import RECIPES
+from audiosae.codecs.training import Run, Settings, Weights
+from audiosae.codecs.training_data import batch, render
 from audiosae.determinism import prepare
-from audiosae.errors import report
+from audiosae.errors import CheckpointError, ParameterError, report
 
 STATES = Path(".resume")
 """Outside the outputs of any stage, which DVC deletes before it runs one."""
-
-CROP = 16000
-"""Samples of a training example, 0.67 s."""
-
 
 REFINE_CHORALES = 3.0
 """Share of chorales in the second render; every other part has 1."""
 
 
-def render_waves(
-    minutes: float, clip_seconds: float, seed: int, split: str, folder: Path, chorales: float = 1.0
-) -> np.ndarray:
-    """Play scores to one float32 array [clips, samples] at the codec's rate; kept in `folder` for a resumed run."""
-    path = folder / f"{split}-{seed}.npy"
-    if not path.is_file():
-        sessions = plan(minutes, clip_seconds, {**dict.fromkeys(PARTS, 1.0), "chorales": chorales}, seed, (split,))
-        waves = [
-            for_codec(clip.wave, SAMPLE_RATE, encodec.SAMPLE_RATE, 1)[0] for clip in corpus.play(sessions, clip_seconds)
-        ]
-        partial = path.with_suffix(".partial.npy")
-        np.save(partial, np.stack(waves))
-        os.replace(partial, path)
-    return np.load(path, mmap_mode="r")
-
-
-def batch(waves: np.ndarray, size: int, seed: int, step: int, device: torch.device) -> torch.Tensor:
-    """Random crops [size, CROP] that are not silent; the same for the same seed and step."""
-    rng = np.random.default_rng([seed, step])
-    crops = []
-    while len(crops) < size:
-        clip, start = rng.integers(len(waves)), rng.integers(waves.shape[1] - CROP)
-        crop = waves[clip, start : start + CROP]
-        if np.abs(crop).max() > 1e-3:
-            crops.append(crop)
-    return torch.from_numpy(np.stack(crops)).to(device)
-
-
-@torch.no_grad()
-def scale_layers(network: encodec.Network, waves: torch.Tensor) -> None:
-    """Orthogonal weights, rescaled layer by layer to unit variance on one batch (Mishkin and Matas 2016).
-
-    With PyTorch's default weights the latents hardly move, and the decoder learns a constant.
-    """
-
-    def rescale(layer: nn.Module, _: object, output: torch.Tensor) -> torch.Tensor:
-        layer.weight.div_(output.std())
-        return output / output.std()
-
-    hooks = []
-    for module in network.modules():
-        if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
-            nn.init.orthogonal_(module.weight)
-            nn.init.zeros_(module.bias)
-            hooks.append(module.register_forward_hook(rescale))
-    network.decoder(network.encoder(waves[:, None]))
-    for hook in hooks:
-        hook.remove()
-    network.decoder.model[-1].conv.conv.weight.mul_(waves.std())
-
-
-@torch.no_grad()
-def start_codebooks(network: encodec.Network, waves: np.ndarray, size: int, seed: int, device: torch.device) -> None:
-    """Set each codebook to k-means centres of what the ones before it leave over."""
-    latents = [network.encoder(batch(waves, size, seed + 1, step, device)[:, None]) for step in range(40)]
-    residual = torch.cat(latents).transpose(1, 2).reshape(-1, encodec.DIM).cpu()
-    for number, layer in enumerate(network.quantizer.vq.layers):
-        book = layer._codebook
-        means = MiniBatchKMeans(1024, random_state=seed + number, n_init=1, batch_size=4096).fit(residual.numpy())
-        centres = torch.from_numpy(means.cluster_centers_.astype(np.float32))
-        uses = torch.bincount(torch.from_numpy(means.labels_).long(), minlength=1024) / 40
-        book.embed.copy_(centres)
-        book.cluster_size.copy_(uses)
-        book.embed_avg.copy_(centres * uses[:, None])
-        book.inited.fill_(1)
-        residual = residual - centres[torch.from_numpy(means.labels_).long()]
-
-
-def train_encodec(
-    target: Path, minutes: float, clip_seconds: float, filters: int, lstm: int, steps: int, refine_steps: int,
-    batch_size: int, learning_rate: float, refine_rate: float, save_every: int, seed: int,
-) -> pd.DataFrame:
-    """Train, and write the checkpoint.
+def train(codec: str, shape: object, settings: Settings, weights: Weights, target: Path) -> pd.DataFrame:
+    """Train a codec, and write its checkpoint.
 
     Parameters
     ----------
+    codec
+        A name in `RECIPES`.
+    shape
+        The codec's own `Shape`.
+    settings, weights
+        See `training`.
     target
         Checkpoint to write.
-    minutes, clip_seconds
-        Length of the render of training pieces, and of its clips.
-    filters, lstm
-        Width and LSTM layers, see `encodec.Shape`.
-    steps, learning_rate
-        Of AdamW with a cosine schedule.
-    refine_steps, refine_rate
-        Of the second round, with a cosine schedule of its own (a warm restart, Loshchilov and Hutter 2017).
-    batch_size
-        Examples of 0.67 s a step.
-    save_every
-        Steps between saved states, each with a line of progress.
-    seed
-        Of corpus, weights and crops.
 
     Returns
     -------
-    Progress: step, quantised or not, and the loss terms on validation pieces.
-    """
-    settings = dict(locals(), target=str(target))
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    states = STATES / f"encodec-{key}"
-    states.mkdir(parents=True, exist_ok=True)
-    device = prepare(seed)
-    torch.use_deterministic_algorithms(device.type == "cpu")  # the quantiser's scatter has no such form on a GPU
-    waves = render_waves(minutes, clip_seconds, seed, "train", states)
-    refining = render_waves(minutes, clip_seconds, seed + 1, "train", states, REFINE_CHORALES)
-    held_out = render_waves(2, clip_seconds, seed, "validation", states)
-    checks = batch(held_out, 32, seed, 0, device)
+    Progress: step, quantised or not, and the terms of the loss on validation pieces.
 
-    shape = encodec.Shape(filters, lstm, "none", encodec.CODEBOOKS)
-    # A batch holds fewer frames than a codebook vectors, so "dead" must mean far less than one use a batch.
-    network = encodec.Network(shape, dead_code=0.02).to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, betas=(0.8, 0.99), weight_decay=1e-4)
-    first, progress, quantised_from = 0, [], steps // 3
+    Raises
+    ------
+    ParameterError
+        If the clips are shorter than an example, or the loss is no number any more.
+    CheckpointError
+        If the saved state of a stopped run is damaged.
+    OSError
+        If the disk is full.
+    """
+    recipe = RECIPES[codec]
+    rate, crop = recipe.module.SAMPLE_RATE, recipe.crop
+    if settings.clip_seconds * rate <= crop:
+        raise ParameterError(
+            f"train_codec: clip_seconds must be above {crop / rate:.2f}, the length of a training example of {codec}; "
+            f"it is {settings.clip_seconds}."
+        )
+    given = {"codec": codec, "shape": vars(shape), "settings": vars(settings), "weights": vars(weights)}
+    # With other code a stopped run would not end as if it had not been stopped: it starts anew.
+    key = hashlib.sha256((json.dumps(given, sort_keys=True) + _code()).encode()).hexdigest()[:12]
+    states = STATES / f"{codec}-{key}"
+    states.mkdir(parents=True, exist_ok=True)
+    device = prepare(settings.seed)
+    torch.use_deterministic_algorithms(device.type == "cpu")  # the quantiser's scatter has no such form on a GPU
+    sound = dict(sample_rate=rate, channels=recipe.module.CHANNELS, folder=states)
+    length = (settings.minutes, settings.clip_seconds)
+    waves = render(*length, settings.seed, "train", **sound)
+    refining = render(*length, settings.seed + 1, "train", **sound, chorales=REFINE_CHORALES)
+    checks = batch(render(2, settings.clip_seconds, settings.seed, "validation", **sound), 32, crop, settings.seed, 0,
+                   device)
+
+    run = Run(recipe, shape, settings, weights, device)
     state_path = states / "state.pt"
+    first, progress = 0, []
     if state_path.is_file():
-        state = torch.load(state_path, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
+        state = _read(state_path, device)
+        run.restore(state["run"])
         first, progress = state["step"], state["progress"]
     else:
-        scale_layers(network, batch(waves, batch_size, seed, steps, device))
+        run.start(batch(waves, settings.batch_size, crop, settings.seed, settings.steps, device))
 
-    network.train()
-    total = steps + refine_steps
-    bar = tqdm(range(first, total), initial=first, total=total, desc="training EnCodec", unit="step")
+    bar = tqdm(range(first, settings.total), initial=first, total=settings.total, desc=f"training {codec}", unit="step")
     for step in bar:
-        torch.manual_seed(seed + step)
-        if step == quantised_from:
-            start_codebooks(network, waves, batch_size, seed, device)
-        quantised = step >= quantised_from
-        if step < steps:
-            source, rate, done = waves, learning_rate * min(1.0, (step + 1) / 100), step / steps
-        else:
-            source, rate, done = refining, refine_rate, (step - steps) / refine_steps
-        optimizer.param_groups[0]["lr"] = rate * (0.02 + 0.98 * math.cos(math.pi * done / 2) ** 2)
+        torch.manual_seed(settings.seed + step)
+        if run.rounds and step == settings.rounding_from:
+            run.start_rounding(batch(waves, settings.batch_size, crop, settings.seed + 1, number, device)
+                               for number in range(codebooks.BATCHES))
+        source = waves if step < settings.steps else refining
+        run.step(batch(source, settings.batch_size, crop, settings.seed, step, device), step)
+        if (step + 1) % settings.save_every == 0 or step + 1 == settings.total:
+            rounding = step >= settings.rounding_from
+            terms = run.validate(checks, rounding)
+            if not all(map(math.isfinite, terms.values())):
+                raise ParameterError(
+                    f"train_codec: by step {step + 1} the loss of {codec} is {terms}; lower learning_rate and refine_rate."
+                )
+            progress.append({"step": step + 1, "quantised": run.rounds and rounding, **terms})
+            bar.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
+            _save({"run": run.state(), "step": step + 1, "progress": progress}, state_path)
 
-        wave = batch(source, batch_size, seed, step, device)
-        with torch.autocast(device.type, torch.bfloat16):  # a fifth faster, and its error is far below the codec's
-            latents = network.encoder(wave[:, None])
-        latents = latents.float()
-        commitment = latents.new_zeros(())
-        if quantised:
-            latents, _, losses = network.quantizer.vq(latents)
-            commitment = losses.mean()
-        with torch.autocast(device.type, torch.bfloat16):
-            decoded = network.decoder(latents)[:, 0]
-        terms = reconstruction(decoded.float(), wave)
-        loss = terms["waveform"] + terms["spectral"] + 0.5 * terms["level"] + 0.25 * commitment
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-
-        if (step + 1) % save_every == 0 or step + 1 == total:
-            progress.append({"step": step + 1, "quantised": quantised, **_validate(network, checks, quantised)})
-            bar.set_postfix({name: f"{value:.3f}" for name, value in progress[-1].items() if name in terms})
-            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1,
-                     "progress": progress}
-            torch.save(state, state_path.with_suffix(".partial"))
-            os.replace(state_path.with_suffix(".partial"), state_path)
-
-    sources = [encodec.__file__, __file__, Path(__file__).with_name("losses.py")]
-    provenance = {
-        "corpus": [hashlib.sha256(render.tobytes()).hexdigest() for render in (waves, refining)],
-        "code": hashlib.sha256("".join(file_hash(path) for path in sources).encode()).hexdigest(),
-        "parent": None,
-        "settings": {name: value for name, value in settings.items() if name != "target"},
-    }
-    encodec.save(network.cpu(), shape, target, provenance)
+    corpus = [hashlib.sha256(data.tobytes()).hexdigest() for data in (waves, refining)]
+    embedded.save(codec, run.result(), shape, target, {"corpus": corpus, "code": _code(), "parent": None, **given})
     return pd.DataFrame(progress)
 
 
-@torch.no_grad()
-def _validate(network: encodec.Network, wave: torch.Tensor, quantised: bool) -> dict[str, float]:
-    network.eval()
-    latents = network.encoder(wave[:, None])
-    if quantised:
-        latents = network.quantizer.vq(latents)[0]
-    terms = reconstruction(network.decoder(latents)[:, 0], wave)
-    network.train()
-    return {name: float(value) for name, value in terms.items()}
+def _code() -> str:
+    """Hash of the modules that decide what comes out: those of the codecs and of the corpus."""
+    package = Path(__file__).parents[1]
+    files = [*package.glob("codecs/*.py"), *package.glob("corpus/*.py"), package / "audio.py"]
+    return hashlib.sha256("".join(file_hash(path) for path in sorted(files)).encode()).hexdigest()
+
+
+def account(codec: str, path: Path) -> dict[str, Any]:
+    """What the book tells of a trained codec, read from its checkpoint.
+
+    Returns
+    -------
+    numbers
+        In the checkpoint, codebooks included.
+    steps
+        Of both rounds.
+    hours_rendered, hours_heard
+        Of music in both renders, and in all examples together.
+    mega_bytes
+        Of the file.
+    """
+    tensors, header = checkpoint.load(path, f"codec/{codec}")
+    settings, recipe = header["provenance"]["settings"], RECIPES[codec]
+    steps = settings["steps"] + settings["refine_steps"]
+    return {
+        "numbers": sum(tensor.numel() for tensor in tensors.values()),
+        "steps": steps,
+        "hours_rendered": 2 * settings["minutes"] / 60,
+        "hours_heard": steps * settings["batch_size"] * recipe.crop / recipe.module.SAMPLE_RATE / 3600,
+        "mega_bytes": path.stat().st_size / 1e6,
+    }
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        return torch.load(path, weights_only=True, map_location=device)
+    except legacy.DAMAGE as error:
+        raise CheckpointError(f"{path}, where a stopped run left off, is damaged; delete it to start anew.") from error
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    try:
+        torch.save(state, partial)
+    except RuntimeError as error:  # torch's word for a disk that is full
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} could not be written ({error})") from error
+    os.replace(partial, path)
+
+
+def _arguments(parser: argparse.ArgumentParser, kind: type, prefix: str) -> None:
+    """One required option for each field of a dataclass; tuples take several numbers."""
+    for name, hint in get_type_hints(kind).items():
+        if get_origin(hint) is tuple:
+            parser.add_argument(f"--{prefix}{name}", type=int, nargs="+", required=True)
+        else:
+            parser.add_argument(f"--{prefix}{name}", type=hint, required=True)
+
+
+def _take(kind: type, given: dict[str, Any], prefix: str) -> Any:
+    values = {field.name: given[prefix + field.name] for field in fields(kind)}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def main() -> None:
     """Read the arguments that DVC makes from params.yaml, train, and leave the curve in results/."""
-    parser = argparse.ArgumentParser(prog="audiosae.codecs.train", description=__doc__, allow_abbrev=False)
-    parser.add_argument("codec", choices=["encodec"])
+    codec = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    codec.add_argument("codec", choices=sorted(RECIPES))
+    name, _ = codec.parse_known_args()
+    shape = RECIPES[name.codec].module.Shape
+    parser = argparse.ArgumentParser(prog="audiosae.codecs.train", description=__doc__, parents=[codec],
+                                     allow_abbrev=False)
     parser.add_argument("target", type=Path)
     parser.add_argument("curve", type=Path, help="CSV of the training curve")
-    for name in ("minutes", "clip_seconds", "learning_rate", "refine_rate"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    for name in ("filters", "lstm", "steps", "refine_steps", "batch_size", "save_every", "seed"):
-        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("account", type=Path, help="JSON of what the book tells of the training")
+    kinds = {"": Settings, "shape.": shape, "loss.": Weights}
+    for prefix, kind in kinds.items():
+        _arguments(parser, kind, prefix)
     given = vars(parser.parse_args())
-    curve = given.pop("curve")
-    given.pop("codec")
-    progress = train_encodec(**given)
-    curve.parent.mkdir(parents=True, exist_ok=True)
-    progress.to_csv(curve, index=False, float_format="%.6g")
+    settings, shape, weights = (_take(kind, given, prefix) for prefix, kind in kinds.items())
+    progress = train(given["codec"], shape, settings, weights, given["target"])
+    given["curve"].parent.mkdir(parents=True, exist_ok=True)
+    progress.to_csv(given["curve"], index=False, float_format="%.6g")
+    results.write(given["account"], account(given["codec"], given["target"]))
 
 
 if __name__ == "__main__":

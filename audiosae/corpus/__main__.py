@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from audiosae.corpus import build
+from audiosae.corpus.building import build
 from audiosae.corpus.scores import PARTS
 from audiosae.errors import report
 

@@ -1,4 +1,4 @@
-"""The other source: a folder of the user's own recordings."""
+"""The second source: a folder of the user's own recordings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def recordings(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise CorpusError(
             f"corpus.source is {str(folder)!r}, which is neither 'embedded' nor a folder; give the path of a folder "
-            f"with {', '.join(SUFFIXES)} files."
+            f"with {', '.join(SUFFIXES)} files, or 'paper:' and the path of a folder with the paper's data sets."
         )
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if len(found) < 3:

@@ -46,6 +46,10 @@ class Results:
             raise MissingResult(f"{self._origin} has no “{key}”; it has {known}")
         return self._values[key]
 
+    def keys(self) -> list[str]:
+        """What this branch has, in the order of the file or, for a folder, of its files' names."""
+        return list(self._values)
+
 
 # Objects with a call method, not functions: Sphinx stores its configuration, and functions do not pickle.
 class Percent:

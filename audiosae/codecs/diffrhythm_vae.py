@@ -1,0 +1,171 @@
+"""DiffRhythm's VAE: the autoencoder of Stable Audio ("Oobleck"), 44.1 kHz stereo, 64 numbers for 2048 samples.
+
+The released model is a TorchScript module. The embedded one is the same family through `diffusers`, narrower. A latent
+frame is the mean of the encoder's normal distribution, or on request a seeded sample of it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers.models.autoencoders.autoencoder_oobleck import OobleckDecoder, OobleckEncoder
+from torch import nn
+
+from audiosae.codecs import embedded, legacy, released
+from audiosae.codecs.sections import Section, Windowed
+from audiosae.errors import CheckpointError
+
+SAMPLE_RATE = 44100
+CHANNELS = 2
+DIM = 64
+RATIOS = (2, 4, 4, 8, 8)
+HOP = 2048
+
+REACH = 8, 10
+"""Frames to either side on which a latent frame, and a decoded one, depend: the convolutions' alone."""
+
+WINDOW = 96
+"""Frames of a long file that are encoded or decoded at once; at the released width a frame takes some 5 MB."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the embedded model.
+
+    Attributes
+    ----------
+    encoder, decoder
+        Channels next to the wave.
+    multiples
+        Channels after each of the five down-samplings, in units of the above.
+    """
+
+    encoder: int
+    decoder: int
+    multiples: tuple[int, ...]
+
+
+class Network(nn.Module):
+    """Encoder and decoder with plain convolutions.
+
+    Parameters
+    ----------
+    shape
+        Sizes.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        with legacy.weight_norm():
+            self.encoder = OobleckEncoder(shape.encoder, CHANNELS, list(RATIOS), list(shape.multiples))
+            self.decoder = OobleckDecoder(shape.decoder, DIM, CHANNELS, list(RATIOS[::-1]), list(shape.multiples))
+        legacy.fold_weight_norm(self)
+        # The library's encoder puts out as many channels as it has next to the wave; 128 fits the released width only.
+        self.encoder.conv2 = nn.Conv1d(shape.encoder * shape.multiples[-1], 2 * DIM, 3, padding=1)
+
+
+def distribution(encoded: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of the latents: [batch, 128, frames] -> two [batch, 64, frames]."""
+    mean, scale = encoded.chunk(2, dim=1)
+    return mean, nn.functional.softplus(scale) + 1e-4
+
+
+class DiffRhythmVAE:
+    """DiffRhythm's VAE as a `Codec`.
+
+    Parameters
+    ----------
+    encoder
+        Waves [batch, 2, 2048 · frames] -> mean and scale [batch, 128, frames].
+    decoder
+        Latents [batch, 64, frames] -> waves.
+    module
+        What holds the weights of both.
+    """
+
+    name = "diffrhythm-vae"
+    sample_rate = SAMPLE_RATE
+    channels = CHANNELS
+    frame_rate = SAMPLE_RATE / HOP
+    dim = DIM
+
+    def __init__(
+        self, encoder: Callable[[torch.Tensor], torch.Tensor], decoder: Callable[[torch.Tensor], torch.Tensor],
+        module: nn.Module,
+    ) -> None:
+        self._encoder, self._decoder = encoder, decoder
+        self.network = module.eval()
+        for parameter in module.parameters():  # one by one, since TorchScript has no word for all
+            parameter.requires_grad_(False)
+
+    def to(self, device: torch.device | str) -> DiffRhythmVAE:
+        """Move the weights; returns itself."""
+        self.network.to(device)
+        return self
+
+    @torch.no_grad()
+    def encode(self, wave: torch.Tensor, seed: int | None = None) -> torch.Tensor:
+        """float32 [batch, 2, samples] at 44.1 kHz -> float32 [batch, ceil(samples / 2048), 64].
+
+        Parameters
+        ----------
+        wave
+            The last frame is filled up with zeros. The level is kept; DiffRhythm itself normalises peaks to −6 dBFS.
+        seed
+            None for the mean; a number for a sample of the distribution, the same for the same number.
+        """
+        mean, deviation = self._distribution(wave)
+        if seed is not None:
+            generator = torch.Generator().manual_seed(seed)
+            mean = mean + deviation * torch.randn(mean.shape, generator=generator).to(mean.device)
+        return mean.transpose(1, 2).contiguous()
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """float32 [batch, frames, 64] -> float32 [batch, 2, 2048 · frames] at 44.1 kHz."""
+        return self._decoder(latents.transpose(1, 2).contiguous())
+
+    def _distribution(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return distribution(self._encoder(nn.functional.pad(wave, (0, -wave.shape[-1] % HOP))))
+
+    @property
+    def encoding(self) -> tuple[Section, ...]:
+        """What `encode` does without a seed, for long files and batches: see `sections`."""
+        return (Windowed(lambda wave: self._distribution(wave)[0], takes=HOP, reach=REACH[0], length=WINDOW),)
+
+    @property
+    def decoding(self) -> tuple[Section, ...]:
+        """What `decode` does, likewise."""
+        return (Windowed(self._decoder, gives=HOP, reach=REACH[1], length=WINDOW),)
+
+
+def load(weights: str | Path) -> DiffRhythmVAE:
+    """Load "embedded" or "released" weights, or a file of either kind; see `audiosae.codecs.load`.
+
+    A path that ends in .pt is taken for the authors' TorchScript module.
+    """
+    if weights == "released":
+        return _load_released(released.fetch(released.DIFFRHYTHM_VAE))
+    if Path(weights).suffix == ".pt":
+        return _load_released(Path(weights))
+    network = embedded.load("diffrhythm-vae", weights, lambda sizes: Network(Shape(**sizes)))
+    return DiffRhythmVAE(network.encoder, network.decoder, network)
+
+
+def _load_released(path: Path) -> DiffRhythmVAE:
+    """The authors' module. TorchScript is code, which is run: hence the pin."""
+    try:
+        with warnings.catch_warnings():
+            # torch advises its authors to publish in another form; this one is what they publish.
+            warnings.filterwarnings("ignore", message=".*torch.jit.load.* is deprecated", category=DeprecationWarning)
+            module = torch.jit.load(str(path), map_location="cpu")
+    except (RuntimeError, ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is no readable TorchScript module ({error}); fetch it again.") from error
+    missing = [name for name in ("encode_export", "decode_export") if not hasattr(module, name)]
+    if missing:
+        raise CheckpointError(f"{path} is a TorchScript module without {' and '.join(missing)}: not DiffRhythm's VAE.")
+    return DiffRhythmVAE(module.encode_export, module.decode_export, module)

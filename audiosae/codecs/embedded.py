@@ -1,0 +1,82 @@
+"""The small weights that ship with the repository: float16 safetensors, with the hashes of what made them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from audiosae import checkpoint
+from audiosae.errors import CheckpointError
+
+FOLDER = Path(__file__).parents[2] / "checkpoints"
+"""Where DVC puts them."""
+
+_TRAINER_ONLY = ("embed_avg", "cluster_size")
+"""Moving averages of codebooks: not needed to encode or decode, and not shipped."""
+
+
+def save(codec: str, network: nn.Module, shape: Any, path: str | Path, provenance: dict[str, Any]) -> None:
+    """Write a trained codec.
+
+    Parameters
+    ----------
+    codec
+        Its name; becomes the kind of the checkpoint.
+    network
+        Trained.
+    shape
+        A dataclass with the sizes of the network.
+    path
+        Ends in .safetensors.
+    provenance
+        Hashes of the corpus and code, and the settings.
+    """
+    tensors = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in network.state_dict().items()
+        if not name.endswith(_TRAINER_ONLY)
+    }
+    header = {"kind": f"codec/{codec}", "shape": asdict(shape), "provenance": provenance}
+    checkpoint.save(path, tensors, header)
+
+
+def load(codec: str, weights: str | Path, build: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
+    """Read a trained codec.
+
+    Parameters
+    ----------
+    codec
+        Its name.
+    weights
+        "embedded" for the checkpoint that ships with the repository, or a path.
+    build
+        Makes the network from the sizes in the checkpoint.
+
+    Returns
+    -------
+    The network, in float32.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, of another codec, or does not fit its own sizes.
+    """
+    path = FOLDER / f"{codec}.safetensors" if weights == "embedded" else Path(weights)
+    if path.suffix != ".safetensors":
+        raise CheckpointError(
+            f"{path} is no file of weights that {codec} knows: this project's end in .safetensors, and a released one "
+            "keeps the ending that its authors gave it."
+        )
+    tensors, header = checkpoint.load(path, f"codec/{codec}")
+    try:
+        network = build({name: tuple(value) if isinstance(value, list) else value
+                         for name, value in header["shape"].items()})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} does not say its shape ({error}); fetch or train it again.") from error
+    tensors |= {name: value for name, value in network.state_dict().items() if name.endswith(_TRAINER_ONLY)}
+    checkpoint.restore(network, tensors, path)
+    return network

@@ -1,0 +1,277 @@
+"""WavTokenizer (Ji et al. 2024), built from the parts of `encodec` and `vocos`.
+
+A SEANet encoder that looks both ways, one codebook of 4096 vectors, and a decoder that works at the rate of the frames:
+a Vocos backbone with a small network of convolutions and one attention block before it, then an inverse STFT. A latent
+frame is the chosen vector of the codebook: what the decoder receives, so that there are at most 4096 different ones.
+
+The released model has 32 filters and a backbone of width 768; the embedded one is the same design, narrower.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from encodec.modules import SEANetEncoder
+from encodec.quantization import ResidualVectorQuantizer
+from torch import nn
+from vocos.heads import ISTFTHead
+from vocos.models import VocosBackbone
+
+from audiosae import checkpoint
+from audiosae.codecs import embedded, legacy, released
+from audiosae.codecs.sections import Section, Windowed, seanet
+from audiosae.errors import CheckpointError
+
+SAMPLE_RATE = 24000
+CHANNELS = 1
+CODES = 4096
+
+WINDOW = 750
+"""Frames of a long file that are decoded at once."""
+
+REACH = 49
+"""Frames to either side on which a decoded frame depends by convolutions: 3 in the first one, 8 in the residual blocks,
+36 in the twelve ConvNeXt blocks, 2 in the inverse STFT."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What differs between the released models and the embedded one.
+
+    Attributes
+    ----------
+    ratios
+        Down-sampling of the encoder, in the decoder's order; their product is the hop.
+    dim
+        Size of a latent frame.
+    filters
+        Channels of the encoder after its first convolution; they double at each of four down-samplings.
+    lstm
+        Layers of the encoder's LSTM.
+    norm
+        "weight_norm" or "none", in the encoder.
+    width, inner
+        Channels of the backbone, and inside its ConvNeXt blocks; `width` is a multiple of 32.
+    blocks
+        ConvNeXt blocks.
+    """
+
+    ratios: tuple[int, ...]
+    dim: int
+    filters: int
+    lstm: int
+    norm: str
+    width: int
+    inner: int
+    blocks: int
+
+    @property
+    def hop(self) -> int:
+        """Samples a frame."""
+        return math.prod(self.ratios)
+
+
+RELEASED_75 = Shape((8, 5, 4, 2), dim=512, filters=32, lstm=2, norm="weight_norm", width=768, inner=2304, blocks=12)
+RELEASED_40 = replace(RELEASED_75, ratios=(6, 5, 5, 4))
+
+
+class Residual(nn.Module):
+    """Two convolutions, each after a group normalisation and a swish, around a shortcut: [batch, width, frames]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = (nn.GroupNorm(32, width, eps=1e-6) for _ in range(2))
+        self.conv1, self.conv2 = (nn.Conv1d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        inner = self.conv1(nn.functional.silu(self.norm1(x)))
+        return x + self.conv2(nn.functional.silu(self.norm2(inner)))
+
+
+class Attention(nn.Module):
+    """One head of attention over all frames, around a shortcut: [batch, width, frames]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(32, width, eps=1e-6)
+        self.q, self.k, self.v, self.proj_out = (nn.Conv1d(width, width, 1) for _ in range(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        normed = self.norm(x)
+        q, k, v = (layer(normed).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        return x + self.proj_out(mixed.transpose(1, 2))
+
+
+class Backbone(VocosBackbone):
+    """Vocos's backbone with WavTokenizer's network (`pos_net`) between the first convolution and the first norm.
+
+    Its layer norms come in four versions, of which the released examples always choose the first.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape.dim, shape.width, shape.inner, shape.blocks, adanorm_num_embeddings=4)
+        self.pos_net = nn.Sequential(
+            Residual(shape.width), Residual(shape.width), Attention(shape.width), Residual(shape.width),
+            Residual(shape.width), nn.GroupNorm(32, shape.width, eps=1e-6),
+        )
+
+    def forward(self, x: torch.Tensor, **_: object) -> torch.Tensor:
+        """[batch, dim, frames] -> [batch, frames, width]."""
+        first = torch.zeros(1, dtype=torch.long, device=x.device)
+        x = self.pos_net(self.embed(x)).transpose(1, 2)
+        x = self.norm(x, cond_embedding_id=first).transpose(1, 2)
+        for block in self.convnext:
+            x = block(x, cond_embedding_id=first)
+        return self.final_layer_norm(x.transpose(1, 2))
+
+
+class Network(nn.Module):
+    """Encoder, codebook, backbone and head.
+
+    Parameters
+    ----------
+    shape
+        Sizes.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.encoder = SEANetEncoder(
+            channels=1, dimension=shape.dim, n_filters=shape.filters, ratios=list(shape.ratios), norm=shape.norm,
+            causal=False, lstm=shape.lstm,
+        )
+        self.quantizer = ResidualVectorQuantizer(dimension=shape.dim, n_q=1, bins=CODES, threshold_ema_dead_code=0)
+        self.backbone = Backbone(shape)
+        self.head = ISTFTHead(shape.width, n_fft=4 * shape.hop, hop_length=shape.hop, padding="same")
+
+    def decoder(self, latents: torch.Tensor) -> torch.Tensor:
+        """[batch, dim, frames] -> [batch, 1, hop · frames]."""
+        features = self.backbone(latents)
+        with torch.autocast(latents.device.type, enabled=False):  # a phase of many turns has no digits left in bfloat16
+            return self.head(features.float())[:, None]
+
+
+class WavTokenizer:
+    """WavTokenizer as a `Codec`.
+
+    Parameters
+    ----------
+    network
+        With loaded weights.
+    """
+
+    name = "wavtokenizer"
+    sample_rate = SAMPLE_RATE
+    channels = CHANNELS
+    codebook_size = CODES
+
+    def __init__(self, network: Network) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.hop = network.shape.hop
+        self.frame_rate = SAMPLE_RATE / self.hop
+        self.dim = network.shape.dim
+
+    def to(self, device: torch.device | str) -> WavTokenizer:
+        """Move the weights; returns itself."""
+        self.network.to(device)
+        return self
+
+    @torch.no_grad()
+    def encode(self, wave: torch.Tensor) -> torch.Tensor:
+        """float32 [batch, 1, samples] at 24 kHz -> float32 [batch, ceil(samples / hop), dim], rows of the codebook.
+
+        The convolutions look a few frames ahead, and the LSTM back to the beginning. A last frame that is not whole is
+        filled up by reflection.
+        """
+        return self._round(self.network.encoder(wave))[1].transpose(1, 2).contiguous()
+
+    @torch.no_grad()
+    def codes(self, wave: torch.Tensor) -> torch.Tensor:
+        """float32 [batch, 1, samples] at 24 kHz -> int64 [batch, 1, frames], which row of the codebook."""
+        return self._round(self.network.encoder(wave))[0][:, None]
+
+    @torch.no_grad()
+    def embed(self, codes: torch.Tensor) -> torch.Tensor:
+        """int64 [batch, 1, frames] -> float32 [batch, frames, dim]: `encode` is `embed` after `codes`."""
+        (layer,) = self.network.quantizer.vq.layers
+        return layer.decode(codes[:, 0]).transpose(1, 2).contiguous()
+
+    def _round(self, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        (layer,) = self.network.quantizer.vq.layers
+        codes = layer.encode(embedding)
+        return codes, layer.decode(codes)
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """float32 [batch, frames, dim] -> float32 [batch, 1, hop · frames] at 24 kHz.
+
+        Attention and group normalisation see all frames: what is decoded depends on how much is decoded at once.
+        """
+        return self.network.decoder(latents.transpose(1, 2))
+
+    @property
+    def encoding(self) -> tuple[Section, ...]:
+        """What `encode` does, for long files and batches: see `sections`."""
+        return (
+            *seanet(self.network.encoder.model, takes=self.hop), Windowed(lambda embedding: self._round(embedding)[1])
+        )
+
+    @property
+    def decoding(self) -> tuple[Section, ...]:
+        """What `decode` does, likewise; in pieces it attends to `WINDOW` frames and to `REACH` more on either side."""
+        return (Windowed(self.network.decoder, gives=self.hop, reach=REACH, length=WINDOW),)
+
+
+def load(weights: str | Path) -> WavTokenizer:
+    """Load "embedded" or "released" weights, or a file of either kind; see `audiosae.codecs.load`.
+
+    A path that ends in .ckpt is taken for one of the authors' checkpoints, of 75 or of 40 frames a second.
+    """
+    if weights == "released":
+        return _load_released(released.fetch(released.WAVTOKENIZER_75))
+    if Path(weights).suffix == ".ckpt":
+        return _load_released(Path(weights))
+    return WavTokenizer(embedded.load("wavtokenizer", weights, lambda sizes: Network(Shape(**sizes))))
+
+
+_PARTS = {
+    "encoder.": "feature_extractor.encodec.encoder.", "quantizer.": "feature_extractor.encodec.quantizer.",
+    "backbone.": "backbone.", "head.": "head.",
+}
+"""What the authors' checkpoints call the parts of `Network`."""
+
+_UNUSED = "feature_extractor.encodec.decoder."
+"""EnCodec's own decoder, which these checkpoints carry and nothing runs."""
+
+
+def _load_released(path: Path) -> WavTokenizer:
+    """Of a Lightning checkpoint, which holds discriminators and losses too, the parts that encode and decode."""
+    held = legacy.tensors(path, "WavTokenizer", inside="state_dict")
+    ours = ("feature_extractor.", "backbone.", "head.")
+    held = {name: tensor for name, tensor in held.items() if name.startswith(ours) and not name.startswith(_UNUSED)}
+    window = held["head.istft.window"].numel() if "head.istft.window" in held else "no"
+    shape = {4 * shape.hop: shape for shape in (RELEASED_75, RELEASED_40)}.get(window)
+    if shape is None:
+        raise CheckpointError(
+            f"{path} is no WavTokenizer of 75 or 40 frames a second: its head.istft.window has {window} samples, not "
+            f"{4 * RELEASED_75.hop} or {4 * RELEASED_40.hop}. Give the path of one of those."
+        )
+    with legacy.weight_norm():
+        network = Network(shape)
+    names = {name: _theirs(name) for name in network.state_dict()}
+    missing, unknown = names.values() - held.keys(), held.keys() - names.values()
+    for fault, found in (("lacks", missing), ("holds unknown parts,", unknown)):
+        if found:
+            raise CheckpointError(f"{path} {fault} {legacy.some(found)}: it is of another model or version.")
+    checkpoint.restore(network, {name: held[theirs] for name, theirs in names.items()}, path)
+    return WavTokenizer(legacy.fold_weight_norm(network))
+
+
+def _theirs(name: str) -> str:
+    start = next(start for start in _PARTS if name.startswith(start))
+    return _PARTS[start] + name.removeprefix(start)

@@ -1,0 +1,41 @@
+"""The codecs that params.yaml names, for the stages that gather what was made for each.
+
+Such a stage lists `params: [codecs]` in dvc.yaml, so that DVC knows what is read here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from audiosae.errors import ParameterError
+
+
+def codecs(path: str | Path) -> dict[str, dict[str, str]]:
+    """Read the section `codecs`.
+
+    Parameters
+    ----------
+    path
+        Of params.yaml.
+
+    Returns
+    -------
+    For each codec, in the order of the file, `weights` and `file`.
+
+    Raises
+    ------
+    ParameterError
+        If the file is missing or no YAML, the section is missing or empty, or a line lacks one of the two.
+    """
+    try:
+        named = (yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}).get("codecs")
+    except (OSError, yaml.YAMLError) as error:
+        raise ParameterError(f"{path} cannot be read ({error}).") from error
+    if not isinstance(named, dict) or not named:
+        raise ParameterError(f"{path}: the section `codecs` names no codec; give it a line for each.")
+    for name, line in named.items():
+        if not isinstance(line, dict) or line.keys() != {"weights", "file"}:
+            raise ParameterError(f"{path}: codecs.{name} must be {{weights: …, file: …}}, not {line!r}.")
+    return named

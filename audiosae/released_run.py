@@ -1,0 +1,195 @@
+"""The whole pipeline once more, with released weights and, where they are given, the paper's data.
+
+    python -m audiosae.released_run [--data FOLDER] [--weights CODEC=FILE …]
+
+It runs in a copy of the project, .released/, so that nothing of the embedded run is touched, and shares its cache and
+its environment. Codecs with embedded weights get released ones; a path in params.yaml, and a codec of the reader's own,
+stay. When all of it has run, its figures replace results/released/; its book stays in .released/book/_build/html.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiosae import codecs
+from audiosae.errors import AudiosaeError, ParameterError, report
+from audiosae.summary import STAGES
+
+COPY = Path(".released")
+FIGURES = Path("results/released")
+SHIPPED = "train_codec"
+"""The stage whose outputs travel inside the repository."""
+
+
+class RunError(AudiosaeError):
+    """A step of the run failed; what it printed says why."""
+
+
+def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str:
+    """What params.yaml says in the copy.
+
+    Parameters
+    ----------
+    text
+        What it says here.
+    data
+        Folder with the paper's data sets; None leaves the corpus as it is.
+    files
+        Checkpoints to use in place of a download, by codec.
+
+    Raises
+    ------
+    ParameterError
+        If a file is given for a codec that is not there.
+    """
+    values: dict[str, Any] = yaml.safe_load(text)
+    if unknown := files.keys() - values["codecs"].keys():
+        raise ParameterError(f"--weights {', '.join(unknown)}: params.yaml has {', '.join(values['codecs'])}.")
+    for name, line in values["codecs"].items():
+        if name in files:
+            line |= {"weights": str(files[name]), "file": str(files[name])}
+        elif line["weights"] == "embedded":
+            line["weights"] = "released"
+    if data is not None:
+        values["corpus"]["source"] = f"paper:{data}"
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def copy_project(project: Path, copy: Path) -> None:
+    """Bring the copy's sources up to date with the project's, whether committed or not; what was computed there stays.
+
+    Raises
+    ------
+    RunError
+        If the project is no git checkout.
+    """
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True).stdout.split("\0")
+    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        raise RunError(f"{project} is no git checkout ({error}); clone the project with git.") from error
+    stages, shipped = _records(project, copy)
+    for name in filter(None, names):
+        source, target = project / name, copy / name
+        made = name.startswith("results/") and name not in shipped
+        if source.is_file() and not made and not name.startswith(".dvc/embedded/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    (copy / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}), encoding="utf-8")
+    if not (copy / ".venv").exists():
+        (copy / ".venv").symlink_to(project / ".venv")
+    # Without git of its own, and with the caches of the project.
+    (copy / ".dvc" / "config.local").write_text(
+        f"[core]\n    no_scm = true\n[cache]\n    dir = {project / '.dvc' / 'cache'}\n"
+        f"['remote \"embedded\"']\n    url = {project / '.dvc' / 'embedded'}\n"
+    )
+
+
+def _records(project: Path, copy: Path) -> tuple[dict[str, Any], set[str]]:
+    """What dvc.lock has to say in the copy, and the files that frozen stages left.
+
+    Frozen stages are as the project has them, so that none runs. Any other that ran in the copy is as it ran there.
+    """
+    here, there = (yaml.safe_load((folder / "dvc.lock").read_text()) if (folder / "dvc.lock").is_file() else {"stages": {}}
+                   for folder in (project, copy))
+    declared = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    frozen = {name for name in {**here["stages"], **there["stages"]} if _is_frozen(declared.get(name.split("@")[0], {}))}
+    stages = here["stages"] | {name: record for name, record in there["stages"].items() if name not in frozen}
+    return stages, {out["path"] for name in frozen & here["stages"].keys() for out in here["stages"][name]["outs"]}
+
+
+def _is_frozen(stage: dict[str, Any]) -> bool:
+    return bool(stage.get("do", stage).get("frozen"))
+
+
+def collect(results: Path, target: Path, named: list[str]) -> None:
+    """Put the figures of a run into one folder, in place of what was there, all of them or none.
+
+    Parameters
+    ----------
+    results
+        With one folder a stage and one JSON file a codec.
+    target
+        The folder to replace.
+    named
+        Codecs; what lies there of another one is left.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for path in sorted(results.rglob("*.json")):
+        if path.parent.name in STAGES and path.stem not in named:
+            continue
+        (partial / path.relative_to(results)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, partial / path.relative_to(results))
+    if target.exists():
+        shutil.rmtree(target)
+    os.replace(partial, target)
+
+
+def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
+    """Fetch, copy, compute, collect.
+
+    Parameters
+    ----------
+    project
+        This project's folder.
+    data, files
+        As for `released_params`.
+
+    Raises
+    ------
+    ParameterError
+        If the data or a file is not there.
+    DownloadError, CheckpointError
+        If the weights of a codec cannot be had. This is tried before anything is computed.
+    RunError
+        If a stage fails. What ran before it is kept, and the next run goes on from there.
+    """
+    if data is not None and not data.is_dir():
+        raise ParameterError(f"{data} is no folder; give the one that holds the paper's data sets, see book/data.md.")
+    for path in files.values():
+        if not path.is_file():
+            raise ParameterError(f"{path}: there is no such checkpoint; check the path.")
+    text = released_params((project / "params.yaml").read_text(encoding="utf-8"), data, files)
+    named = yaml.safe_load(text)["codecs"]
+    for name, line in named.items():
+        print(f"{name}: {line['weights']}", flush=True)
+        codecs.load(name, line["weights"])
+    copy = project / COPY
+    copy.mkdir(exist_ok=True)
+    copy_project(project, copy)
+    (copy / "params.yaml").write_text(text, encoding="utf-8")
+    # The copy's own package, in every process that a stage starts.
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    for words in (["pull", "--remote", "embedded", SHIPPED], ["repro"]):
+        if subprocess.run([sys.executable, "-m", "dvc", *words], cwd=copy, env=environment, check=False).returncode:
+            raise RunError(f"`dvc {' '.join(words)}` failed in {copy} (above); results/released is as it was.")
+    collect(copy / "results", project / FIGURES, list(named))
+    print(f"the figures are in {FIGURES}, the book in {COPY / 'book/_build/html'}")
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(prog="audiosae.released_run", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--data", type=Path, help="folder that holds the paper's data sets")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="CODEC=FILE", help="checkpoints that are here already")
+    given = parser.parse_args()
+    files = {}
+    for word in given.weights:
+        name, equals, path = word.partition("=")
+        if not (name and path):
+            raise ParameterError(f"--weights {word}: write CODEC=FILE, such as encodec=/path/encodec_24khz-d7cc33bc.th.")
+        files[name] = Path(path).resolve()
+    run(Path.cwd(), given.data and given.data.resolve(), files)
+
+
+if __name__ == "__main__":
+    report(main)

@@ -1,0 +1,182 @@
+"""DiffRhythm's VAE: the layers against numbers from stable-audio-tools, TorchScript modules, and seeded samples.
+
+The numbers were recorded by tests/recorded/record.py, which also compares the two on music, at released size.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from recorded import formula
+from torch import nn
+
+from audiosae.codecs import diffrhythm_vae
+from audiosae.codecs.diffrhythm_vae import DiffRhythmVAE, Network, distribution
+from audiosae.errors import CheckpointError
+
+RECORDED = json.loads((formula.RECORDS / "diffrhythm_vae.json").read_text())
+pytestmark = [  # TorchScript is out of favour, and what the authors publish
+    pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+]
+
+
+class Exported(nn.Module):
+    """A network with the two methods of the released module."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.encoder, self.decoder = network.encoder, network.decoder
+
+    def encode_export(self, audio: torch.Tensor) -> torch.Tensor:
+        return self.encoder(audio)
+
+    def decode_export(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.decoder(latents)
+
+
+class Tiny(nn.Module):
+    """Marked for export, as scripted modules are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv1d(2, 128, 2048, 2048)
+        self.up = nn.ConvTranspose1d(64, 2, 2048, 2048)
+
+    @torch.jit.export
+    def encode_export(self, audio: torch.Tensor) -> torch.Tensor:
+        return self.down(audio)
+
+    @torch.jit.export
+    def decode_export(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.up(latents)
+
+
+class HalfTiny(nn.Module):
+    """Only encodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv1d(2, 128, 2048, 2048)
+
+    @torch.jit.export
+    def encode_export(self, audio: torch.Tensor) -> torch.Tensor:
+        return self.down(audio)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    made = Network(formula.DIFFRHYTHM_VAE)
+    made.load_state_dict(formula.weights(formula.shapes(made)))
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def embedded(network: Network) -> DiffRhythmVAE:
+    return DiffRhythmVAE(network.encoder, network.decoder, network)
+
+
+@pytest.fixture(scope="module")
+def released(network: Network, tmp_path_factory: pytest.TempPathFactory) -> DiffRhythmVAE:
+    """The same weights in the form in which the authors publish theirs."""
+    path = tmp_path_factory.mktemp("vae") / "vae_model.pt"
+    example = {"encode_export": torch.zeros(1, 2, 4096), "decode_export": torch.zeros(1, 64, 2)}
+    torch.jit.trace_module(Exported(network), example).save(str(path))
+    return diffrhythm_vae.load(path)
+
+
+def music(samples: int) -> torch.Tensor:
+    return formula.wave(samples, 44100, 2)
+
+
+# --- the numbers of the original ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["embedded", "released"])
+def test_means_and_audio_are_stable_audios(form: str, request: pytest.FixtureRequest) -> None:
+    codec = request.getfixturevalue(form)
+    latents = codec.encode(music(4 * 2048))
+    assert latents.shape == (1, 4, 64)
+    for found, name in ((latents.transpose(1, 2), "mean"), (codec.decode(latents), "audio")):
+        expected = torch.tensor(RECORDED[name])
+        assert expected.std() > 0.01
+        torch.testing.assert_close(formula.some(found.contiguous()), expected, rtol=0, atol=1e-4)
+
+
+def test_deviations_are_stable_audios(network: Network) -> None:
+    with torch.no_grad():
+        _, deviation = distribution(network.encoder(music(4 * 2048)))
+    torch.testing.assert_close(formula.some(deviation), torch.tensor(RECORDED["deviation"]), rtol=0, atol=1e-4)
+
+
+# --- mean and samples ---------------------------------------------------------------------------------------------------
+
+
+def test_a_seeded_sample_is_the_mean_plus_as_much_as_the_deviation(network: Network, embedded: DiffRhythmVAE) -> None:
+    wave = music(40 * 2048)
+    mean, samples = embedded.encode(wave), [embedded.encode(wave, seed=seed) for seed in (0, 0, 1)]
+    assert torch.equal(mean, embedded.encode(wave)) and torch.equal(samples[0], samples[1])
+    assert not torch.allclose(samples[0], samples[2], atol=0.1)
+    with torch.no_grad():
+        deviation = nn.functional.softplus(network.encoder(wave)[:, 64:]) + 1e-4
+    noise = (samples[0] - mean) / deviation.transpose(1, 2)
+    assert noise.shape == (1, 40, 64)
+    assert float(noise.mean()) == pytest.approx(0, abs=0.06) and float(noise.std()) == pytest.approx(1, abs=0.05)
+
+
+def test_a_sample_leaves_the_global_generator_alone(embedded: DiffRhythmVAE) -> None:
+    before = torch.random.get_rng_state()
+    embedded.encode(music(2048), seed=3)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_last_frame_that_is_not_whole_is_filled_up_with_silence(embedded: DiffRhythmVAE) -> None:
+    wave = music(5 * 2048 - 700)
+    filled = nn.functional.pad(wave, (0, 700))
+    assert torch.equal(embedded.encode(wave), embedded.encode(filled))
+
+
+# --- TorchScript --------------------------------------------------------------------------------------------------------
+
+
+def test_a_released_module_works_at_any_length(released: DiffRhythmVAE, embedded: DiffRhythmVAE) -> None:
+    for samples in (1000, 3 * 2048, 9 * 2048 + 1):
+        latents = released.encode(music(samples), seed=5)
+        torch.testing.assert_close(latents, embedded.encode(music(samples), seed=5), rtol=0, atol=1e-5)
+        torch.testing.assert_close(released.decode(latents), embedded.decode(latents), rtol=0, atol=1e-5)
+    assert not any(parameter.requires_grad for parameter in released.network.parameters())
+    assert released.to("cpu") is released
+
+
+def test_a_scripted_module_with_exported_methods_works(tmp_path: Path) -> None:
+    tiny = Tiny()
+    torch.jit.script(tiny).save(str(tmp_path / "a.pt"))
+    codec = diffrhythm_vae.load(tmp_path / "a.pt")
+    with torch.no_grad():
+        expected = tiny.down(music(4096))[:, :64]
+    torch.testing.assert_close(codec.encode(music(4096)).transpose(1, 2), expected)
+    assert codec.decode(codec.encode(music(4096))).shape == (1, 2, 4096)
+
+
+def test_a_module_of_something_else_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
+    torch.jit.script(nn.Conv1d(2, 2, 1)).save(str(tmp_path / "other.pt"))
+    with pytest.raises(CheckpointError, match="other.pt .*without encode_export and decode_export"):
+        diffrhythm_vae.load(tmp_path / "other.pt")
+    torch.jit.script(HalfTiny()).save(str(tmp_path / "half.pt"))
+    with pytest.raises(CheckpointError, match="half.pt .*without decode_export: not DiffRhythm's VAE"):
+        diffrhythm_vae.load(tmp_path / "half.pt")
+
+
+@pytest.mark.parametrize("content", ["empty", "text", "cut", "weights"])
+def test_a_file_that_is_no_whole_module_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.pt"
+    torch.jit.script(Tiny()).save(str(path))
+    if content == "weights":
+        torch.save(Tiny().state_dict(), path)
+    else:
+        path.write_bytes({"empty": b"", "text": b"not a module", "cut": path.read_bytes()[:-1000]}[content])
+    with pytest.raises(CheckpointError, match="a.pt is no readable TorchScript module"):
+        diffrhythm_vae.load(path)

@@ -1,0 +1,38 @@
+"""The codecs that params.yaml names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from audiosae.errors import ParameterError
+from audiosae.params import codecs
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_three_codecs_run_by_default() -> None:
+    named = codecs(ROOT / "params.yaml")
+    assert list(named) == ["encodec", "wavtokenizer", "diffrhythm-vae"]
+    assert all(line == {"weights": "embedded", "file": f"checkpoints/{name}.safetensors"} for name, line in named.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "params.yaml cannot be read"),
+        ("codecs: {a: ", "params.yaml cannot be read"),
+        ("", "the section `codecs` names no codec"),
+        ("codecs:\nseed: 0\n", "the section `codecs` names no codec"),
+        ("codecs: [encodec]\n", "the section `codecs` names no codec"),
+        ("codecs:\n  mel: examples/mel_codec.py\n", "codecs.mel must be {weights: …, file: …}, not 'examples/mel_codec.py'"),
+        ("codecs:\n  mel: {weights: embedded}\n", "codecs.mel must be"),
+        ("codecs:\n  mel: {weights: a, file: b, more: c}\n", "codecs.mel must be"),
+    ],
+)
+def test_a_section_that_is_not_one_is_said(tmp_path: Path, text: str | None, told: str) -> None:
+    if text is not None:
+        (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParameterError, match=told):
+        codecs(tmp_path / "params.yaml")

@@ -1,0 +1,409 @@
+"""Released weights: downloads against a server that breaks off, ignores what it is asked, or sends something else."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from audiosae import checkpoint, codecs
+from audiosae.codecs import diffrhythm_vae, encodec, released, wavtokenizer
+from audiosae.codecs.released import Release
+from audiosae.errors import CheckpointError, DownloadError
+
+PAGE = Path(__file__).resolve().parents[1] / "book" / "released.md"
+DATA = bytes(range(256)) * 40
+HALF = len(DATA) // 2
+SHA = hashlib.sha256(DATA).hexdigest()
+RELEASES = (released.ENCODEC_24KHZ, released.WAVTOKENIZER_75, released.WAVTOKENIZER_40, released.DIFFRHYTHM_VAE)
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one file at /toy.th, and does with it what `manner` says.
+
+    Attributes
+    ----------
+    manner
+        "plain" honours a Range, "ignores" sends the whole file whatever was asked, "breaks" ends the connection
+        half-way through what it promised, "redirects" sends to /elsewhere first, "stalls" says nothing, "missing"
+        answers 404
+    data
+        The file.
+    asked
+        The Range of each request so far, None where there was none.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.manner = "plain"
+        self.data = DATA
+        self.asked: list[str | None] = []
+        self.over = threading.Event()
+
+    @property
+    def release(self) -> Release:
+        return Release("encodec", "toy.th", f"http://127.0.0.1:{self.server_port}/toy.th", SHA)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        server = self.server
+        server.asked.append(self.headers["Range"])
+        if server.manner == "missing":
+            return self.send_error(404)
+        if server.manner == "stalls":
+            server.over.wait(10)
+            return None
+        if server.manner == "redirects" and self.path == "/toy.th":
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            return self.end_headers()
+        start = 0
+        if self.headers["Range"] and server.manner != "ignores":
+            start = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1])
+            if start >= len(server.data):
+                return self.send_error(416)
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(server.data) - start))
+        self.end_headers()
+        end = (start + len(server.data)) // 2 if server.manner == "breaks" else None
+        self.wfile.write(server.data[start:end])
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with Server() as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.over.set()
+        made.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUDIOSAE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def left(folder: Path) -> dict[str, bytes]:
+    """What a folder holds, by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- the pins ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file)
+def test_a_pin_is_a_hash_or_openly_missing(release: Release) -> None:
+    assert release.sha256 is None or re.fullmatch("[0-9a-f]{64}", release.sha256)
+
+
+def test_encodecs_pin_is_the_hash_that_the_authors_put_in_the_name() -> None:
+    assert released.ENCODEC_24KHZ.file in released.ENCODEC_24KHZ.url
+    assert released.ENCODEC_24KHZ.sha256.startswith("d7cc33bc")
+
+
+def test_releases_have_files_of_their_own_in_the_cache() -> None:
+    assert len({release.file for release in RELEASES}) == len(RELEASES)
+
+
+def test_the_page_of_a_file_on_the_hub() -> None:
+    page = released.WAVTOKENIZER_40.page
+    assert page.startswith("https://huggingface.co/novateur/") and "/blob/" in page and "/resolve/" not in page
+
+
+def test_the_cache_is_in_the_home_folder_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AUDIOSAE_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert released.cache_folder() == tmp_path / ".cache" / "audiosae"
+    monkeypatch.setenv("AUDIOSAE_CACHE", str(tmp_path / "mine"))
+    assert released.cache_folder() == tmp_path / "mine"
+
+
+# --- downloads --------------------------------------------------------------------------------------------------------
+
+
+def test_a_release_is_fetched_once_with_a_bar_and_cached(
+    cache: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = released.fetch(server.release)
+    assert path == cache / "toy.th" and left(cache) == {"toy.th": DATA}
+    assert "toy.th" in capsys.readouterr().err
+    assert released.fetch(server.release) == path and server.asked == [None]
+
+
+@pytest.mark.parametrize("manner", ["plain", "redirects"])
+def test_a_broken_download_is_kept_and_goes_on_where_it_stopped(cache: Path, server: Server, manner: str) -> None:
+    server.manner = "breaks"
+    with pytest.raises(DownloadError, match=f"broke off after {HALF:,} of {len(DATA):,} bytes") as caught:
+        released.fetch(server.release)
+    assert f"{HALF:,} bytes are kept in {cache / 'toy.th.partial'}" in str(caught.value)
+    assert left(cache) == {"toy.th.partial": DATA[:HALF]}
+    with pytest.raises(DownloadError, match=f"{HALF * 3 // 2:,} bytes are kept"):  # it breaks off again, further on
+        released.fetch(server.release)
+    server.manner = manner
+    assert released.fetch(server.release).read_bytes() == DATA
+    rest = f"bytes={HALF * 3 // 2}-"
+    assert server.asked == [None, f"bytes={HALF}-", rest] + ([rest] if manner == "redirects" else [])
+    assert left(cache) == {"toy.th": DATA}
+
+
+def test_a_server_that_ignores_the_range_sends_all_of_it_again(cache: Path, server: Server) -> None:
+    cache.mkdir()
+    (cache / "toy.th.partial").write_bytes(DATA[:HALF])
+    server.manner = "ignores"
+    released.fetch(server.release)
+    assert server.asked == [f"bytes={HALF}-"] and left(cache) == {"toy.th": DATA}
+
+
+def test_a_partial_that_was_whole_already_is_taken(cache: Path, server: Server) -> None:
+    cache.mkdir()
+    (cache / "toy.th.partial").write_bytes(DATA)
+    released.fetch(server.release)
+    assert server.asked == [f"bytes={len(DATA)}-"] and left(cache) == {"toy.th": DATA}
+
+
+@pytest.mark.parametrize("start", [b"of another version" * 9, DATA + b"too much"])
+def test_a_partial_of_another_file_is_found_out_deleted_and_fetched_anew(
+    cache: Path, server: Server, start: bytes
+) -> None:
+    cache.mkdir()
+    (cache / "toy.th.partial").write_bytes(start)
+    found = hashlib.sha256(start + DATA[len(start) :]).hexdigest()
+    with pytest.raises(DownloadError, match=f"SHA-256 is {found}. It was deleted"):
+        released.fetch(server.release)
+    assert left(cache) == {}
+    assert released.fetch(server.release).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("data", [DATA[:-1], DATA[:-1] + b"x", b"<html>please log in</html>", b""])
+def test_a_damaged_file_is_refused_and_not_kept(cache: Path, server: Server, data: bytes) -> None:
+    server.data = data
+    with pytest.raises(DownloadError, match=f"gave a damaged file.*{hashlib.sha256(data).hexdigest()}.*{SHA}"):
+        released.fetch(server.release)
+    assert left(cache) == {}
+    server.data = DATA
+    assert released.fetch(server.release).read_bytes() == DATA
+
+
+def test_a_file_in_the_cache_that_is_not_the_pinned_one_is_refused_and_left_alone(cache: Path, server: Server) -> None:
+    cache.mkdir()
+    (cache / "toy.th").write_bytes(b"put here by hand")
+    with pytest.raises(DownloadError, match="toy.th is not the pinned file"):
+        released.fetch(server.release)
+    assert left(cache) == {"toy.th": b"put here by hand"} and not server.asked
+
+
+def test_the_right_file_put_into_the_cache_by_hand_needs_no_network(cache: Path) -> None:
+    cache.mkdir()
+    (cache / "toy.th").write_bytes(DATA)
+    assert released.fetch(Release("encodec", "toy.th", "http://nowhere.invalid/toy.th", SHA)) == cache / "toy.th"
+
+
+def test_a_release_without_a_hash_is_not_fetched(cache: Path, server: Server) -> None:
+    with pytest.raises(DownloadError, match=r"not pinned yet.*codecs\.encodec\.weights in params\.yaml"):
+        released.fetch(replace(server.release, sha256=None))
+    assert not server.asked and not cache.exists()
+
+
+def refuse(server: Server) -> Release:
+    """A port where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    return replace(server.release, url=f"http://127.0.0.1:{port}/toy.th")
+
+
+def stall(server: Server) -> Release:
+    server.manner = "stalls"
+    return server.release
+
+
+def miss(server: Server) -> Release:
+    server.manner = "missing"
+    return server.release
+
+
+TROUBLE = [(refuse, "Connection refused"), (stall, "timed out"), (miss, "HTTP Error 404: Not Found")]
+
+
+@pytest.mark.parametrize(("trouble", "reason"), TROUBLE)
+@pytest.mark.parametrize("partial", [None, DATA[:HALF]])
+def test_one_message_says_what_went_wrong_and_what_to_do(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, trouble: object, reason: str, partial: bytes | None
+) -> None:
+    monkeypatch.setattr(released, "TIMEOUT", 0.1)
+    if partial:
+        cache.mkdir()
+        (cache / "toy.th.partial").write_bytes(partial)
+    release = trouble(server)
+    with pytest.raises(DownloadError, match=rf"^toy.th could not be fetched: .*{reason}") as caught:
+        released.fetch(release)
+    for part in (release.url, str(cache / "toy.th"), SHA, "codecs.encodec.weights in params.yaml"):
+        assert part in str(caught.value)
+    assert "<" not in str(caught.value)  # no <urlopen error ...>
+    assert left(cache) == ({"toy.th.partial": partial} if partial else {})
+
+
+def no_names(*words: object, **more: object) -> None:
+    """What a machine without a network says of every name."""
+    raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+
+def test_released_weights_without_a_network(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", no_names)
+    with pytest.raises(DownloadError, match="could not be fetched: .*Temporary failure in name resolution") as caught:
+        codecs.load("encodec", "released")
+    release = released.ENCODEC_24KHZ
+    for part in (release.file, release.url, str(cache / release.file), release.sha256):
+        assert part in str(caught.value)
+
+
+class FullDisk:
+    """A file on a disk with room for the first half."""
+
+    def __init__(self, path: Path, mode: str) -> None:
+        self.file = open(path, mode)
+
+    def __enter__(self) -> FullDisk:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+
+    def write(self, data: bytes) -> int:
+        self.file.write(data[:HALF])
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_one_message_and_what_fitted_is_kept(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(released, "open", FullDisk, raising=False)
+        with pytest.raises(DownloadError, match="No space left on device. Make room, or set AUDIOSAE_CACHE") as caught:
+            released.fetch(server.release)
+    assert f"{HALF:,} bytes are kept in {cache / 'toy.th.partial'}" in str(caught.value)
+    assert released.fetch(server.release).read_bytes() == DATA and server.asked == [None, f"bytes={HALF}-"]
+
+
+def test_a_cache_that_cannot_be_made_is_one_message(cache: Path, server: Server) -> None:
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(DownloadError, match="toy.th could not be fetched: .*cache"):
+        released.fetch(server.release)
+
+
+# --- what the book says of it -----------------------------------------------------------------------------------------
+
+
+def words(text: str) -> str:
+    """With single spaces, however the lines are broken."""
+    return " ".join(text.split())
+
+
+QUOTED = [words(block) for block in re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)]
+
+
+class Scene:
+    """Something that goes wrong with EnCodec's file, its address being that of the server."""
+
+    def __init__(self, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.server, self.folder, self.patch = server, folder, monkeypatch
+        self.release = replace(released.ENCODEC_24KHZ, url=server.release.url)
+
+    def message(self, codec: str, weights: str | Path) -> str:
+        """The error of loading a codec, as it reads on the machine of "you", with the real address."""
+        self.patch.setenv("AUDIOSAE_CACHE", str(self.folder / ".cache" / "audiosae"))
+        self.patch.setattr(encodec, "RELEASED", replace(encodec.RELEASED, filters=2, codebooks=1))  # to be quick
+        real = released.ENCODEC_24KHZ.url
+        self.patch.setattr(released, "ENCODEC_24KHZ", self.release)
+        loaders = {"encodec": encodec.load, "wavtokenizer": wavtokenizer.load, "diffrhythm-vae": diffrhythm_vae.load}
+        with pytest.raises((CheckpointError, DownloadError)) as caught:
+            loaders[codec](weights)
+        return words(str(caught.value).replace(str(self.folder), "/home/you").replace(self.release.url, real))
+
+    def no_network(self) -> str:
+        self.patch.setattr(socket, "getaddrinfo", no_names)
+        return self.message("encodec", "released")
+
+    def missing(self) -> str:
+        self.server.manner = "missing"
+        return self.message("encodec", "released")
+
+    def broken_off(self) -> str:
+        self.server.manner = "breaks"
+        return self.message("encodec", "released")
+
+    def full_disk(self) -> str:
+        self.patch.setattr(released, "open", FullDisk, raising=False)
+        return self.message("encodec", "released")
+
+    def damaged(self) -> str:
+        return self.message("encodec", "released")
+
+    def wrong_in_the_cache(self) -> str:
+        path = self.folder / ".cache" / "audiosae" / self.release.file
+        path.parent.mkdir(parents=True)
+        path.write_bytes(DATA)
+        return self.message("encodec", "released")
+
+    def not_pinned(self) -> str:
+        self.patch.setattr(released, "DIFFRHYTHM_VAE", replace(released.DIFFRHYTHM_VAE, sha256=None))
+        return self.message("diffrhythm-vae", "released")
+
+    def ours_of_another_model(self) -> str:
+        path = self.folder / "mine.safetensors"
+        checkpoint.save(path, {"a": torch.zeros(1)}, {"kind": "codec/wavtokenizer"})
+        return self.message("encodec", path)
+
+    def another_for_wavtokenizer(self) -> str:
+        torch.save({"state_dict": {"generator.weight": torch.zeros(1)}}, self.folder / "mine.ckpt")
+        return self.message("wavtokenizer", self.folder / "mine.ckpt")
+
+    def another_for_encodec(self) -> str:
+        torch.save({"backbone.embed.weight": torch.zeros(1)}, self.folder / "mine.th")
+        return self.message("encodec", self.folder / "mine.th")
+
+    def no_checkpoint(self) -> str:
+        (self.folder / "mine.th").write_text("not weights")
+        return self.message("encodec", self.folder / "mine.th")
+
+
+SCENES = [name for name in vars(Scene) if not name.startswith("_") and name != "message"]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_book_quotes_the_message_that_the_code_gives(
+    scene: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = getattr(Scene(server, tmp_path, monkeypatch), scene)()
+    quoted = QUOTED[SCENES.index(scene)]
+    assert re.fullmatch(re.escape(quoted).replace("…", ".+"), said), f"the page has\n{quoted}\nthe code says\n{said}"
+
+
+def test_the_book_quotes_no_other_message() -> None:
+    assert len(QUOTED) == len(SCENES)
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file)
+def test_the_book_lists_the_pins(release: Release) -> None:
+    listed = f"{release.file} {release.url} {release.sha256 or 'not pinned yet'} "
+    assert listed in words(PAGE.read_text(encoding="utf-8")).replace("```", "")

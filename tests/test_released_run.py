@@ -1,0 +1,154 @@
+"""The run with released weights, on a project whose stages only write down what they were told."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from audiosae import released_run
+from audiosae.errors import DownloadError, ParameterError
+from audiosae.released_run import RunError, collect, copy_project, released_params, run
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PARAMS = """\
+codecs:  # a comment
+  encodec: {weights: embedded, file: checkpoints/encodec.bin}
+  mel: {weights: examples/mel.py, file: examples/mel.py}
+corpus: {source: embedded, minutes: 15}
+"""
+PIPELINE = """\
+stages:
+  train_codec:
+    foreach: [encodec]
+    do: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{"checkpoints/${item}.bin": {remote: embedded}}]}
+  extraction:
+    foreach: ${codecs}
+    do:
+      cmd: >-
+        test ! -e fail && mkdir -p results/extraction data && echo ${key} >data/${key}.txt &&
+        echo '{"weights": "${item.weights}", "source": "${corpus.source}"}' >results/extraction/${key}.json
+      deps: ["${item.file}"]
+      outs: [{"data/${key}.txt": {push: false}}, {"results/extraction/${key}.json": {cache: false}}]
+  summary:
+    cmd: cat results/extraction/*.json >results/lines.txt; echo '{}' >results/summary.json
+    deps: [results/extraction]
+    outs: [{results/summary.json: {cache: false}}]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git checkout in which the pipeline has run with embedded weights."""
+    folder = tmp_path / "project"
+    (folder / ".dvc").mkdir(parents=True)
+    for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    for name, text in {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "trainer.py": "", "examples/mel.py": "", "checkpoints/encodec.bin": "w",
+                       "results/extraction/gone.json": "{}"}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    subprocess.run("git init -q . && git add params.yaml dvc.yaml && .venv/bin/dvc commit -q -f train_codec && "
+                   ".venv/bin/dvc repro -q && .venv/bin/dvc push -q --remote embedded",
+                   shell=True, cwd=folder, check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)})
+    monkeypatch.setattr(released_run.codecs, "load", lambda name, weights: None)
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Everything in the project that git could see, the released figures aside."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=folder, capture_output=True, text=True, check=True)
+    names = [name for name in listed.stdout.split() if not name.startswith("results/released/")]
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+
+
+def figures(folder: Path) -> dict[str, dict]:
+    return {str(path.relative_to(folder)): json.loads(path.read_text()) for path in sorted(folder.rglob("*.json"))}
+
+
+def test_the_run_leaves_its_figures_and_nothing_else(project: Path) -> None:
+    before = files(project)
+    (project.parent / "paper").mkdir()
+    run(project, project.parent / "paper", {})
+    assert files(project) == before
+    source = f"paper:{project.parent / 'paper'}"
+    assert figures(project / "results" / "released") == {
+        "extraction/encodec.json": {"weights": "released", "source": source},
+        "extraction/mel.json": {"weights": "examples/mel.py", "source": source},
+        "summary.json": {},
+    }
+    run(project, None, {"encodec": project / "checkpoints/encodec.bin"})
+    again = figures(project / "results" / "released")
+    assert again["extraction/encodec.json"] == {"weights": str(project / "checkpoints/encodec.bin"), "source": "embedded"}
+    assert files(project) == before
+
+
+def test_a_stage_that_fails_keeps_the_figures_of_the_last_run(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(project, None, {})
+    assert "Running stage 'extraction" in capfd.readouterr().out
+    before = figures(project / "results" / "released")
+    run(project, None, {})
+    assert "Running stage 'extraction" not in capfd.readouterr().out  # what was done is not done again
+    (project / ".released" / "fail").touch()
+    (project / "examples" / "mel.py").write_text("# changed")
+    with pytest.raises(RunError, match="`dvc repro` failed in .*results/released is as it was"):
+        run(project, None, {})
+    assert figures(project / "results" / "released") == before
+    assert [path.name for path in (project / "results").iterdir() if path.name.startswith(".")] == []
+
+
+def test_weights_that_cannot_be_had_are_said_before_anything_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str, weights: str) -> None:
+        raise DownloadError(f"{name} could not be fetched")
+
+    monkeypatch.setattr(released_run.codecs, "load", load)
+    with pytest.raises(DownloadError, match="encodec could not be fetched"):
+        run(project, None, {})
+    assert not (project / ".released").exists() and not (project / "results" / "released").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "told"),
+    [("nowhere", {}, "nowhere is no folder"), (None, {"encodec": "a.th"}, "a.th: there is no such checkpoint"),
+     (None, {"dac": "trainer.py"}, "--weights dac: params.yaml has encodec, mel")],
+)
+def test_what_is_not_there_is_said(project: Path, data: str | None, given: dict[str, str], told: str) -> None:
+    with pytest.raises(ParameterError, match=told):
+        run(project, data and project / data, {name: project / path for name, path in given.items()})
+    assert not (project / ".released").exists()
+
+
+def test_only_embedded_weights_and_the_corpus_are_exchanged() -> None:
+    changed = yaml.safe_load(released_params(PARAMS, Path("/data"), {}))
+    expected = yaml.safe_load(PARAMS)
+    expected["codecs"]["encodec"]["weights"] = "released"
+    expected["corpus"]["source"] = "paper:/data"
+    assert changed == expected
+    by_path = yaml.safe_load(released_params(PARAMS, None, {"encodec": Path("/a.th")}))
+    assert by_path["codecs"]["encodec"] == {"weights": "/a.th", "file": "/a.th"} and by_path["corpus"]["source"] == "embedded"
+
+
+def test_figures_of_another_codec_and_of_the_last_run_are_not_kept(tmp_path: Path) -> None:
+    for name in ("summary.json", "bins.json", "probing/one.json", "probing/two.json", "codec/two.json", "probing/one.txt"):
+        (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "results" / name).write_text("{}")
+    target = tmp_path / "released"
+    target.mkdir()
+    (target / "old.json").write_text("{}")
+    collect(tmp_path / "results", target, ["one"])
+    assert list(figures(target)) == ["bins.json", "codec/two.json", "probing/one.json", "summary.json"]
+
+
+def test_a_folder_that_git_does_not_know_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(RunError, match="is no git checkout"):
+        copy_project(tmp_path, tmp_path / "copy")
