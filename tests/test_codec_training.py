@@ -152,7 +152,8 @@ def test_scaled_layers_let_the_latents_move(name: str) -> None:
     torch.manual_seed(0)
     recipe = RECIPES[name]
     network = recipe.network(SHAPES[name])
-    wave = torch.from_numpy(waves(4, rate=recipe.module.SAMPLE_RATE, channels=recipe.module.CHANNELS)[..., : recipe.crop])
+    pool = waves(4, rate=recipe.module.SAMPLE_RATE, channels=recipe.module.CHANNELS)
+    wave = torch.from_numpy(pool[..., : recipe.crop])
     with torch.no_grad():
         recipe.start(network, wave)
         encoded = network.encoder(wave)
@@ -382,8 +383,9 @@ def test_what_is_saved_is_the_moving_average_with_the_codebooks_as_they_are(
 
 
 def test_another_seed_is_another_codec(quick: Path) -> None:
+    short = replace(SETTINGS, steps=1, refine_steps=0, continuous=0)
     for name, seed in (("a", 0), ("b", 1)):
-        run("encodec", quick / f"{name}.safetensors", replace(SETTINGS, steps=1, refine_steps=0, continuous=0, seed=seed))
+        run("encodec", quick / f"{name}.safetensors", replace(short, seed=seed))
     tensors = [load(quick / f"{name}.safetensors", "codec/encodec")[0] for name in "ab"]
     assert not torch.equal(*(t["encoder.model.0.conv.conv.weight"] for t in tensors))
 
@@ -507,7 +509,8 @@ def test_the_command_takes_what_params_yaml_says(codec: str, quick: Path, monkey
     said = yaml.safe_load((ROOT / "params.yaml").read_text())["train_codec"][codec]
     taken: list[Any] = []
     monkeypatch.setattr(train, "account", lambda *_: {"numbers": 3})
-    monkeypatch.setattr(sys, "argv", ["train", codec, "c.safetensors", "out/curve.csv", "out/account.json", *words(said)])
+    files = ["c.safetensors", "out/curve.csv", "out/account.json"]
+    monkeypatch.setattr(sys, "argv", ["train", codec, *files, *words(said)])
     monkeypatch.setattr(train, "train", lambda *arguments: taken.extend(arguments) or pd.DataFrame({"step": [1]}))
     train.main()
     name, shape, settings, weights, target = taken

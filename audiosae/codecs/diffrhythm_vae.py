@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers.models.autoencoders.autoencoder_oobleck import OobleckDecoder, OobleckEncoder
 from torch import nn
 
 from audiosae.codecs import embedded, legacy, released
@@ -60,6 +59,9 @@ class Network(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        # Here, because this import takes seconds, and neither the other codecs nor the released module need it.
+        from diffusers.models.autoencoders.autoencoder_oobleck import OobleckDecoder, OobleckEncoder
+
         with legacy.weight_norm():
             self.encoder = OobleckEncoder(shape.encoder, CHANNELS, list(RATIOS), list(shape.multiples))
             self.decoder = OobleckDecoder(shape.decoder, DIM, CHANNELS, list(RATIOS[::-1]), list(shape.multiples))

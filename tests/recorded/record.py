@@ -161,7 +161,9 @@ def record_wavtokenizer(clone: Path, folder: Path) -> dict[str, dict]:
         theirs, _ = wavtokenizer_sides(original, codec)
         codes, _, audio = theirs(formula.wave(9000, wavtokenizer.SAMPLE_RATE))
         free = original.decode(formula.numbers("latents", 1, shape.dim, 9), bandwidth_id=FIRST)
-        found[rate] = {"codes": codes.flatten().tolist(), "audio": _rounded(audio), "audio_of_free_latents": _rounded(free)}
+        found[rate] = {
+            "codes": codes.flatten().tolist(), "audio": _rounded(audio), "audio_of_free_latents": _rounded(free),
+        }
     return found
 
 
@@ -220,7 +222,8 @@ def record_oobleck(clone: Path) -> dict[str, list[float]]:
     original, _ = oobleck_pair(clone, formula.DIFFRHYTHM_VAE)
     with torch.no_grad():
         mean, deviation = diffrhythm_vae.distribution(original.encode_export(formula.wave(4 * 2048, 44100, 2)))
-        return {"mean": _rounded(mean), "deviation": _rounded(deviation), "audio": _rounded(original.decode_export(mean))}
+        audio = original.decode_export(mean)
+    return {"mean": _rounded(mean), "deviation": _rounded(deviation), "audio": _rounded(audio)}
 
 
 # --- EnCodec ------------------------------------------------------------------------------------------------------------
