@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiosae import audio, labels, pitch
+from audiosae import audio, intervals, labels, pitch
 from audiosae.errors import ParameterError
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder, rms_norm
@@ -190,3 +190,61 @@ def effects(heard: pd.DataFrame) -> pd.DataFrame:
             kept = {name: row[name] for name in ("clip", "steered", "target", "alpha")}
             rows.append({**kept, "measured": prop, "value": value})
     return pd.DataFrame(rows, columns=["clip", "steered", "target", "alpha", "measured", "value"])
+
+
+def summarise(effects: pd.DataFrame, heard: pd.DataFrame, prop: str, alpha: float, seed: int) -> dict[str, object]:
+    """Figures of one steered property.
+
+    Parameters
+    ----------
+    effects
+        From `effects`.
+    heard
+        What that was made of.
+    prop
+        Steered.
+    alpha
+        Strength at which the figures are taken.
+    seed
+        Of the intervals.
+
+    Returns
+    -------
+    on_target, on_target_ci95
+        Mean share of the distance to the target that is closed, and its interval over clips. None where no clip counts.
+    leakage, leakage_ci95
+        Mean absolute change of the other two properties in their bins, likewise.
+    clips
+        How many count for `on_target`.
+    pitch_lost
+        Share of the steered sounds that have no pitch.
+    alpha
+        As given.
+    by_alpha
+        `on_target` at every strength.
+    """
+    steered = effects[effects["steered"] == prop]
+    own, others = steered[steered["measured"] == prop], steered[steered["measured"] != prop].dropna()
+    on_target, leakage = (_by_clip(table[table["alpha"] == alpha]) for table in (own, others))
+    lost = heard[(heard["steered"] == prop) & (heard["alpha"] == alpha)]["pitch_after"].isna()
+    return {
+        **_with_interval("on_target", on_target, seed),
+        **_with_interval("leakage", leakage, seed),
+        "clips": len(on_target),
+        "pitch_lost": float(lost.mean()),
+        "alpha": alpha,
+        "by_alpha": {
+            str(strength): float(_by_clip(own[own["alpha"] == strength]).mean()) if len(on_target) else None
+            for strength in sorted(heard["alpha"].unique().tolist())
+        },
+    }
+
+
+def _by_clip(table: pd.DataFrame) -> pd.Series:
+    return table.groupby("clip")["value"].mean()
+
+
+def _with_interval(name: str, values: pd.Series, seed: int) -> dict[str, object]:
+    if values.empty:
+        return {name: None, f"{name}_ci95": None}
+    return {name: float(values.mean()), f"{name}_ci95": intervals.mean(values, seed)}

@@ -40,7 +40,7 @@ import torch
 from IPython.display import display
 from tqdm.auto import tqdm
 
-from audiosae import audio, codecs, corpus, determinism, figures, frames, intervals, labels, probes, results, steering
+from audiosae import audio, codecs, corpus, determinism, figures, frames, labels, probes, results, steering
 from audiosae.pitch import to_hz
 from audiosae.sae import SparseAutoencoder
 from audiosae.widgets import Sound, SoundSwitch, SoundTable
@@ -134,7 +134,8 @@ heard = pd.DataFrame(heard)
 # *On target* is the share of the distance to the target, in bins, that is closed: 1 is there, 0 is no nearer than
 # before, negative is further away (overshooting counts as distance). A sound that has lost its pitch altogether has
 # closed nothing. *Leakage* is how far each other property moved, in its own bins; where a sound has lost its pitch, nobody can say
-# how far the pitch moved, so *pitch lost* has to be read beside it.
+# how far the pitch moved, so *pitch lost* has to be read beside it. *Clips* is how many count for a target: one that has no pitch
+# after codec and SAE, or lies too near, cannot; a dash means that none could.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two line plots against alpha: share of the distance to the target closed, and change of the other properties in bins"}}
 effects = steering.effects(heard)
@@ -148,22 +149,22 @@ figure = figures.steering_curves(effects)
 summary = {}
 strongest = 20 if 20 in alphas else max(alphas)
 for prop in labels.PROPERTIES:
-    own = effects[(effects["steered"] == prop) & (effects["alpha"] == strongest)]
-    on_target = own[own["measured"] == prop].groupby("clip")["value"].mean()
-    leakage = own[own["measured"] != prop].dropna().groupby("clip")["value"].mean()
-    lost = heard[(heard["steered"] == prop) & (heard["alpha"] == strongest)]["pitch_after"].isna().mean()
-    summary[prop] = {
-        "on_target": float(on_target.mean()), "on_target_ci95": intervals.mean(on_target, seed),
-        "leakage": float(leakage.mean()), "leakage_ci95": intervals.mean(leakage, seed),
-        "clips": len(on_target), "pitch_lost": float(lost), "alpha": strongest, "targets": targets[prop],
+    summary[prop] = steering.summarise(effects, heard, prop, strongest, seed) | {
+        "targets": targets[prop],
         "relative_strength": [steering.relative_strength(sae, steering.direction(fitted, prop, k), strongest) for k in targets[prop]],
-        "by_alpha": {str(a): float(effects[(effects["steered"] == prop) & (effects["measured"] == prop) & (effects["alpha"] == a)]
-                                   .groupby("clip")["value"].mean().mean()) for a in alphas},
     }
+
+
+def shown(number, interval=None):
+    """A number or an interval as text; a dash where no clip could be used."""
+    values = [number] if interval is None else interval
+    return "–" if number is None else " to ".join(f"{value:.2f}" for value in values)
+
+
 display(pd.DataFrame({prop: {
-    "on target (share)": f"{s['on_target']:.2f}", "95 %": "{:.2f} to {:.2f}".format(*s["on_target_ci95"]),
-    "leakage (bins)": f"{s['leakage']:.2f}", "95 % ": "{:.2f} to {:.2f}".format(*s["leakage_ci95"]),
-    "pitch lost (share)": f"{s['pitch_lost']:.2f}", "clips": s["clips"],
+    "on target (share)": shown(s["on_target"]), "95 %": shown(s["on_target"], s["on_target_ci95"]),
+    "leakage (bins)": shown(s["leakage"]), "95 % ": shown(s["leakage"], s["leakage_ci95"]),
+    "pitch lost (share)": shown(s["pitch_lost"]), "clips": s["clips"],
 } for prop, s in summary.items()}).T)
 
 # %% [markdown]

@@ -188,3 +188,34 @@ def test_a_clip_that_had_no_pitch_is_left_out_and_one_that_lost_it_has_closed_no
 def test_effects_of_nothing_have_their_columns() -> None:
     empty = steering.effects(pd.DataFrame([heard_row("pitch", 5)]).iloc[:0])
     assert list(empty) == ["clip", "steered", "target", "alpha", "measured", "value"] and empty.empty
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+
+def heard_clips(*places: dict[str, object]) -> pd.DataFrame:
+    return pd.DataFrame([heard_row("pitch", 15) | place for place in places])
+
+
+def test_figures_are_means_over_clips_and_not_over_targets() -> None:
+    heard = heard_clips(
+        {"clip": "a", "target": 15, "pitch_after": 10.0, "timbre_after": 7.0},  # half the way
+        {"clip": "a", "target": 25, "pitch_after": 5.0},  # no nearer
+        {"clip": "b", "target": 15, "pitch_after": 15.0, "amplitude_after": 6.0},  # there
+        {"clip": "b", "target": 15, "pitch_after": 5.0, "alpha": 1},
+    )
+    found = steering.summarise(steering.effects(heard), heard, "pitch", 20, seed=0)
+    assert found["on_target"] == pytest.approx((0.25 + 1) / 2) and found["clips"] == 2
+    assert found["leakage"] == pytest.approx((0.5 + 0.5) / 2)
+    assert found["by_alpha"] == {"1": 0.0, "20": pytest.approx(0.625)} and found["alpha"] == 20
+    assert found["on_target_ci95"][0] == pytest.approx(0.25) and found["on_target_ci95"][1] == pytest.approx(1)
+    assert found["pitch_lost"] == 0
+
+
+def test_figures_where_no_clip_has_a_pitch_are_left_open() -> None:
+    heard = heard_clips({"pitch_before": NAN, "pitch_after": NAN, "amplitude_after": 6.0})
+    found = steering.summarise(steering.effects(heard), heard, "pitch", 20, seed=0)
+    assert found["on_target"] is None and found["on_target_ci95"] is None and found["clips"] == 0
+    assert found["leakage"] == pytest.approx(0.5) and found["pitch_lost"] == 1 and found["by_alpha"] == {"20": None}
+    other = heard_clips({"steered": "timbre", "pitch_before": NAN, "pitch_after": NAN, "amplitude_after": NAN})
+    assert steering.summarise(steering.effects(other), other, "timbre", 20, seed=0)["leakage"] is None

@@ -37,6 +37,9 @@ from audiosae.errors import CheckpointError, ParameterError, report
 STATES = Path(".resume")
 """Outside the outputs of any stage, which DVC deletes before it runs one."""
 
+CHECKS = 32
+"""Validation examples."""
+
 REFINE_CHORALES = 3.0
 """Share of chorales in the second render; every other part has 1."""
 
@@ -86,8 +89,8 @@ def train(codec: str, shape: object, settings: Settings, weights: Weights, targe
     length = (settings.minutes, settings.clip_seconds)
     waves = render(*length, settings.seed, "train", **sound)
     refining = render(*length, settings.seed + 1, "train", **sound, chorales=REFINE_CHORALES)
-    checks = batch(render(2, settings.clip_seconds, settings.seed, "validation", **sound), 32, crop, settings.seed, 0,
-                   device)
+    unseen = render(2, settings.clip_seconds, settings.seed, "validation", **sound)
+    checks = batch(unseen, CHECKS, crop, settings.seed, 0, device)
 
     run = Run(recipe, shape, settings, weights, device)
     state_path = states / "state.pt"

@@ -36,9 +36,9 @@ class CodecTable:
         heading
             Of the first column.
         rows
-            Label, path below the codec with dots between its keys, a formatter, and what else the formatter takes. Or a
-            label and what others found, as text by codec. A figure that is null, or a codec that is not there, is a
-            dash; a wrong key fails the build.
+            Label, path below the codec with dots between its keys (in a list, its place), a formatter, and what else the
+            formatter takes. Or a label and what others found, as text by codec. A figure that is null, or a codec that is
+            not there, is a dash; a wrong key fails the build.
         """
         lines = [[heading, *self._codecs], ["---"] * (1 + len(self._codecs))]
         for label, source, *form in rows:
@@ -53,7 +53,7 @@ class CodecTable:
     def _cell(results: object, codec: str, path: str, form: Callable, *options: int) -> str:
         value = results[codec] if codec in results.keys() else None
         for key in path.split("."):
-            value = None if value is None else value[key]
+            value = None if value is None else value[int(key) if isinstance(value, list) else key]
         return "–" if value is None else form(value, *options)
 
 
