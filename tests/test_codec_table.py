@@ -1,0 +1,44 @@
+"""Tables of the book with one column a codec."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+EXTENSIONS = Path(__file__).resolve().parents[1] / "book" / "_ext"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"book_{name}", EXTENSIONS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PROSE = load("results_in_prose")
+NAMES = {"number": PROSE.Number(), "percent": PROSE.Percent(), "interval": PROSE.Interval()}
+FIGURES = {"one": {"share": 0.25, "books": {"perplexity": [3.14159, 2.0]}}, "two": {"share": None, "books": None}}
+
+
+def lines(rows: list[list[object]], codecs: list[str]) -> list[str]:
+    branch = PROSE.Results(FIGURES, "results/x.json")
+    return load("codec_table").markdown(branch, codecs, "what", rows, NAMES)
+
+
+def test_one_column_a_codec_and_one_row_a_figure() -> None:
+    rows = [["share", "share", "percent"], ["first book", "books.perplexity.0", "number", 3], ["others", {"two": "0.1 to 0.2"}]]
+    assert lines(rows, ["one", "two", "three"]) == [
+        "| what | one | two | three |",
+        "| --- | --- | --- | --- |",
+        "| share | 25.0 % | – | – |",
+        "| first book | 3.142 | – | – |",
+        "| others | – | 0.1 to 0.2 | – |",
+    ]
+
+
+def test_a_wrong_key_is_named_with_its_file() -> None:
+    with pytest.raises(ValueError, match="results/x.json → one has no “shares”"):
+        lines([["share", "shares", "percent"]], ["one"])
