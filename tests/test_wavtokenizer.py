@@ -110,7 +110,7 @@ FIRST = "feature_extractor.encodec.encoder.model.0.conv.conv."
     (lambda state: state | {"feature_extractor.mel": torch.zeros(1)}, "unknown parts, feature_extractor.mel:"),
     (lambda state: state | {"backbone.embed.bias": torch.zeros(5)}, "size mismatch for backbone.embed.bias"),
     (lambda state: state | {"backbone.embed.bias": torch.full((64,), torch.inf)}, "embed.bias holds NaN or inf"),
-    (without("head.istft.window"), "no WavTokenizer of 75 or 40 frames.* window has no samples"),
+    (without("head.istft.window"), "no WavTokenizer of 75 or 40 frames.*window has no samples"),
     (lambda state: state | {"head.istft.window": torch.hann_window(1024)}, "window has 1024 samples, not 1280 or 2400"),
 ])
 def test_a_part_too_many_too_few_or_of_another_size_is_named(
