@@ -400,7 +400,7 @@ def test_the_saved_vae_has_plain_weights_that_sound_like_the_normalised_ones_it_
     with torch.no_grad():
         heard = learnt.decoder(codec.encode(wave).transpose(1, 2))
     assert heard.std() > 0
-    torch.testing.assert_close(codec.decode(codec.encode(wave)), heard, rtol=0, atol=float(heard.std()) / 50)  # 16 bits
+    assert (codec.decode(codec.encode(wave)) - heard).std() < heard.std() / 100  # the weights are kept in 16 bits
 
 
 def test_another_seed_is_another_codec(quick: Path) -> None:
