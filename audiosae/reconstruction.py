@@ -6,6 +6,7 @@ import librosa
 import numpy as np
 
 from audiosae import labels, pitch
+from audiosae.errors import CorpusError
 from audiosae.labels import Measured
 
 _MELS = 64
@@ -34,8 +35,15 @@ def log_mel_distance(decoded: np.ndarray, original: np.ndarray, sample_rate: int
     return float(np.abs(10 * np.log10(np.maximum(a, floor)) - 10 * np.log10(np.maximum(b, floor))).mean())
 
 
-def agreement(original: list[Measured], decoded: list[Measured]) -> dict[str, float]:
-    """Agreement of labels measured on originals and on decoded clips, over all their frames.
+def agreement(original: list[Measured], decoded: list[Measured], monophonic: list[bool]) -> dict[str, float]:
+    """Agreement of labels measured on originals and on decoded clips.
+
+    Parameters
+    ----------
+    original, decoded
+        Labels of each clip.
+    monophonic
+        Whether the clip is a single voice; pitch is compared on these alone.
 
     Returns
     -------
@@ -43,14 +51,25 @@ def agreement(original: list[Measured], decoded: list[Measured]) -> dict[str, fl
         Share of frames voiced in the original whose decoded pitch is within 50 cents; a frame that has lost its voicing
         counts by its best guess.
     rms, centroid
-        Pearson correlation over frames louder than −60 dBFS.
+        Pearson correlation over frames louder than −60 dBFS, of all clips.
+
+    Raises
+    ------
+    CorpusError
+        If no frame of a single voice is voiced.
     """
     stacked = {
         name: [np.concatenate([getattr(m, name) for m in side]) for side in (original, decoded)]
         for name in ("f0", "confidence", "rms", "centroid")
     }
     rms, centroid = stacked["rms"], stacked["centroid"]
-    is_voiced = labels.voiced(stacked["confidence"][0], rms[0])
+    is_mono = np.repeat(monophonic, [len(measured.f0) for measured in original])
+    is_voiced = is_mono & labels.voiced(stacked["confidence"][0], rms[0])
+    if not is_voiced.any():
+        raise CorpusError(
+            "no test clip is a single voice with a pitch, so it cannot be said how much pitch the codec keeps; "
+            "add recordings of single voices or instruments."
+        )
     cents = 100 * np.abs(pitch.to_midi(stacked["f0"][0]) - pitch.to_midi(stacked["f0"][1]))
     audible = (rms[0] > labels.SILENCE) & np.isfinite(centroid[0]) & np.isfinite(centroid[1])
     return {

@@ -33,7 +33,8 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from audiosae import audio, bins, code_use, codecs, corpus, determinism, figures, frames, labels, pitch, reconstruction, results
+from audiosae import audio, bins, code_use, codecs, corpus, determinism, figures, frames, labels, listening, pitch
+from audiosae import reconstruction, results
 from audiosae.pitch_comparison import share_within, true_notes
 from audiosae.widgets import Sound, SoundTable
 
@@ -151,9 +152,8 @@ for row in manifest[manifest["split"] == "test"].itertuples():
     distances.append((reconstruction.log_mel_distance(a, b, model.sample_rate), reconstruction.si_sdr(a, b)))
     pairs[row.clip] = (reference, output)
 
-is_mono = manifest.loc[manifest["split"] == "test", "monophonic"].to_numpy()
-survives = reconstruction.agreement(original, decoded)
-survives["pitch"] = reconstruction.agreement(*([m for m, k in zip(s, is_mono) if k] for s in (original, decoded)))["pitch"]
+is_mono = manifest.loc[manifest["split"] == "test", "monophonic"].tolist()
+survives = reconstruction.agreement(original, decoded, is_mono)
 survives |= {"log_mel_db": float(np.mean([d[0] for d in distances])), "si_sdr_db": float(np.median([d[1] for d in distances]))}
 shown = {
     "voiced frames within 50 cents (share, monophonic clips)": survives["pitch"],
@@ -183,7 +183,7 @@ else:
 # %% tags=["hide-input"]
 rows = {}
 for row in manifest[manifest["split"] == "test"].drop_duplicates("part").itertuples():
-    before, after = audio.match_loudness(pairs[row.clip], model.sample_rate)
+    before, after = listening.match_loudness(pairs[row.clip], model.sample_rate)
     rows[f"{row.part}: {row.instrument}"] = {
         "original": Sound(before, model.sample_rate), "decoded": Sound(after, model.sample_rate),
     }

@@ -38,7 +38,7 @@ import torch
 from IPython.display import display
 from tqdm.auto import tqdm
 
-from audiosae import audio, corpus, determinism, distinct, figures, frames, labels, probes, results
+from audiosae import audio, corpus, determinism, distinct, figures, frames, labels, listening, probes, results
 from audiosae.sae import SparseAutoencoder
 from audiosae.widgets import Sound, SoundTable
 
@@ -164,8 +164,8 @@ for prop in labels.PROPERTIES:
         activation = inputs["SAE features"][:, feature].cpu().numpy()[rows.of_frame[train_rows]]
         moments = table.table.iloc[train_rows].assign(activation=activation).sort_values("activation", ascending=False, kind="stable")
         moments = moments.drop_duplicates("clip").head(3)
-        cuts = [audio.excerpt(*audio.read(manifest.loc[m.clip, "file"]), m.time, 1.2) for m in moments.itertuples()]
-        level = audio.shared_gain if prop == "amplitude" else lambda waves: audio.match_loudness(waves, audio.SAMPLE_RATE)
+        cuts = [listening.excerpt(*audio.read(manifest.loc[m.clip, "file"]), m.time, 1.2) for m in moments.itertuples()]
+        level = listening.shared_gain if prop == "amplitude" else lambda waves: listening.match_loudness(waves, audio.SAMPLE_RATE)
         name = f"{prop}, {labels.class_name(prop, k, table.edges[prop])}: feature {feature}"
         sounding[name] = {
             f"{place}.": Sound(wave, audio.SAMPLE_RATE, {"from": manifest.loc[m.clip, "instrument"], "activation": f"{m.activation:.1f}"})

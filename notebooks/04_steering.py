@@ -40,7 +40,7 @@ import torch
 from IPython.display import display
 from tqdm.auto import tqdm
 
-from audiosae import audio, codecs, corpus, determinism, figures, frames, labels, probes, results, steering
+from audiosae import audio, codecs, corpus, determinism, figures, frames, labels, listening, probes, results, steering
 from audiosae.pitch import to_hz
 from audiosae.sae import SparseAutoencoder
 from audiosae.widgets import Sound, SoundSwitch, SoundTable
@@ -74,7 +74,7 @@ for row in manifest[manifest["split"] == "test"].drop_duplicates("part").itertup
     with torch.no_grad():
         through = [steering.render(model, y) for y in (x, sae.decode(sae.encode(x)))]
     original = audio.for_codec(*audio.read(row.file), model.sample_rate, model.channels)
-    waves = audio.match_loudness([original, *through], model.sample_rate)
+    waves = listening.match_loudness([original, *through], model.sample_rate)
     compared[f"{row.part}: {row.instrument}"] = {
         column: Sound(wave, model.sample_rate) for column, wave in zip(("original", "decoded", "decoded from the SAE"), waves)
     }
@@ -183,7 +183,7 @@ strengths = [0, *alphas]
 def play(clip, towards, α):
     (prop, k), clip = goals[towards], spread[clip]
     row = [steered(clip, prop, k, alpha)[0] for alpha in strengths]
-    level = audio.shared_gain if prop == "amplitude" else lambda waves: audio.match_loudness(waves, model.sample_rate)
+    level = listening.shared_gain if prop == "amplitude" else lambda waves: listening.match_loudness(waves, model.sample_rate)
     wave, at = level(row)[strengths.index(α)], steered(clip, prop, k, α)[1]
     return Sound(wave, model.sample_rate, {
         "pitch": "none found" if np.isnan(at.pitch) else f"MIDI {at.pitch:.1f} ({to_hz(at.pitch):.0f} Hz)",

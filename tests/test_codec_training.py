@@ -23,7 +23,7 @@ from audiosae.codecs import wavtokenizer as wavtokenizer_module
 from audiosae.codecs.initialisation import scale_layers
 from audiosae.codecs.losses import reconstruction
 from audiosae.codecs.recipes import RECIPES
-from audiosae.codecs.training import Run, Settings, Weights
+from audiosae.codecs.training import Loss, Run, Settings
 from audiosae.errors import CheckpointError, ParameterError, report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +32,8 @@ SETTINGS = Settings(
     minutes=1.0, clip_seconds=1.2, steps=4, learning_rate=1e-3, continuous=0.25, refine_steps=2, refine_rate=1e-3,
     batch_size=2, save_every=2, seed=0,
 )
-WEIGHTS = Weights(waveform=1, spectral=1, level=0.5, bottleneck=0.25, adversarial=0)
+WINDOWS = 256, 512, 1024, 2048
+LOSS = Loss(windows=WINDOWS, waveform=1, spectral=1, level=0.5, bottleneck=0.25, adversarial=0)
 SHAPES = {
     "encodec": encodec.Shape(2, 1, "none", 2),
     "wavtokenizer": wavtokenizer_module.Shape((8, 5, 4, 2), 8, 2, 1, "none", 32, 32, 1),
@@ -64,7 +65,7 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("rate", [24000, 44100])
 def test_equal_waves_have_no_loss(rate: int) -> None:
     _, original = pair()
-    assert {name: float(value) for name, value in reconstruction(original, original, rate).items()} == {
+    assert {name: float(value) for name, value in reconstruction(original, original, WINDOWS, rate).items()} == {
         "waveform": 0, "spectral": 0, "level": 0
     }
 
@@ -72,14 +73,15 @@ def test_equal_waves_have_no_loss(rate: int) -> None:
 def test_soft_and_loud_clips_count_alike() -> None:
     decoded, original = pair()
     gain = torch.tensor([[0.01], [1.0], [3.0]])
-    for name, value in reconstruction(decoded * gain, original * gain, 24000).items():
-        assert float(value) == pytest.approx(float(reconstruction(decoded, original, 24000)[name]), rel=0.02), name
+    expected = reconstruction(decoded, original, WINDOWS, 24000)
+    for name, value in reconstruction(decoded * gain, original * gain, WINDOWS, 24000).items():
+        assert float(value) == pytest.approx(float(expected[name]), rel=0.02), name
 
 
 @pytest.mark.parametrize("rate", [24000, 44100])
 def test_losses_of_silence_and_of_a_wrong_sign_by_hand(rate: int) -> None:
     _, original = pair()
-    silent, flipped = reconstruction(0 * original, original, rate), reconstruction(-original, original, rate)
+    silent, flipped = (reconstruction(gain * original, original, WINDOWS, rate) for gain in (0, -1))
     assert float(silent["waveform"]) == pytest.approx(1, rel=1e-5)
     assert float(silent["level"]) == pytest.approx(1, rel=0.03)
     assert float(silent["spectral"]) > 4  # spectral convergence is 1 in each of four resolutions
@@ -88,18 +90,31 @@ def test_losses_of_silence_and_of_a_wrong_sign_by_hand(rate: int) -> None:
     assert float(flipped["level"]) == pytest.approx(0, abs=1e-5)
 
 
-def test_windows_last_as_long_at_the_higher_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded, original = pair()
-    higher = reconstruction(decoded, original, 44100)
-    monkeypatch.setattr(losses, "WINDOWS", tuple(2 * window for window in losses.WINDOWS))
-    monkeypatch.setattr(losses, "LEVEL_WINDOW", 2 * losses.LEVEL_WINDOW)
-    doubled = reconstruction(decoded, original, 24000)
-    assert {name: float(value) for name, value in higher.items()} == {name: float(v) for name, v in doubled.items()}
+def test_a_frame_of_the_level_lasts_as_long_at_the_higher_rate() -> None:
+    """A click of one frame's energy, lost: only the frames that held it are off, so the mean tells how long they are."""
+    found = []
+    for rate in (24000, 44100):
+        click = torch.zeros(1, 2 * rate)
+        click[0, rate] = 1
+        frame = round(losses.LEVEL_WINDOW * rate)
+        missed = float(reconstruction(0 * click, click, WINDOWS, rate)["level"])
+        # Four of the frames, which start a quarter of their length apart, hold the click: each has an RMS of 1/√frame.
+        frames = (2 * rate - frame) // (frame // 4) + 1
+        assert missed == pytest.approx(4 / frames * (2 * rate / frame) ** 0.5, rel=0.02)
+        found.append(missed)
+    assert found[0] == pytest.approx(found[1], rel=0.02)
+
+
+def test_a_longer_window_tells_apart_two_low_notes_that_a_short_one_confuses() -> None:
+    time = torch.arange(24000) / 24000
+    low, semitone_up = (torch.sin(2 * torch.pi * hertz * time)[None] for hertz in (82.41, 87.31))
+    short, long = (float(reconstruction(semitone_up, low, (window,), 24000)["spectral"]) for window in (512, 4096))
+    assert 2 * short < long
 
 
 def test_losses_of_a_silent_clip_and_their_gradients_are_finite() -> None:
     decoded = torch.zeros(1, 8000, requires_grad=True)
-    sum(reconstruction(decoded + 1e-6 * torch.randn(1, 8000), torch.zeros(1, 8000), 24000).values()).backward()
+    sum(reconstruction(decoded + 1e-6 * torch.randn(1, 8000), torch.zeros(1, 8000), WINDOWS, 24000).values()).backward()
     assert torch.isfinite(decoded.grad).all()
 
 
@@ -301,8 +316,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     torch.set_flush_denormal(False)
 
 
-def run(codec: str, target: Path, settings: Settings = SETTINGS, weights: Weights = WEIGHTS) -> pd.DataFrame:
-    return train.train(codec, SHAPES[codec], settings, weights, target)
+def run(codec: str, target: Path, settings: Settings = SETTINGS, loss: Loss = LOSS) -> pd.DataFrame:
+    return train.train(codec, SHAPES[codec], settings, loss, target)
 
 
 @pytest.mark.parametrize(("codec", "adversarial"), [
@@ -311,8 +326,8 @@ def run(codec: str, target: Path, settings: Settings = SETTINGS, weights: Weight
 def test_a_killed_run_ends_with_the_same_bytes(
     quick: Path, monkeypatch: pytest.MonkeyPatch, codec: str, adversarial: float
 ) -> None:
-    weights = replace(WEIGHTS, adversarial=adversarial)
-    whole = run(codec, quick / "whole.safetensors", weights=weights)
+    loss = replace(LOSS, adversarial=adversarial)
+    whole = run(codec, quick / "whole.safetensors", loss=loss)
     assert whole["step"].tolist() == [2, 4, 6] and whole["quantised"].tolist() == [codec != "diffrhythm-vae"] * 3
     assert np.isfinite(whole[["waveform", "spectral", "level"]].to_numpy()).all()
     for path in sorted(quick.glob(".resume/*/state.pt")):
@@ -329,9 +344,9 @@ def test_a_killed_run_ends_with_the_same_bytes(
 
     monkeypatch.setattr(Run, "step", counted)
     with pytest.raises(Killed):
-        run(codec, quick / "resumed.safetensors", weights=weights)
+        run(codec, quick / "resumed.safetensors", loss=loss)
     assert not (quick / "resumed.safetensors").exists()
-    resumed = run(codec, quick / "resumed.safetensors", weights=weights)
+    resumed = run(codec, quick / "resumed.safetensors", loss=loss)
     assert steps[6:] == [4, 5]  # from the state after step 3, and no further back
     assert (quick / "resumed.safetensors").read_bytes() == (quick / "whole.safetensors").read_bytes()
     pd.testing.assert_frame_equal(resumed, whole)
@@ -340,13 +355,13 @@ def test_a_killed_run_ends_with_the_same_bytes(
     heard = torch.from_numpy(waves(1, rate=made.sample_rate, channels=made.channels)[..., :4096])
     assert torch.isfinite(made.decode(made.encode(heard))).all()
     provenance = load(quick / "whole.safetensors", f"codec/{codec}")[1]["provenance"]
-    assert set(provenance) == {"corpus", "code", "parent", "codec", "shape", "settings", "weights"}
+    assert set(provenance) == {"corpus", "code", "parent", "codec", "shape", "settings", "loss"}
     assert provenance["settings"] == asdict(SETTINGS) and provenance["parent"] is None
 
 
 def test_the_adversarial_round_changes_the_codec_and_trains_the_discriminator(quick: Path) -> None:
-    made = Run(RECIPES["encodec"], SHAPES["encodec"], SETTINGS, replace(WEIGHTS, adversarial=1.0), CPU)
-    plain = Run(RECIPES["encodec"], SHAPES["encodec"], SETTINGS, WEIGHTS, CPU)
+    made = Run(RECIPES["encodec"], SHAPES["encodec"], SETTINGS, replace(LOSS, adversarial=1.0), CPU)
+    plain = Run(RECIPES["encodec"], SHAPES["encodec"], SETTINGS, LOSS, CPU)
     plain.network.load_state_dict(made.network.state_dict())
     judged = [parameter.detach().clone() for parameter in made.judge.parameters()]
     wave = torch.from_numpy(waves(2)[..., :3200])
@@ -534,11 +549,14 @@ def test_the_command_takes_what_params_yaml_says(codec: str, quick: Path, monkey
     monkeypatch.setattr(sys, "argv", ["train", codec, *files, *words(said)])
     monkeypatch.setattr(train, "train", lambda *arguments: taken.extend(arguments) or pd.DataFrame({"step": [1]}))
     train.main()
-    name, shape, settings, weights, target = taken
+    name, shape, settings, loss, target = taken
     assert name == codec and target == Path("c.safetensors")
-    expected = {key: tuple(value) if isinstance(value, list) else value for key, value in said["shape"].items()}
-    assert asdict(shape) == expected and type(shape) is RECIPES[codec].module.Shape
-    assert asdict(weights) == said["loss"]
+    expected = {
+        group: {key: tuple(value) if isinstance(value, list) else value for key, value in said[group].items()}
+        for group in ("shape", "loss")
+    }
+    assert asdict(shape) == expected["shape"] and type(shape) is RECIPES[codec].module.Shape
+    assert asdict(loss) == expected["loss"]
     assert asdict(settings) == {key: value for key, value in said.items() if key not in ("shape", "loss")}
     assert (quick / "out/curve.csv").read_text() == "step\n1\n"
     assert results.read(quick / "out/account.json") == {"numbers": 3}

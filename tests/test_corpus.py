@@ -14,7 +14,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiosae import audio, corpus, pitch
+from audiosae import audio, corpus, listening, pitch
 from audiosae.audio import SAMPLE_RATE
 from audiosae.corpus import building, embedded, folder, groove
 from audiosae.corpus.building import build
@@ -210,9 +210,9 @@ def test_a_performance_repeats_exactly_and_is_as_long_and_loud_as_planned(kind: 
         assert clip.row == again.row and clip.notes == again.notes
         assert clip.wave.dtype == np.float32 and clip.wave.shape == (2, 2 * SAMPLE_RATE)
         assert clip.row["duration"] == 2.0 and clip.row["split"] == session(kind).split
-        assert np.abs(clip.wave).max() <= audio.PEAK
-        reached = audio.loudness(clip.wave, SAMPLE_RATE)
-        assert reached == pytest.approx(level, abs=0.05) or np.abs(clip.wave).max() > 0.99 * audio.PEAK
+        assert np.abs(clip.wave).max() <= listening.PEAK
+        reached = listening.loudness(clip.wave, SAMPLE_RATE)
+        assert reached == pytest.approx(level, abs=0.05) or np.abs(clip.wave).max() > 0.99 * listening.PEAK
         assert bool(clip.notes) == (kind != "drums")
 
 
@@ -249,9 +249,9 @@ def test_a_loudness_is_reached_or_the_peak_is_the_reason(target: float, amplitud
     noise = np.random.default_rng(0).normal(0, 0.1 * amplitude, (2, SAMPLE_RATE)).astype(np.float32)
     scaled = to_loudness(noise, target)
     peak = np.abs(scaled).max()
-    assert peak <= audio.PEAK
-    reached = audio.loudness(scaled, SAMPLE_RATE)
-    assert reached == pytest.approx(target, abs=0.05) or (peak > 0.99 * audio.PEAK and reached < target)
+    assert peak <= listening.PEAK
+    reached = listening.loudness(scaled, SAMPLE_RATE)
+    assert reached == pytest.approx(target, abs=0.05) or (peak > 0.99 * listening.PEAK and reached < target)
 
 
 # --- a folder of one's own ----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 
 from audiosae import labels, pitch
 from audiosae.audio import SAMPLE_RATE
+from audiosae.errors import CorpusError
 from audiosae.reconstruction import agreement, log_mel_distance, si_sdr
 
 
@@ -31,32 +32,41 @@ def original() -> labels.Measured:
 
 
 def test_identical_clips_agree_wholly(original: labels.Measured) -> None:
-    assert agreement([original, original], [original, original]) == pytest.approx({"pitch": 1, "rms": 1, "centroid": 1})
+    assert agreement([original, original], [original, original], [True, True]) == pytest.approx({"pitch": 1, "rms": 1, "centroid": 1})
     assert log_mel_distance(melody(), melody(), SAMPLE_RATE) == 0
 
 
 def test_a_semitone_up_has_lost_the_pitch_and_a_quarter_has_not(original: labels.Measured) -> None:
-    assert agreement([original], [measured(melody(1.0))])["pitch"] < 0.02
-    assert agreement([original], [measured(melody(0.25))])["pitch"] > 0.98
+    assert agreement([original], [measured(melody(1.0))], [True])["pitch"] < 0.02
+    assert agreement([original], [measured(melody(0.25))], [True])["pitch"] > 0.98
 
 
 def test_half_the_clips_damaged_is_half_the_pitch(original: labels.Measured) -> None:
-    found = agreement([original, original], [original, measured(melody(1.0))])
+    found = agreement([original, original], [original, measured(melody(1.0))], [True, True])
     assert found["pitch"] == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_gain_changes_no_agreement_and_a_reversal_all(original: labels.Measured) -> None:
-    assert agreement([original], [measured(melody() * np.float32(0.5))]) == pytest.approx(
+    assert agreement([original], [measured(melody() * np.float32(0.5))], [True]) == pytest.approx(
         {"pitch": 1, "rms": 1, "centroid": 1}, abs=1e-3
     )
-    backwards = agreement([original], [measured(melody()[::-1].copy())])
+    backwards = agreement([original], [measured(melody()[::-1].copy())], [True])
     assert backwards["rms"] < 0 and backwards["pitch"] < 0.4
 
 
 def test_silent_frames_do_not_count(original: labels.Measured) -> None:
     silent = measured(np.zeros(SAMPLE_RATE, np.float32))
     hum = measured(np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32))
-    assert agreement([original, silent], [original, hum]) == pytest.approx({"pitch": 1, "rms": 1, "centroid": 1})
+    found = agreement([original, silent], [original, hum], [True, True])
+    assert found == pytest.approx({"pitch": 1, "rms": 1, "centroid": 1})
+
+
+def test_pitch_is_compared_on_single_voices_alone(original: labels.Measured) -> None:
+    other = measured(melody(1.0, seconds=2.0))  # of another length: each clip's mark covers its own frames
+    assert agreement([other, original], [measured(melody(seconds=2.0)), original], [False, True])["pitch"] == 1
+    assert agreement([other, original], [measured(melody(seconds=2.0)), original], [True, False])["pitch"] < 0.05
+    with pytest.raises(CorpusError, match="no test clip is a single voice with a pitch"):
+        agreement([original], [original], [False])
 
 
 @pytest.mark.parametrize("decibels", [-6.0, 0.0, 20.0])

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import torch
 
-WINDOWS = (256, 512, 1024, 2048)
-"""STFT windows in samples at 24 kHz, and twice that at 44.1 kHz; hops are a quarter of them."""
-
-LEVEL_WINDOW = 1024
-"""Samples of a frame whose level is compared, likewise."""
+LEVEL_WINDOW = 0.043
+"""Seconds of a frame whose level is compared."""
 
 _FLOOR = 1e-4
 
 
-def reconstruction(decoded: torch.Tensor, original: torch.Tensor, sample_rate: int) -> dict[str, torch.Tensor]:
+def reconstruction(
+    decoded: torch.Tensor, original: torch.Tensor, windows: tuple[int, ...], sample_rate: int
+) -> dict[str, torch.Tensor]:
     """Terms of the loss, each a mean over clips that counts soft and loud clips alike.
 
     Parameters
     ----------
     decoded, original
         float32 [batch, samples].
+    windows
+        Of the spectra, in samples; hops are a quarter of them.
     sample_rate
-        In Hz; decides how long the windows are.
+        In Hz; decides how long the frames of the level are.
 
     Returns
     -------
@@ -33,22 +34,22 @@ def reconstruction(decoded: torch.Tensor, original: torch.Tensor, sample_rate: i
         Energy of the error over energy of the original.
     spectral
         Spectral convergence (Arık et al. 2019) plus a tenth of the mean absolute difference of log magnitudes, summed
-        over `WINDOWS`.
+        over `windows`.
     level
         Mean absolute error of the RMS of frames, over the RMS of the clip.
     """
     energy = original.pow(2).mean(dim=1).clamp_min(_FLOOR**2)
     waveform = ((decoded - original).pow(2).mean(dim=1) / energy).mean()
     spectral = original.new_zeros(())
-    longer = 2 if sample_rate > 32000 else 1
-    for window in (longer * window for window in WINDOWS):
+    for window in windows:
         a, b = _magnitude(original, window), _magnitude(decoded, window)
         distance = (a - b).norm(dim=(1, 2)) / a.norm(dim=(1, 2)).clamp_min(_FLOOR)
         # Log magnitudes relative to the clip's own level, or soft clips would fall under the floor.
         scale = energy.sqrt()[:, None, None] * window**0.5
         logs = ((a / scale + 1e-3).log() - (b / scale + 1e-3).log()).abs().mean()
         spectral = spectral + distance.mean() + 0.1 * logs
-    off = _rms(decoded, longer * LEVEL_WINDOW) - _rms(original, longer * LEVEL_WINDOW)
+    frame = round(LEVEL_WINDOW * sample_rate)
+    off = _rms(decoded, frame) - _rms(original, frame)
     level = (off.abs().mean(dim=1) / energy.sqrt()).mean()
     return {"waveform": waveform, "spectral": spectral, "level": level}
 

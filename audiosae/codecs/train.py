@@ -29,7 +29,7 @@ from audiosae import checkpoint, results
 from audiosae.checkpoint import file_hash
 from audiosae.codecs import codebooks, embedded, legacy
 from audiosae.codecs.recipes import RECIPES
-from audiosae.codecs.training import Run, Settings, Weights
+from audiosae.codecs.training import Loss, Run, Settings
 from audiosae.codecs.training_data import batch, render
 from audiosae.determinism import prepare
 from audiosae.errors import CheckpointError, ParameterError, report
@@ -44,7 +44,7 @@ REFINE_CHORALES = 3.0
 """Share of chorales in the second render; every other part has 1."""
 
 
-def train(codec: str, shape: object, settings: Settings, weights: Weights, target: Path) -> pd.DataFrame:
+def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Path) -> pd.DataFrame:
     """Train a codec, and write its checkpoint.
 
     Parameters
@@ -53,7 +53,7 @@ def train(codec: str, shape: object, settings: Settings, weights: Weights, targe
         A name in `RECIPES`.
     shape
         The codec's own `Shape`.
-    settings, weights
+    settings, loss
         See `training`.
     target
         Checkpoint to write.
@@ -78,7 +78,7 @@ def train(codec: str, shape: object, settings: Settings, weights: Weights, targe
             f"train_codec: clip_seconds must be above {crop / rate:.2f}, the length of a training example of {codec}; "
             f"it is {settings.clip_seconds}."
         )
-    given = {"codec": codec, "shape": vars(shape), "settings": vars(settings), "weights": vars(weights)}
+    given = {"codec": codec, "shape": vars(shape), "settings": vars(settings), "loss": vars(loss)}
     # With other code a stopped run would not end as if it had not been stopped: it starts anew.
     key = hashlib.sha256((json.dumps(given, sort_keys=True) + _code()).encode()).hexdigest()[:12]
     states = STATES / f"{codec}-{key}"
@@ -92,7 +92,7 @@ def train(codec: str, shape: object, settings: Settings, weights: Weights, targe
     unseen = render(2, settings.clip_seconds, settings.seed, "validation", **sound)
     checks = batch(unseen, CHECKS, crop, settings.seed, 0, device)
 
-    run = Run(recipe, shape, settings, weights, device)
+    run = Run(recipe, shape, settings, loss, device)
     state_path = states / "state.pt"
     first, progress = 0, []
     if state_path.is_file():
@@ -201,12 +201,12 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("curve", type=Path, help="CSV of the training curve")
     parser.add_argument("account", type=Path, help="JSON of what the book tells of the training")
-    kinds = {"": Settings, "shape.": shape, "loss.": Weights}
+    kinds = {"": Settings, "shape.": shape, "loss.": Loss}
     for prefix, kind in kinds.items():
         _arguments(parser, kind, prefix)
     given = vars(parser.parse_args())
-    settings, shape, weights = (_take(kind, given, prefix) for prefix, kind in kinds.items())
-    progress = train(given["codec"], shape, settings, weights, given["target"])
+    settings, shape, loss = (_take(kind, given, prefix) for prefix, kind in kinds.items())
+    progress = train(given["codec"], shape, settings, loss, given["target"])
     given["curve"].parent.mkdir(parents=True, exist_ok=True)
     progress.to_csv(given["curve"], index=False, float_format="%.6g")
     results.write(given["account"], account(given["codec"], given["target"]))

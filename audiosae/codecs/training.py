@@ -22,11 +22,14 @@ AVERAGE = 0.995
 
 
 @dataclass(frozen=True)
-class Weights:
+class Loss:
     """What each term of the loss counts.
 
     Attributes
     ----------
+    windows
+        Of the spectra, in samples. The longest decides which intervals the spectra can tell apart: two low notes a
+        semitone apart are 5 Hz apart.
     waveform, spectral, level
         See `losses.reconstruction`.
     bottleneck
@@ -35,6 +38,7 @@ class Weights:
         See `discriminator`; in the second round alone.
     """
 
+    windows: tuple[int, ...]
     waveform: float
     spectral: float
     level: float
@@ -115,22 +119,22 @@ class Run:
     ----------
     recipe, shape
         The codec and its sizes.
-    settings, weights
+    settings, loss
         See above.
     device
         Where it runs.
     """
 
     def __init__(
-        self, recipe: Recipe, shape: object, settings: Settings, weights: Weights, device: torch.device
+        self, recipe: Recipe, shape: object, settings: Settings, loss: Loss, device: torch.device
     ) -> None:
-        self.recipe, self.shape, self.settings, self.weights, self.device = recipe, shape, settings, weights, device
+        self.recipe, self.shape, self.settings, self.loss, self.device = recipe, shape, settings, loss, device
         self.network = recipe.network(shape).to(device)
         self.rounds = hasattr(self.network, "quantizer")
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
         options = dict(lr=settings.learning_rate, betas=(0.8, 0.99), weight_decay=1e-4)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), **options)
-        self.judge = judge.build().to(device) if weights.adversarial else None
+        self.judge = judge.build().to(device) if loss.adversarial else None
         self.judge_optimizer = torch.optim.AdamW(self.judge.parameters(), **options) if self.judge else None
 
     def _parts(self) -> dict[str, Any]:
@@ -167,14 +171,14 @@ class Run:
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.half):
             decoded = self.network.decoder(latents).float()
-        loss = self.weights.bottleneck * penalty
+        total = self.loss.bottleneck * penalty
         for name, value in self._terms(decoded, wave).items():
-            loss = loss + getattr(self.weights, name) * value
+            total = total + getattr(self.loss, name) * value
         if self.judge and refining:
             one, other = (heard.flatten(0, 1)[:, None] for heard in (decoded, wave))
             _descend(judge.own_loss(self.judge, one, other), self.judge, self.judge_optimizer, rate)
-            loss = loss + self.weights.adversarial * judge.codec_loss(self.judge, one, other)
-        _descend(loss, self.network, self.optimizer, rate)
+            total = total + self.loss.adversarial * judge.codec_loss(self.judge, one, other)
+        _descend(total, self.network, self.optimizer, rate)
         self.average.update_parameters(self.network)
 
     @torch.no_grad()
@@ -186,7 +190,8 @@ class Run:
 
     def _terms(self, decoded: torch.Tensor, wave: torch.Tensor) -> dict[str, torch.Tensor]:
         # Each channel counts as a clip.
-        return reconstruction(decoded.flatten(0, 1), wave.flatten(0, 1), self.recipe.module.SAMPLE_RATE)
+        one, other = decoded.flatten(0, 1), wave.flatten(0, 1)
+        return reconstruction(one, other, self.loss.windows, self.recipe.module.SAMPLE_RATE)
 
     def result(self) -> nn.Module:
         """The averaged weights, plain, with the codebooks as they are: these are averages already."""

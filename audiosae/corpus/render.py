@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import tinysoundfont
 
-from audiosae.audio import PEAK, SAMPLE_RATE, loudness
+from audiosae.audio import SAMPLE_RATE
+from audiosae.listening import PEAK, loudness
 
 DRUM_BANK = 128
 _DRUM_CHANNEL = 9

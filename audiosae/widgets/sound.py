@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiosae.audio import encode_mp3
+from audiosae.listening import encode_mp3
 from audiosae.errors import ParameterError
 
 ASSETS = Path(__file__).parent / "static" / "audiosae"
