@@ -275,7 +275,7 @@ def test_rounding_passes_gradients_through_and_asks_the_encoder_to_commit(
     (passed,) = torch.autograd.grad(rounded.sum(), encoded, retain_graph=True)
     torch.testing.assert_close(passed, torch.ones_like(passed))
     (pull,) = torch.autograd.grad(commitment, encoded)
-    assert float(commitment) > 0 and float((pull * encoded).sum()) > 0  # towards the vectors, which are at zero
+    assert commitment.item() > 0 and (pull * encoded).sum().item() > 0  # towards the vectors, which are at zero
 
 
 # --- the run ------------------------------------------------------------------------------------------------------------

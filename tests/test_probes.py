@@ -77,8 +77,11 @@ def test_rows_with_counts_give_the_probe_of_all_their_frames() -> None:
     histogram = torch.zeros(12, 3, dtype=torch.long).index_put_((of_frame, y), torch.tensor(1), accumulate=True)
     few = probes.fit(rows, histogram, histogram, [0.01], 200)
     frames = fit((rows[of_frame], y), (rows[of_frame], y), 3, [0.01], 200)
-    torch.testing.assert_close(few.weight, frames.weight, rtol=0, atol=1e-5)
-    torch.testing.assert_close(few.bias, frames.bias, rtol=0, atol=1e-5)
+    # L-BFGS stops where the float32 loss no longer falls, and sums in another order stop a little elsewhere.
+    torch.testing.assert_close(few.weight, frames.weight, rtol=0, atol=2e-3)
+    torch.testing.assert_close(few.bias, frames.bias, rtol=0, atol=2e-3)
+    uncounted = (histogram > 0).long()
+    assert (probes.fit(rows, uncounted, uncounted, [0.01], 200).weight - few.weight).abs().max() > 0.02
 
     def loss(probe: probes.Probe) -> tuple[torch.Tensor, ...]:
         weight, bias = probe.weight.clone().requires_grad_(), probe.bias.clone().requires_grad_()
@@ -86,7 +89,7 @@ def test_rows_with_counts_give_the_probe_of_all_their_frames() -> None:
         return value.detach(), *torch.autograd.grad(value, (weight, bias))
 
     for mine, theirs in zip(loss(few), loss(frames)):
-        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-5)
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-4)
     assert max(gradient.abs().max() for gradient in loss(few)[1:]) < 1e-3
 
 

@@ -148,8 +148,8 @@ def test_a_row_counts_as_often_as_its_frames() -> None:
         kept = torch.from_numpy(rows.latents).repeat_interleave(counts, dim=0)
         counted, few = train(torch.from_numpy(rows.latents), still, counts, progress=False)
         plain, all_frames = train(kept, still, progress=False)
-        torch.testing.assert_close(counted.mean, plain.mean)
-        torch.testing.assert_close(counted.std, plain.std)
+        torch.testing.assert_close(counted.mean, plain.mean, rtol=3e-5, atol=3e-5)  # float32 sums of some thousand terms
+        torch.testing.assert_close(counted.std, plain.std, rtol=3e-5, atol=3e-5)
         pd.testing.assert_frame_equal(few, all_frames, rtol=1e-4)
 
 
