@@ -4,7 +4,7 @@ PYTHON   ?=        # a Python 3.11 or 3.12 to use; one is looked for when this i
 PIP_ARGS ?=        # passed to every pip install, for example --extra-index-url ...
 DATA     :=        # for `make released`: the folder that holds the paper's data sets
 WEIGHTS  :=        # for `make released`: checkpoints that are here already, as CODEC=FILE
-SHIPPED  := train_codec  # stages whose outputs travel inside the repository
+SHIPPED  := train_codec train_generator  # stages whose outputs travel inside the repository
 
 VENV  := .venv
 PY    := $(VENV)/bin/python

@@ -25,8 +25,8 @@ from audiosae.summary import STAGES
 
 COPY = Path(".released")
 FIGURES = Path("results/released")
-SHIPPED = "train_codec"
-"""The stage whose outputs travel inside the repository."""
+SHIPPED = ("train_codec", "train_generator")
+"""The stages whose outputs travel inside the repository."""
 
 
 class RunError(AudiosaeError):
@@ -169,7 +169,7 @@ def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
     (copy / "params.yaml").write_text(text, encoding="utf-8")
     # The copy's own package, in every process that a stage starts.
     environment = {**os.environ, "PYTHONPATH": str(copy)}
-    for words in (["pull", "--remote", "embedded", SHIPPED], ["repro"]):
+    for words in (["pull", "--remote", "embedded", *SHIPPED], ["repro"]):
         if subprocess.run([sys.executable, "-m", "dvc", *words], cwd=copy, env=environment, check=False).returncode:
             raise RunError(f"`dvc {' '.join(words)}` failed in {copy} (above); results/released is as it was.")
     collect(copy / "results", project / FIGURES, list(named))

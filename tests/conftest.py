@@ -1,13 +1,15 @@
-"""The whole pipeline, once a session, on a minute of music in a temporary clone, with a book of its own."""
+"""What tests share: torch as it was, and the whole pipeline, run once on a minute of music in a clone with a book of its own."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,13 +73,23 @@ class Clone:
         return done.stdout
 
 
+@pytest.fixture(autouse=True)
+def torch_as_before() -> Iterator[None]:
+    """Take back what `determinism.prepare` changes for the whole process, so that no test meets another's settings."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which the small pipeline has run, with the codecs of params.yaml and one of the reader's own."""
     made = Clone(tmp_path_factory.mktemp("clone"))
     made.add_codec(OWN)
     made.change(SMALL)
-    made.dvc("pull", "train_codec")
+    made.dvc("pull", "train_codec", "train_generator")
     made.dvc("repro")
     return made
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -282,7 +281,7 @@ def test_rounding_passes_gradients_through_and_asks_the_encoder_to_commit(
 
 
 @pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Synthetic waves instead of played scores, short examples, and states in a folder of the test."""
     monkeypatch.chdir(tmp_path)
 
@@ -309,11 +308,7 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(train, "CHECKS", 2)
     monkeypatch.setattr(discriminator, "FILTERS", 1)
     monkeypatch.setattr(discriminator, "WINDOWS", (256,))
-    threads = torch.get_num_threads()
-    yield tmp_path
-    torch.set_num_threads(threads)  # and what else `prepare` changes for the whole process
-    torch.use_deterministic_algorithms(False)
-    torch.set_flush_denormal(False)
+    return tmp_path
 
 
 def run(codec: str, target: Path, settings: Settings = SETTINGS, loss: Loss = LOSS) -> pd.DataFrame:

@@ -28,6 +28,7 @@ stages:
   train_codec:
     foreach: [encodec]
     do: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{"checkpoints/${item}.bin": {remote: embedded}}]}
+  train_generator: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{checkpoints/generator.bin: {remote: embedded}}]}
   extraction:
     foreach: ${codecs}
     do:
@@ -50,12 +51,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / ".dvc").mkdir(parents=True)
     for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
-    for name, text in {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "trainer.py": "", "examples/mel.py": "", "checkpoints/encodec.bin": "w",
+    for name, text in {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "trainer.py": "", "examples/mel.py": "", "checkpoints/encodec.bin": "w", "checkpoints/generator.bin": "g",
                        "results/extraction/gone.json": "{}"}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    subprocess.run("git init -q . && git add params.yaml dvc.yaml && .venv/bin/dvc commit -q -f train_codec && "
+    subprocess.run("git init -q . && git add params.yaml dvc.yaml && .venv/bin/dvc commit -q -f train_codec train_generator && "
                    ".venv/bin/dvc repro -q && .venv/bin/dvc push -q --remote embedded",
                    shell=True, cwd=folder, check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)})
     monkeypatch.setattr(released_run.codecs, "load", lambda name, weights: None)

@@ -16,7 +16,6 @@ import argparse
 import hashlib
 import json
 import math
-import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
@@ -25,17 +24,14 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from audiosae import checkpoint, results
+from audiosae import checkpoint, results, resume
 from audiosae.checkpoint import file_hash
-from audiosae.codecs import codebooks, embedded, legacy
+from audiosae.codecs import codebooks, embedded
 from audiosae.codecs.recipes import RECIPES
 from audiosae.codecs.training import Loss, Run, Settings
 from audiosae.codecs.training_data import batch, render
 from audiosae.determinism import prepare
-from audiosae.errors import CheckpointError, ParameterError, report
-
-STATES = Path(".resume")
-"""Outside the outputs of any stage, which DVC deletes before it runs one."""
+from audiosae.errors import ParameterError, report
 
 CHECKS = 32
 """Validation examples."""
@@ -81,7 +77,7 @@ def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Pat
     given = {"codec": codec, "shape": vars(shape), "settings": vars(settings), "loss": vars(loss)}
     # With other code a stopped run would not end as if it had not been stopped: it starts anew.
     key = hashlib.sha256((json.dumps(given, sort_keys=True) + _code()).encode()).hexdigest()[:12]
-    states = STATES / f"{codec}-{key}"
+    states = resume.FOLDER / f"{codec}-{key}"
     states.mkdir(parents=True, exist_ok=True)
     device = prepare(settings.seed)
     torch.use_deterministic_algorithms(device.type == "cpu")  # the quantiser's scatter has no such form on a GPU
@@ -96,7 +92,7 @@ def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Pat
     state_path = states / "state.pt"
     first, progress = 0, []
     if state_path.is_file():
-        state = _read(state_path, device)
+        state = resume.read(state_path, device)
         run.restore(state["run"])
         first, progress = state["step"], state["progress"]
     else:
@@ -119,7 +115,7 @@ def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Pat
                 )
             progress.append({"step": step + 1, "quantised": run.rounds and rounding, **terms})
             bar.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
-            _save({"run": run.state(), "step": step + 1, "progress": progress}, state_path)
+            resume.write({"run": run.state(), "step": step + 1, "progress": progress}, state_path)
 
     corpus = [hashlib.sha256(data.tobytes()).hexdigest() for data in (waves, refining)]
     embedded.save(codec, run.result(), shape, target, {"corpus": corpus, "code": _code(), "parent": None, **given})
@@ -157,23 +153,6 @@ def account(codec: str, path: Path) -> dict[str, Any]:
         "hours_heard": steps * settings["batch_size"] * recipe.crop / recipe.module.SAMPLE_RATE / 3600,
         "mega_bytes": path.stat().st_size / 1e6,
     }
-
-
-def _read(path: Path, device: torch.device) -> dict[str, Any]:
-    try:
-        return torch.load(path, weights_only=True, map_location=device)
-    except legacy.DAMAGE as error:
-        raise CheckpointError(f"{path}, where a stopped run left off, is damaged; delete it to start anew.") from error
-
-
-def _save(state: dict[str, Any], path: Path) -> None:
-    partial = path.with_suffix(".partial")
-    try:
-        torch.save(state, partial)
-    except RuntimeError as error:  # torch's word for a disk that is full
-        partial.unlink(missing_ok=True)
-        raise OSError(f"{path} could not be written ({error})") from error
-    os.replace(partial, path)
 
 
 def _arguments(parser: argparse.ArgumentParser, kind: type, prefix: str) -> None:

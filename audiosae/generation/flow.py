@@ -1,0 +1,128 @@
+"""Rectified flow: straight paths from noise to music, and Euler steps along the velocities that were learnt.
+
+    x_t = (1 − t) x_0 + t x_1          x_0 noise, x_1 music, dx/dt = x_1 − x_0        (Liu et al. 2023)
+
+Sampling as in DiffRhythm: times evenly from 0 to 1, v = v_c + strength (v_c − v_u), where v_c knows the style and v_u
+does not. Every state on the way is kept: section 5 reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from tqdm.auto import tqdm
+
+from audiosae.errors import ParameterError
+
+STATES = 32
+"""States of a trajectory, noise and music among them: 31 Euler steps."""
+
+STRENGTH = 4.0
+"""Of the guidance; DiffRhythm's."""
+
+Velocity = Callable[[torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
+"""x [batch, frames, dim] and t -> v_c and v_u, each of the shape of x."""
+
+Steer = Callable[[torch.Tensor, int], torch.Tensor]
+"""The estimate of the clean latents and the number of the state -> a steered estimate of the same shape."""
+
+
+class Trajectory(NamedTuple):
+    """All states of some generations.
+
+    Attributes
+    ----------
+    noisy
+        x_t [states, batch, frames, dim]; the last is the music.
+    clean
+        The estimate of the music at each state, x_t + (1 − t) v_c, of the same shape; the last is the music too.
+    """
+
+    noisy: torch.Tensor
+    clean: torch.Tensor
+
+
+def times(states: int) -> list[float]:
+    """From 0 to 1, evenly.
+
+    Raises
+    ------
+    ParameterError
+        With fewer than two states there is no step.
+    """
+    if states < 2:
+        raise ParameterError(f"a generation needs at least 2 states, noise and music; asked for {states}.")
+    return torch.linspace(0, 1, states).tolist()
+
+
+@torch.no_grad()
+def sample(
+    velocity: Velocity, noise: torch.Tensor, states: int = STATES, strength: float = STRENGTH,
+    steer: Steer | None = None, progress: str | None = None,
+) -> Trajectory:
+    """Follow the velocities from noise to music.
+
+    Parameters
+    ----------
+    velocity
+        Of a generator with its prompts.
+    noise
+        x_0 [batch, frames, dim].
+    states
+        Noise and music included.
+    strength
+        Of the guidance; 0 follows v_c alone.
+    steer
+        Moves the clean estimate x̂ to x̂'; the step is then made with v + (x̂' − x̂) / (1 − t), with which the path,
+        were it straight from here on, would end where the guided one ends, moved by as much.
+    progress
+        What to write beside a progress bar; None for no bar.
+
+    Raises
+    ------
+    ParameterError
+        If there are fewer than two states, or the latents are no numbers any more.
+    """
+    grid, x = times(states), noise
+    noisy, clean = [], []
+    for number, (now, then) in enumerate(zip(tqdm(grid[:-1], desc=progress, unit="step", disable=progress is None), grid[1:])):
+        with_style, without = velocity(x, now)
+        estimate = x + (1 - now) * with_style
+        noisy.append(x)
+        clean.append(estimate)
+        guided = with_style + strength * (with_style - without)
+        if steer is not None:
+            guided = guided + (steer(estimate, number) - estimate) / (1 - now)
+        x = x + (then - now) * guided
+        if not torch.isfinite(x).all():
+            raise ParameterError(
+                f"the latents are NaN or infinite after state {number + 1} of {states}; check the weights, and whether "
+                f"guidance of strength {strength} or the steering is too strong."
+            )
+    return Trajectory(torch.stack([*noisy, x]), torch.stack([*clean, x]))
+
+
+def line(noise: torch.Tensor, music: torch.Tensor, states: int = STATES) -> torch.Tensor:
+    """The straight path between two ends, which knows nothing of music on the way: [states, *shape]."""
+    return torch.stack([(1 - t) * noise + t * music for t in times(states)])
+
+
+def loss(
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], music: torch.Tensor, noise: torch.Tensor,
+    time: torch.Tensor,
+) -> torch.Tensor:
+    """Mean squared error of the velocity.
+
+    Parameters
+    ----------
+    predict
+        x_t [batch, frames, dim] and t [batch] -> velocity.
+    music, noise
+        x_1 and x_0.
+    time
+        t [batch]; DiffRhythm draws it from a logit-normal distribution (Esser et al. 2024).
+    """
+    t = time[:, None, None]
+    return (predict((1 - t) * noise + t * music, time) - (music - noise)).pow(2).mean()

@@ -1,0 +1,91 @@
+"""Text prompts from a small vocabulary, and the words that describe a clip of the corpus.
+
+A prompt is a list of words with commas between them, in any order: "chorales, violin, alone, high, loud, fast". It names
+at most one word of each kind; what it leaves out is left to the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from audiosae.corpus.embedded import Clip
+from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, KITS
+from audiosae.corpus.scores import PARTS
+from audiosae.errors import ParameterError
+
+REGISTERS = {"low": 54.0, "middle": 70.0, "high": np.inf}
+"""Mean MIDI note of a clip up to which each word holds."""
+
+DYNAMICS = {"soft": -34.0, "medium": -24.0, "loud": np.inf}
+"""Level of a clip in dBFS (root mean square) up to which each word holds."""
+
+PACES = {"slow": 2.0, "moderate": 4.0, "fast": np.inf}
+"""Onsets a second up to which each word holds; a chord counts once."""
+
+KITS_NAMED = tuple(f"{kit} kit" for kit in KITS)
+
+
+def _plain(instrument: str) -> str:
+    """A name without a comma: "choir, ah" is "choir ah", "drums, jazz" is "jazz kit"."""
+    if instrument.startswith("drums, "):
+        return f"{instrument.removeprefix('drums, ')} kit"
+    return instrument.replace(",", "")
+
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "part": tuple(PARTS),
+    "instrument": (*(_plain(name) for name in BY_NAME), *ENSEMBLES, *KITS_NAMED),
+    "players": ("alone", "together"),
+    "register": tuple(REGISTERS),
+    "dynamics": tuple(DYNAMICS),
+    "pace": tuple(PACES),
+}
+"""The vocabulary, by what a word says."""
+
+WORDS: tuple[str, ...] = tuple(word for words in KINDS.values() for word in words)
+
+
+def parse(prompt: str) -> list[str]:
+    """Words of a prompt.
+
+    Raises
+    ------
+    ParameterError
+        If a word is unknown, or two of one kind are given.
+    """
+    words = [word.strip() for word in prompt.split(",") if word.strip()]
+    for word in words:
+        if word not in WORDS:
+            known = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in KINDS.items())
+            raise ParameterError(f"the prompt {prompt!r} has an unknown word, {word!r}. Known are, {known}.")
+    for kind, of in KINDS.items():
+        if len(found := [word for word in words if word in of]) > 1:
+            raise ParameterError(f"the prompt {prompt!r} names two words for {kind}: {', '.join(found)}; keep one.")
+    return words
+
+
+def encode(prompts: Sequence[str]) -> torch.Tensor:
+    """1 for each word that a prompt names: float32 [prompts, words]."""
+    hot = torch.zeros(len(prompts), len(WORDS))
+    for row, prompt in enumerate(prompts):
+        hot[row, [WORDS.index(word) for word in parse(prompt)]] = 1
+    return hot
+
+
+def describe(clip: Clip) -> str:
+    """The prompt that a clip of the corpus answers."""
+    words = [clip.row["part"], _plain(str(clip.row["instrument"]))]
+    words.append("alone" if clip.row["monophonic"] else "together")
+    if clip.notes:
+        starts = {round(start, 2) for start, _, _ in clip.notes}
+        words.append(_word(REGISTERS, float(np.mean([midi for _, _, midi in clip.notes]))))
+        words.append(_word(PACES, len(starts) / float(clip.row["duration"])))
+    words.append(_word(DYNAMICS, 10 * np.log10(max(float(np.mean(np.square(clip.wave))), 1e-12))))
+    return ", ".join(str(word) for word in words)
+
+
+def _word(limits: dict[str, float], value: float) -> str:
+    return next(word for word, limit in limits.items() if value <= limit)

@@ -1,0 +1,202 @@
+"""The embedded generator: its transformer, its units, its checkpoint, and its training, at toy size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audiosae import checkpoint, resume
+from audiosae.codecs import diffrhythm_vae
+from audiosae.codecs import embedded as codec_weights
+from audiosae.errors import CheckpointError, ParameterError
+from audiosae.generation import embedded, flow, train
+from audiosae.generation.transformer import Shape, Transformer
+
+SHAPE = Shape(latent=64, width=32, depth=2, heads=2, inner=48, condition=8)
+SETTINGS = train.Settings(minutes=0.2, clip_seconds=1.0, steps=4, learning_rate=1e-3, short_share=0.5, short_frames=8,
+                          short_batch=3, batch=2, unprompted=0.1, save_every=2, seed=0)
+
+
+def network() -> embedded.Network:
+    torch.manual_seed(0)
+    made = embedded.Network(SHAPE)
+    made.mean.normal_()
+    made.std.uniform_(0.5, 2)
+    return made
+
+
+@pytest.fixture
+def vae(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A toy VAE in place of the one that ships."""
+    monkeypatch.setattr(codec_weights, "FOLDER", tmp_path)
+    torch.manual_seed(0)
+    shape = diffrhythm_vae.Shape(4, 4, (1, 1, 1, 2, 2))
+    path = tmp_path / "diffrhythm-vae.safetensors"
+    codec_weights.save("diffrhythm-vae", diffrhythm_vae.Network(shape), shape, path, {})
+    return path
+
+
+# --- the transformer ----------------------------------------------------------------------------------------------------
+
+
+def test_positions_count_by_their_distance() -> None:
+    """Far from the ends the same sound gives the same velocity a frame later; without positions any order would."""
+    torch.manual_seed(0)
+    model = Transformer(SHAPE).eval()
+    time, style = model.time_embed(torch.tensor([0.3])), torch.randn(1, 8)
+    x = torch.zeros(1, 200, 64)
+    x[:, 100:103] = torch.randn(3, 64)
+    with torch.no_grad():
+        here, later = model(x, time, style), model(x.roll(1, dims=1), time, style)
+        turned = model(x.flip(1), time, style).flip(1)
+    torch.testing.assert_close(here[:, 90:110], later[:, 91:111], rtol=0, atol=1e-3)
+    assert (here - turned)[:, 90:110].abs().max() > 1e-2
+
+
+def test_style_and_time_are_heard() -> None:
+    model, x = network().eval(), torch.randn(1, 20, 64)
+    hot = torch.zeros(1, model.words.in_features)
+    with torch.no_grad():
+        plain, later = model(x, torch.tensor([0.1]), hot), model(x, torch.tensor([0.9]), hot)
+        hot[0, 3] = 1
+        styled = model(x, torch.tensor([0.1]), hot)
+    assert (plain - later).abs().max() > 1e-3 and (plain - styled).abs().max() > 1e-3
+
+
+# --- the generator ------------------------------------------------------------------------------------------------------
+
+
+def test_velocities_are_in_the_units_of_the_vae() -> None:
+    made = embedded.Generator(network())
+    x = made.noise([1, 2], frames=10)
+    hot = torch.zeros(2, made.network.words.in_features)
+    with_style, without = made.velocity(["", "violin"])(x, 0.4)
+    z = (x - made.network.mean) / made.network.std
+    expected = made.network(z, torch.full((2,), 0.4), hot) * made.network.std
+    torch.testing.assert_close(without, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(with_style[0], expected[0], rtol=1e-4, atol=1e-5)
+    assert (with_style[1] - expected[1]).abs().max() > 1e-3
+
+
+def test_noise_is_standard_in_latent_units_and_its_own_for_each_seed() -> None:
+    made = embedded.Generator(network())
+    x = made.noise([5, 6], frames=4000)
+    torch.testing.assert_close(x[1], made.noise([6], frames=4000)[0])
+    assert (x[0] - x[1]).abs().max() > 0.1
+    torch.testing.assert_close(x[0].mean(dim=0), made.network.mean, rtol=0, atol=0.15)
+    torch.testing.assert_close(x[0].std(dim=0), made.network.std, rtol=0.1, atol=0)
+
+
+def test_the_same_seed_gives_the_same_music_in_any_company() -> None:
+    made = embedded.Generator(network())
+    together = flow.sample(made.velocity(["violin", "drums"]), made.noise([1, 2], 12), 4).noisy
+    alone = flow.sample(made.velocity(["drums"]), made.noise([2], 12), 4).noisy
+    torch.testing.assert_close(together[:, 1], alone[:, 0], rtol=1e-4, atol=1e-4)
+
+
+def test_an_unknown_word_is_refused() -> None:
+    with pytest.raises(ParameterError, match="kazoo"):
+        embedded.Generator(network()).velocity(["kazoo"])
+
+
+# --- its checkpoint -----------------------------------------------------------------------------------------------------
+
+
+def test_a_generator_comes_back_as_it_was_to_16_bits(tmp_path: Path, vae: Path) -> None:
+    made = network()
+    embedded.save(made, tmp_path / "generator.safetensors", {"codec": checkpoint.file_hash(vae)})
+    loaded = embedded.load().network
+    assert loaded.shape == SHAPE
+    torch.testing.assert_close(loaded.mean, made.mean)
+    for name, tensor in made.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], tensor, rtol=1e-3, atol=1e-3)
+
+
+def test_a_generator_for_another_vae_is_refused(tmp_path: Path, vae: Path) -> None:
+    embedded.save(network(), tmp_path / "generator.safetensors", {"codec": "0" * 64})
+    with pytest.raises(CheckpointError, match="latents of another diffrhythm-vae"):
+        embedded.load()
+    with pytest.raises(CheckpointError, match="latents of another diffrhythm-vae"):
+        embedded.load(codec=tmp_path / "vae_model.pt")
+
+
+def test_a_generator_with_another_vocabulary_is_refused(
+    tmp_path: Path, vae: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.save(network(), tmp_path / "generator.safetensors", {"codec": checkpoint.file_hash(vae)})
+    monkeypatch.setattr(embedded.prompts, "WORDS", ("kazoo", *embedded.prompts.WORDS))
+    with pytest.raises(CheckpointError, match="another vocabulary"):
+        embedded.load()
+
+
+def test_a_codec_is_no_generator(vae: Path) -> None:
+    with pytest.raises(CheckpointError, match="codec/diffrhythm-vae"):
+        embedded.load(vae)
+
+
+# --- its training -------------------------------------------------------------------------------------------------------
+
+
+def test_a_stopped_training_ends_as_if_it_had_not_been(
+    tmp_path: Path, vae: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "CHECKS", 6)
+    curve = train.train(SHAPE, SETTINGS, tmp_path / "whole.safetensors")
+    assert curve["step"].tolist() == [2, 4] and np.isfinite(curve).all(axis=None)
+    state = next(tmp_path.glob(".resume/generator-*/state.pt"))
+    state.unlink()
+    write = resume.write
+
+    def once(what: dict, path: Path) -> None:
+        write(what, path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(resume, "write", once)
+        train.train(SHAPE, SETTINGS, tmp_path / "killed.safetensors")
+    assert not (tmp_path / "killed.safetensors").exists()
+    again = train.train(SHAPE, SETTINGS, tmp_path / "resumed.safetensors")
+    assert again.equals(curve)
+    assert (tmp_path / "resumed.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    header = checkpoint.load(tmp_path / "whole.safetensors", embedded.KIND)[1]
+    assert header["provenance"]["codec"] == checkpoint.file_hash(vae)
+
+
+def test_training_lowers_the_loss_on_what_it_sees() -> None:
+    """Two clips, learnt by heart."""
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(2, 1, 64, generator=generator).expand(2, 16, 64).numpy().astype(np.float16)
+    hot = np.eye(2, len(embedded.prompts.WORDS), dtype=np.float32)
+    settings = train.Settings(1, 1, 150, 3e-3, 0.0, 8, 8, 8, 0.0, 1000, 0)
+    torch.manual_seed(0)
+    model = embedded.Network(SHAPE)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    losses = []
+    for step in range(settings.steps):
+        value = train._loss(model, *train._examples(latents, hot, settings, step, False, torch.device("cpu")))
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(float(value.detach()))
+    assert np.mean(losses[-20:]) < 0.5 * np.mean(losses[:20])
+
+
+def test_examples_hang_on_seed_and_step_alone() -> None:
+    latents, hot = np.random.default_rng(0).standard_normal((5, 20, 64)).astype(np.float16), np.ones((5, 54), np.float32)
+    make = lambda step, short: train._examples(latents, hot, SETTINGS, step, short, torch.device("cpu"))  # noqa: E731
+    for one, other in zip(make(3, True), make(3, True)):
+        assert torch.equal(one, other)
+    assert make(3, True)[0].shape == (3, 8, 64) and make(3, False)[0].shape == (2, 20, 64)
+    assert not torch.equal(make(3, True)[2], make(4, True)[2])
+    words = torch.cat([make(step, True)[1] for step in range(300)])
+    assert float((words.sum(dim=1) == 0).float().mean()) == pytest.approx(0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch": 0}, {"unprompted": 1.5}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match="train_generator: " + next(iter(wrong))):
+        train.Settings(**{**vars(SETTINGS), **wrong})

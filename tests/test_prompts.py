@@ -1,0 +1,48 @@
+"""Prompts: the vocabulary, what is refused, and the words that describe a clip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audiosae.corpus.embedded import Clip
+from audiosae.errors import ParameterError
+from audiosae.generation import prompts
+
+
+def test_no_word_says_two_things() -> None:
+    assert len(set(prompts.WORDS)) == len(prompts.WORDS)
+    assert not any("," in word for word in prompts.WORDS)
+
+
+def test_words_become_a_row_in_any_order() -> None:
+    one, other, none = prompts.encode(["chorales, violin, high", " high ,chorales,violin", ""])
+    assert one.tolist() == other.tolist() and one.sum() == 3 and none.sum() == 0
+    assert {prompts.WORDS[i] for i in one.nonzero().flatten().tolist()} == {"chorales", "violin", "high"}
+
+
+def test_an_unknown_word_is_named_with_the_known_ones() -> None:
+    with pytest.raises(ParameterError, match="unknown word, 'violine'.*instrument: tuba, .*violin"):
+        prompts.parse("chorales, violine")
+
+
+def test_two_words_of_a_kind_are_refused() -> None:
+    with pytest.raises(ParameterError, match="two words for instrument: violin, flute"):
+        prompts.parse("violin, flute")
+
+
+def clip(amplitude: float, notes: list[tuple[float, float, int]], **row: object) -> Clip:
+    wave = np.full((2, 1000), amplitude, dtype=np.float32)
+    return Clip(wave, {"part": "piano", "instrument": "grand piano", "monophonic": False, "duration": 2.0, **row}, notes)
+
+
+def test_a_clip_is_described_by_its_notes_and_its_level() -> None:
+    fast = clip(0.1, [(0.2 * i, 0.2 * i + 0.1, 40) for i in range(9)])  # 4.5 onsets a second, −20 dBFS
+    assert prompts.describe(fast) == "piano, grand piano, together, low, fast, loud"
+    chord = clip(0.01, [(0.0, 1.0, midi) for midi in (72, 76, 79)], part="vocals", instrument="choir, ah", monophonic=True)
+    assert prompts.describe(chord) == "vocals, choir ah, alone, high, slow, soft"
+
+
+def test_drums_have_neither_register_nor_pace() -> None:
+    drums = clip(0.04, [], part="drums", instrument="drums, jazz")
+    assert prompts.describe(drums) == "drums, jazz kit, together, medium"
