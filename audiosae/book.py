@@ -4,7 +4,8 @@ Jupyter Book's configuration is given to Sphinx here, rather than through its co
 errors; the extension that calls scripts from another host is left out; and what holds times or machine paths never
 reaches the output, so that two builds of one commit give the same bytes.
 
-The table of contents is book/_toc.yml with its part on a codec written once for each codec that params.yaml names.
+The table of contents is book/_toc.yml with its part on a codec written once for each codec that params.yaml names, and likewise
+its part on a generator.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from sphinx.util.console import color_terminal, nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from audiosae.errors import AudiosaeError, report
-from audiosae.params import codecs
+from audiosae.params import codecs, generators
 
-TITLES = {"encodec": "EnCodec", "wavtokenizer": "WavTokenizer", "diffrhythm-vae": "DiffRhythm-VAE"}
-"""How the codecs are spelt in headings; one that is not here goes by its name."""
+TITLES = {"encodec": "EnCodec", "wavtokenizer": "WavTokenizer", "diffrhythm-vae": "DiffRhythm-VAE",
+          "small-diffrhythm": "A small DiffRhythm", "diffrhythm": "DiffRhythm"}
+"""How codecs and generators are spelt in headings; one that is not here goes by its name."""
 
 ONLINE = {"sphinx_thebe", "sphinx_comments"}
 """Extensions that Jupyter Book loads by default, and that write addresses of other hosts into every page."""
@@ -70,7 +72,7 @@ def build(project: Path) -> Path:
     source = project.resolve() / "book"
     if not (source / "_config.yml").is_file():
         raise BookError(f"{source / '_config.yml'} is missing; run this in the project's folder.")
-    named = list(codecs(project / "params.yaml"))
+    named = {kind: list(read(project / "params.yaml")) for kind, read in (("codec", codecs), ("generator", generators))}
     if not color_terminal():
         nocolor()
     (source / "_build").mkdir(exist_ok=True)
@@ -103,7 +105,7 @@ def build(project: Path) -> Path:
             raise BookError("Sphinx warned (above), and a warning is an error here; the last book was left as it was.")
         (html / ".buildinfo").unlink()
         for sounds in (html / "_static" / "sounds").glob("*"):
-            if sounds.name not in named:
+            if not any(sounds.name in names for names in named.values()):
                 shutil.rmtree(sounds)
         (html / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
         final = source / "_build" / "html"
@@ -113,23 +115,23 @@ def build(project: Path) -> Path:
     return final
 
 
-def complete(contents: dict[str, Any], named: list[str]) -> dict[str, Any]:
-    """Write the part on a codec once for each codec.
+def complete(contents: dict[str, Any], named: dict[str, list[str]]) -> dict[str, Any]:
+    """Write the part on a codec once for each codec, and the part on a generator once for each generator.
 
     Parameters
     ----------
     contents
         A table of contents as jupyter-book has it. A part whose text holds ``{codec}`` stands for as many as there are
-        codecs; ``{codec}`` becomes the name, ``{title}`` its spelling in headings.
+        codecs; ``{codec}`` becomes the name, ``{title}`` its spelling in headings. Likewise for ``{generator}``.
     named
-        Codecs, in the order of their parts.
+        By kind, "codec" and "generator", the names in the order of their parts.
     """
     parts: list[dict[str, Any]] = []
     for part in contents["parts"]:
         text = yaml.safe_dump(part)
-        once = "{codec}" not in text
-        parts += [part] if once else [
-            yaml.safe_load(text.replace("{codec}", name).replace("{title}", TITLES.get(name, name))) for name in named
+        kind = next((kind for kind in named if f"{{{kind}}}" in text), None)
+        parts += [part] if kind is None else [
+            yaml.safe_load(text.replace(f"{{{kind}}}", name).replace("{title}", TITLES.get(name, name))) for name in named[kind]
         ]
     return {**contents, "parts": parts}
 

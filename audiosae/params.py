@@ -1,6 +1,6 @@
-"""The codecs that params.yaml names, for the stages that gather what was made for each.
+"""The codecs and generators that params.yaml names, for the stages that gather what was made for each.
 
-Such a stage lists `params: [codecs]` in dvc.yaml, so that DVC knows what is read here.
+Such a stage lists `params: [codecs, generators]` in dvc.yaml, so that DVC knows what is read here.
 """
 
 from __future__ import annotations
@@ -29,13 +29,29 @@ def codecs(path: str | Path) -> dict[str, dict[str, str]]:
     ParameterError
         If the file is missing or no YAML, the section is missing or empty, or a line lacks one of the two.
     """
+    if not (named := _section(path, "codecs")):
+        raise ParameterError(f"{path}: the section `codecs` names no codec; give it a line for each.")
+    return named
+
+
+def generators(path: str | Path) -> dict[str, dict[str, str]]:
+    """Read the section `generators`, which may be empty, or missing.
+
+    Parameters, Returns, Raises
+    ---------------------------
+    As for `codecs`.
+    """
+    return _section(path, "generators")
+
+
+def _section(path: str | Path, name: str) -> dict[str, dict[str, str]]:
     try:
-        named = (yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}).get("codecs")
+        named = (yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}).get(name) or {}
     except (OSError, yaml.YAMLError) as error:
         raise ParameterError(f"{path} cannot be read ({error}).") from error
-    if not isinstance(named, dict) or not named:
-        raise ParameterError(f"{path}: the section `codecs` names no codec; give it a line for each.")
-    for name, line in named.items():
+    if not isinstance(named, dict):
+        raise ParameterError(f"{path}: the section `{name}` must have a line for each, not {named!r}.")
+    for key, line in named.items():
         if not isinstance(line, dict) or line.keys() != {"weights", "file"}:
-            raise ParameterError(f"{path}: codecs.{name} must be {{weights: …, file: …}}, not {line!r}.")
+            raise ParameterError(f"{path}: {name}.{key} must be {{weights: …, file: …}}, not {line!r}.")
     return named

@@ -4,7 +4,8 @@
 
 It runs in a copy of the project, .released/, so that nothing of the embedded run is touched, and shares its cache and
 its environment. Codecs with embedded weights get released ones; a path in params.yaml, and a codec of the reader's own,
-stay. When all of it has run, its figures replace results/released/; its book stays in .released/book/_build/html.
+stay. The embedded generator knows the embedded VAE alone, so there is a part on generation only where DiffRhythm's own
+checkpoint is given, as diffrhythm=FILE. When all of it has run, its figures replace results/released/; its book stays in .released/book/_build/html.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from audiosae.summary import STAGES
 
 COPY = Path(".released")
 FIGURES = Path("results/released")
+GENERATOR = "diffrhythm"
+"""How DiffRhythm's own checkpoint is called among the files."""
+
 SHIPPED = ("train_codec", "train_generator")
 """The stages whose outputs travel inside the repository."""
 
@@ -43,7 +47,7 @@ def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str
     data
         Folder with the paper's data sets; None leaves the corpus as it is.
     files
-        Checkpoints to use in place of a download, by codec.
+        Checkpoints to use in place of a download, by codec; and DiffRhythm's, which has no download.
 
     Raises
     ------
@@ -51,8 +55,11 @@ def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str
         If a file is given for a codec that is not there.
     """
     values: dict[str, Any] = yaml.safe_load(text)
-    if unknown := files.keys() - values["codecs"].keys():
-        raise ParameterError(f"--weights {', '.join(unknown)}: params.yaml has {', '.join(values['codecs'])}.")
+    known = [*values["codecs"], GENERATOR]
+    if unknown := files.keys() - set(known):
+        raise ParameterError(f"--weights {', '.join(unknown)}: known are {', '.join(known)}.")
+    path = str(files[GENERATOR]) if GENERATOR in files else None
+    values["generators"] = {GENERATOR: {"weights": path, "file": path}} if path else {}
     for name, line in values["codecs"].items():
         if name in files:
             line |= {"weights": str(files[name]), "file": str(files[name])}

@@ -106,6 +106,15 @@ def listen(wave: np.ndarray, sample_rate: int, tracker: str, frame_rate: float) 
     )
 
 
+def readout(heard: Heard) -> dict[str, str]:
+    """What was measured, as text beside a player."""
+    return {
+        "pitch": "none found" if np.isnan(heard.pitch) else f"MIDI {heard.pitch:.1f} ({pitch.to_hz(heard.pitch):.0f} Hz)",
+        "amplitude": f"{20 * np.log10(max(heard.amplitude, 1e-6)):.1f} dBFS",
+        "timbre": "silence" if np.isnan(heard.timbre) else f"{heard.timbre:.0f} Hz",
+    }
+
+
 def in_bins(value: float, edges: np.ndarray) -> float:
     """A value as a position on a property's bins: 0 at the centre of the first bin, 1 at the next; not rounded."""
     return (value - edges[0]) / (edges[1] - edges[0]) - 0.5

@@ -2,7 +2,7 @@
 
     python -m audiosae.summary results params.yaml
 
-The codecs that params.yaml names count; what an earlier run left of another does not. Nothing is computed here. No time, host or commit is in it, so that equal runs give equal bytes.
+The codecs that params.yaml names count, and of the generators the first; what an earlier run left of another does not. Nothing is computed here. No time, host or commit is in it, so that equal runs give equal bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from audiosae.errors import report
 from audiosae.labels import PROPERTIES
-from audiosae.params import codecs
+from audiosae.params import codecs, generators
 from audiosae.results import read, write
 
 STAGES = ("extraction", "sae_training", "probing", "steering")
 
 
-def summarise(results: str | Path, codecs: list[str]) -> dict[str, Any]:
+def summarise(results: str | Path, codecs: list[str], generator: str | None = None) -> dict[str, Any]:
     """Gather what the stages wrote.
 
     Parameters
@@ -28,6 +28,8 @@ def summarise(results: str | Path, codecs: list[str]) -> dict[str, Any]:
         Folder with one folder a stage and one JSON file a codec.
     codecs
         Names.
+    generator
+        Its name; None for none.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def summarise(results: str | Path, codecs: list[str]) -> dict[str, Any]:
         For each codec: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by
         property.
     generation
-        Empty until there is a generator.
+        By property, the paper's progress over the states of a generation, and when it settles; see `generation.order.summarise`. Empty without a generator.
     provenance
         For each stage and codec: hashes of inputs (data and weights) and code, and the parameters.
 
@@ -46,21 +48,29 @@ def summarise(results: str | Path, codecs: list[str]) -> dict[str, Any]:
     """
     gathered: dict[str, Any] = {}
     provenance: dict[str, Any] = {"data": {}, "weights": {}, "parameters": {}, "code": {}}
+
+    def note(subject: str, stage: str, made: dict[str, Any]) -> None:
+        for label, digest in made["inputs"].items():
+            kind, what = label.split("/", 1)
+            provenance[kind][f"{subject}/{what}"] = digest
+        provenance["parameters"][f"{subject}/{stage}"] = made["parameters"]
+        provenance["code"][f"{subject}/{stage}"] = made["code"]
+
     for codec in codecs:
         stage = {name: read(Path(results) / name / f"{codec}.json") for name in STAGES}
         for name, figures in stage.items():
-            made = figures["provenance"]
-            for label, digest in made["inputs"].items():
-                kind, what = label.split("/", 1)
-                provenance[kind][f"{codec}/{what}"] = digest
-            provenance["parameters"][f"{codec}/{name}"] = made["parameters"]
-            provenance["code"][f"{codec}/{name}"] = made["code"]
+            note(codec, name, figures["provenance"])
         gathered[codec] = {
             "sae": stage["sae_training"]["chosen"],
             "probing": {prop: stage["probing"]["properties"][prop] for prop in PROPERTIES},
             "steering": {prop: stage["steering"]["properties"][prop] for prop in PROPERTIES},
         }
-    return {"codecs": gathered, "generation": {}, "provenance": provenance}
+    generation: dict[str, Any] = {}
+    if generator is not None:
+        figures = read(Path(results) / "generation" / f"{generator}.json")
+        generation = {prop: figures["properties"][prop] for prop in PROPERTIES}
+        note(generator, "generation", figures["provenance"])
+    return {"codecs": gathered, "generation": generation, "provenance": provenance}
 
 
 def main() -> None:
@@ -69,7 +79,7 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("params", type=Path)
     given = parser.parse_args()
-    write(given.results / "summary.json", summarise(given.results, list(codecs(given.params))))
+    write(given.results / "summary.json", summarise(given.results, list(codecs(given.params)), next(iter(generators(given.params)), None)))
 
 
 if __name__ == "__main__":

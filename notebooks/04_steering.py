@@ -41,7 +41,6 @@ from IPython.display import display
 from tqdm.auto import tqdm
 
 from audiosae import audio, codecs, corpus, determinism, figures, frames, labels, listening, probes, results, steering
-from audiosae.pitch import to_hz
 from audiosae.sae import SparseAutoencoder
 from audiosae.widgets import Sound, SoundSwitch, SoundTable
 
@@ -185,11 +184,7 @@ def play(clip, towards, α):
     row = [steered(clip, prop, k, alpha)[0] for alpha in strengths]
     level = listening.shared_gain if prop == "amplitude" else lambda waves: listening.match_loudness(waves, model.sample_rate)
     wave, at = level(row)[strengths.index(α)], steered(clip, prop, k, α)[1]
-    return Sound(wave, model.sample_rate, {
-        "pitch": "none found" if np.isnan(at.pitch) else f"MIDI {at.pitch:.1f} ({to_hz(at.pitch):.0f} Hz)",
-        "amplitude": f"{20 * np.log10(max(at.amplitude, 1e-6)):.1f} dBFS",
-        "timbre": "silence" if np.isnan(at.timbre) else f"{at.timbre:.0f} Hz",
-    })
+    return Sound(wave, model.sample_rate, steering.readout(at))
 
 
 SoundSwitch("Steering one property of a sound", {"clip": list(spread), "towards": list(goals), "α": strengths}, play,

@@ -19,6 +19,7 @@ SMALL = {
     "sae_training": {"epochs": 2, "factor": 4},
     "probing": {"iterations": 5, "penalties": [0.001]},
     "steering": {"clips": 2, "alphas": [1, 20]},
+    "generation": {"prompts": 6, "seconds": 2.0, "states": 5, "steered": 2, "steered_seconds": 2.0},
 }
 """What params.yaml says in the clone, so that everything runs and nothing takes long."""
 

@@ -75,16 +75,19 @@ def test_formulae_become_mathml_and_an_unknown_command_is_reported(monkeypatch: 
     assert len(said) == 1 and "nosuchcommand" in said[0]
 
 
-def test_the_part_on_a_codec_is_written_once_for_each() -> None:
+def test_the_parts_on_codecs_and_generators_are_written_once_for_each() -> None:
     contents = {"root": "index", "parts": [
         {"caption": "Before", "chapters": [{"file": "method"}]},
         {"caption": "{title}, step by step", "chapters": [{"glob": "sections/{codec}/*"}]},
         {"caption": "After", "chapters": [{"file": "results"}]},
+        {"caption": "{title}, state by state", "chapters": [{"glob": "sections/{generator}/*"}]},
     ]}
-    found = complete(contents, ["diffrhythm-vae", "mel"])
+    found = complete(contents, {"codec": ["diffrhythm-vae", "mel"], "generator": []})
     assert [part["caption"] for part in found["parts"]] == ["Before", "DiffRhythm-VAE, step by step", "mel, step by step", "After"]
     assert [part["chapters"] for part in found["parts"][1:3]] == [[{"glob": f"sections/{name}/*"}] for name in ("diffrhythm-vae", "mel")]
     assert found["parts"][0] is contents["parts"][0] and found["root"] == "index"
+    last = complete(contents, {"codec": [], "generator": ["small-diffrhythm"]})["parts"][-1]
+    assert last == {"caption": "A small DiffRhythm, state by state", "chapters": [{"glob": "sections/small-diffrhythm/*"}]}
 
 
 PAGES = {

@@ -42,3 +42,10 @@ def test_one_column_a_codec_and_one_row_a_figure() -> None:
 def test_a_wrong_key_is_named_with_its_file() -> None:
     with pytest.raises(ValueError, match="results/x.json → one has no “shares”"):
         lines([["share", "shares", "percent"]], ["one"])
+
+
+def test_other_columns_where_a_branch_is_not_by_codec() -> None:
+    assert lines([["share", "share", "percent"]], ["one"])[0] == "| what | one |"
+    branch = PROSE.Results({}, "results/summary.json → generation")
+    found = load("codec_table").markdown(branch, ["pitch"], "", [["settles", "paths.straight line.s.settles_at", "number", 0]], NAMES)
+    assert found[-1] == "| settles | – |"  # without a generator

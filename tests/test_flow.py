@@ -72,3 +72,19 @@ def test_the_loss_is_the_error_of_the_velocity_at_the_right_place() -> None:
         return MUSIC - NOISE + 0.5
 
     assert float(flow.loss(predict, MUSIC, NOISE, time)) == pytest.approx(0.25)
+
+
+def test_going_on_from_a_state_is_as_if_it_had_not_stopped() -> None:
+    bent = lambda x, t: (x * t, x)  # noqa: E731
+    whole = flow.sample(bent, NOISE, 6)
+    seen = []
+
+    def watch(clean: torch.Tensor, number: int) -> torch.Tensor:
+        seen.append(number)
+        return clean
+
+    rest = flow.sample(bent, whole.noisy[3], 6, steer=watch, first=3)
+    torch.testing.assert_close(rest.noisy, whole.noisy[3:])
+    assert seen == [3, 4]
+    with pytest.raises(ParameterError, match="cannot go on from state 5"):
+        flow.sample(bent, NOISE, 6, first=5)

@@ -1,4 +1,4 @@
-"""The codecs that params.yaml names."""
+"""The codecs and generators that params.yaml names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audiosae.errors import ParameterError
-from audiosae.params import codecs
+from audiosae.params import codecs, generators
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,7 +25,7 @@ def test_three_codecs_run_by_default() -> None:
         ("codecs: {a: ", "params.yaml cannot be read"),
         ("", "the section `codecs` names no codec"),
         ("codecs:\nseed: 0\n", "the section `codecs` names no codec"),
-        ("codecs: [encodec]\n", "the section `codecs` names no codec"),
+        ("codecs: [encodec]\n", "the section `codecs` must have a line for each"),
         ("codecs:\n  mel: examples/mel_codec.py\n", "codecs.mel must be {weights: …, file: …}, not 'examples/mel_codec.py'"),
         ("codecs:\n  mel: {weights: embedded}\n", "codecs.mel must be"),
         ("codecs:\n  mel: {weights: a, file: b, more: c}\n", "codecs.mel must be"),
@@ -36,3 +36,12 @@ def test_a_section_that_is_not_one_is_said(tmp_path: Path, text: str | None, tol
         (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(ParameterError, match=told):
         codecs(tmp_path / "params.yaml")
+
+
+def test_one_generator_runs_by_default_and_none_is_no_error(tmp_path: Path) -> None:
+    assert generators(ROOT / "params.yaml") == {"small-diffrhythm": {"weights": "embedded", "file": "checkpoints/generator.safetensors"}}
+    (tmp_path / "params.yaml").write_text("codecs:\n  a: {weights: b, file: c}\n")
+    assert generators(tmp_path / "params.yaml") == {}
+    (tmp_path / "params.yaml").write_text("generators: {a: {weights: b}}\n")
+    with pytest.raises(ParameterError, match="generators.a must be"):
+        generators(tmp_path / "params.yaml")

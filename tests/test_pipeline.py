@@ -103,6 +103,35 @@ def test_the_book_has_a_part_on_every_codec_with_its_sounds(clone: Clone, built_
     assert f"{title}, step by step" in (built_book / "index.html").read_text()
 
 
+def test_generation_keeps_the_contract_and_its_curves_lie_beside_it(clone: Clone) -> None:
+    generation = json.loads((clone.root / "results/summary.json").read_text())["generation"]
+    assert set(generation) == {"pitch", "amplitude", "timbre"}
+    curves = pd.read_csv(clone.root / "results/generation/small-diffrhythm_curves.csv")
+    for prop, figures in generation.items():
+        assert len(figures["progress"]) == 5 and figures["progress"][0] == 0 and figures["progress"][-1] == pytest.approx(1)
+        assert figures["settles_at"] is None or 0 < figures["settles_at"] < 4
+        assert set(figures["paths"]) == {"clean estimate", "straight line", "line to another's end"}
+        for path, progress in {"noisy latents": figures, **{path: of["s"] for path, of in figures["paths"].items()}}.items():
+            drawn = curves[(curves["path"] == path) & (curves["property"] == prop) & (curves["measure"] == "s")]
+            assert drawn["mean"].tolist() == pytest.approx(progress["progress"], abs=1e-5)
+    made = of_stage(clone, "generation", "small-diffrhythm")
+    assert {(row["way"], row["property"], row["window"]) for row in made["steering"]} == {
+        (way, prop, when) for way in ("control vector", "another prompt") for prop in generation for when in ("early", "late")
+    }
+    assert made["judgement"]["frechet"].keys() == {"test clips", "generated", "noise"}
+    assert made["provenance"]["inputs"]["weights/generator"] == file_hash(clone.root / "checkpoints/generator.safetensors")
+
+
+def test_every_state_of_a_generation_can_be_heard(clone: Clone, built_book: Path) -> None:
+    folder = built_book / "_static/sounds/small-diffrhythm/states"
+    index = json.loads((folder / "index.json").read_text())
+    assert index["axes"][-1] == ["state", ["0", "1", "2", "3", "4"]]
+    assert {state["file"] for state in index["states"].values()} == {path.name for path in folder.glob("*.mp3")}
+    assert len(index["states"]) == 2 * 5
+    # Both ways end in the same music.
+    assert (folder / "0-4.mp3").read_bytes() == (folder / "1-4.mp3").read_bytes() != (folder / "0-0.mp3").read_bytes()
+
+
 def test_the_figures_of_the_probe_follow_from_its_files(clone: Clone) -> None:
     """Accuracy once more, from the table, the SAE and the probe that were written."""
     table = frames.load(clone.root / "data/frames/encodec.arrow")

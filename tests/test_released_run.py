@@ -22,6 +22,8 @@ codecs:  # a comment
   encodec: {weights: embedded, file: checkpoints/encodec.bin}
   mel: {weights: examples/mel.py, file: examples/mel.py}
 corpus: {source: embedded, minutes: 15}
+generators:
+  small: {weights: embedded, file: checkpoints/generator.bin}
 """
 PIPELINE = """\
 stages:
@@ -120,7 +122,7 @@ def test_weights_that_cannot_be_had_are_said_before_anything_runs(project: Path,
 @pytest.mark.parametrize(
     ("data", "given", "told"),
     [("nowhere", {}, "nowhere is no folder"), (None, {"encodec": "a.th"}, "a.th: there is no such checkpoint"),
-     (None, {"dac": "trainer.py"}, "--weights dac: params.yaml has encodec, mel")],
+     (None, {"dac": "trainer.py"}, "--weights dac: known are encodec, mel, diffrhythm")],
 )
 def test_what_is_not_there_is_said(project: Path, data: str | None, given: dict[str, str], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
@@ -133,8 +135,11 @@ def test_only_embedded_weights_and_the_corpus_are_exchanged() -> None:
     expected = yaml.safe_load(PARAMS)
     expected["codecs"]["encodec"]["weights"] = "released"
     expected["corpus"]["source"] = "paper:/data"
+    expected["generators"] = {}  # the embedded one knows the embedded VAE alone
     assert changed == expected
     by_path = yaml.safe_load(released_params(PARAMS, None, {"encodec": Path("/a.th")}))
+    generating = yaml.safe_load(released_params(PARAMS, None, {"diffrhythm": Path("/cfm_model.pt")}))
+    assert generating["generators"] == {"diffrhythm": {"weights": "/cfm_model.pt", "file": "/cfm_model.pt"}}
     assert by_path["codecs"]["encodec"] == {"weights": "/a.th", "file": "/a.th"} and by_path["corpus"]["source"] == "embedded"
 
 

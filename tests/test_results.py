@@ -99,3 +99,19 @@ def test_codecs_that_params_does_not_name_are_left_out(tmp_path: Path, monkeypat
     summary.main()
     assert list(results.read(tmp_path / "summary.json")["codecs"]) == ["one"]
     assert "gone" not in (tmp_path / "summary.json").read_text()
+
+
+def test_the_summary_has_the_first_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages(tmp_path, "one")
+    made = {"inputs": {"weights/generator": "hash"}, "parameters": {"prompts": 64}, "code": "code"}
+    for name in ("first", "second"):
+        results.write(tmp_path / "generation" / f"{name}.json", {"properties": {prop: f"{name} {prop}" for prop in PROPERTIES}, "provenance": made})
+    (tmp_path / "params.yaml").write_text(
+        "codecs:\n  one: {weights: embedded, file: one.bin}\ngenerators:\n  first: {weights: a, file: b}\n  second: {weights: a, file: b}\n"
+    )
+    monkeypatch.setattr("sys.argv", ["summary", str(tmp_path), str(tmp_path / "params.yaml")])
+    summary.main()
+    found = results.read(tmp_path / "summary.json")
+    assert found["generation"] == {prop: f"first {prop}" for prop in PROPERTIES}
+    assert found["provenance"]["weights"]["first/generator"] == "hash"
+    assert summarise(tmp_path, ["one"])["generation"] == {}

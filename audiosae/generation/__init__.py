@@ -1,1 +1,41 @@
 """Generation: a music generator on the latents of DiffRhythm's VAE, and what it decides at which step (section 5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audiosae import codecs
+from audiosae.errors import CheckpointError
+from audiosae.generation import diffrhythm, embedded
+from audiosae.generation.embedded import source
+
+__all__ = ["load", "source"]
+
+
+def load(weights: str | Path, vae: str | Path = "embedded") -> embedded.Generator | diffrhythm.Generator:
+    """Load a generator.
+
+    Parameters
+    ----------
+    weights
+        "embedded" for the small one that ships with the repository, the path of another such file (.safetensors), or
+        the path of DiffRhythm's cfm_model.pt, with their vocal.npy beside it.
+    vae
+        Weights of the codec that will decode what it makes; see `codecs.load`.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing, damaged or of another model, or the generator works on the latents of another VAE.
+    ParameterError
+        If the package that reads DiffRhythm's prompts is missing.
+    """
+    if weights == "embedded" or Path(weights).suffix == ".safetensors":
+        path = vae if vae == "released" else codecs.source(embedded.CODEC, vae)
+        return embedded.load(weights, path)
+    if vae == "embedded" or Path(vae).suffix == ".safetensors":
+        raise CheckpointError(
+            f"{weights} is DiffRhythm's, and makes latents of the VAE that its authors released; what the embedded one "
+            "would decode from them is noise. Set vae to released, or to the path of that VAE."
+        )
+    return diffrhythm.load(weights)

@@ -18,12 +18,16 @@ from audiosae import checkpoint
 from audiosae.codecs import embedded as codec_weights
 from audiosae.errors import CheckpointError
 from audiosae.generation import prompts
+from audiosae.generation.flow import Velocity
 from audiosae.generation.transformer import Shape, Transformer
 
 KIND = "generator/embedded"
 CODEC = "diffrhythm-vae"
 FRAMES = 216
 """Ten seconds."""
+
+FILE = "generator.safetensors"
+"""The checkpoint that ships with the repository, beside the codecs'."""
 
 
 class Network(nn.Module):
@@ -73,7 +77,7 @@ class Generator:
         drawn = [torch.randn(frames, self.network.shape.latent, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return self.network.mean + self.network.std * torch.stack(drawn).to(self.network.mean.device)
 
-    def velocity(self, texts: Sequence[str]) -> Any:
+    def velocity(self, texts: Sequence[str]) -> Velocity:
         """The velocities for some prompts, with and without them: see `flow.Velocity`.
 
         Raises
@@ -99,6 +103,11 @@ def save(network: Network, path: str | Path, provenance: dict[str, Any]) -> None
     checkpoint.save(path, tensors, {"kind": KIND, "shape": asdict(network.shape), "words": prompts.WORDS, "provenance": provenance})
 
 
+def source(weights: str | Path) -> Path:
+    """The file that `load` reads, whether it is there or not."""
+    return codec_weights.FOLDER / FILE if weights == "embedded" else Path(weights)
+
+
 def load(weights: str | Path = "embedded", codec: str | Path | None = None) -> Generator:
     """Read a generator.
 
@@ -114,7 +123,7 @@ def load(weights: str | Path = "embedded", codec: str | Path | None = None) -> G
     CheckpointError
         If the file is missing, damaged, of another kind, for another vocabulary, or made on the latents of another VAE.
     """
-    path = codec_weights.FOLDER / "generator.safetensors" if weights == "embedded" else Path(weights)
+    path = source(weights)
     codec = codec_weights.FOLDER / f"{CODEC}.safetensors" if codec is None else Path(codec)
     tensors, header = checkpoint.load(path, KIND)
     parent = header["provenance"]["codec"]

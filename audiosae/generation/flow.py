@@ -60,7 +60,7 @@ def times(states: int) -> list[float]:
 @torch.no_grad()
 def sample(
     velocity: Velocity, noise: torch.Tensor, states: int = STATES, strength: float = STRENGTH,
-    steer: Steer | None = None, progress: str | None = None,
+    steer: Steer | None = None, progress: str | None = None, first: int = 0,
 ) -> Trajectory:
     """Follow the velocities from noise to music.
 
@@ -79,15 +79,24 @@ def sample(
         were it straight from here on, would end where the guided one ends, moved by as much.
     progress
         What to write beside a progress bar; None for no bar.
+    first
+        Number of the state that `noise` is: more than 0 goes on from a state of an earlier trajectory.
+
+    Returns
+    -------
+    The states from `first` on.
 
     Raises
     ------
     ParameterError
-        If there are fewer than two states, or the latents are no numbers any more.
+        If there are fewer than two states, `first` is the last or beyond, or the latents are no numbers any more.
     """
     grid, x = times(states), noise
+    if not 0 <= first < states - 1:
+        raise ParameterError(f"a generation of {states} states cannot go on from state {first}.")
     noisy, clean = [], []
-    for number, (now, then) in enumerate(zip(tqdm(grid[:-1], desc=progress, unit="step", disable=progress is None), grid[1:])):
+    for number in tqdm(range(first, states - 1), desc=progress, unit="step", disable=progress is None):
+        now, then = grid[number : number + 2]
         with_style, without = velocity(x, now)
         estimate = x + (1 - now) * with_style
         noisy.append(x)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 
+from audiosae import audio
 from audiosae.corpus.embedded import Clip
 from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, KITS
 from audiosae.corpus.scores import PARTS
@@ -28,8 +30,8 @@ PACES = {"slow": 2.0, "moderate": 4.0, "fast": np.inf}
 KITS_NAMED = tuple(f"{kit} kit" for kit in KITS)
 
 
-def _plain(instrument: str) -> str:
-    """A name without a comma: "choir, ah" is "choir ah", "drums, jazz" is "jazz kit"."""
+def plain(instrument: str) -> str:
+    """An instrument's name in the manifest as a word of a prompt, without a comma: "choir, ah" is "choir ah", "drums, jazz" is "jazz kit"."""
     if instrument.startswith("drums, "):
         return f"{instrument.removeprefix('drums, ')} kit"
     return instrument.replace(",", "")
@@ -37,7 +39,7 @@ def _plain(instrument: str) -> str:
 
 KINDS: dict[str, tuple[str, ...]] = {
     "part": tuple(PARTS),
-    "instrument": (*(_plain(name) for name in BY_NAME), *ENSEMBLES, *KITS_NAMED),
+    "instrument": (*(plain(name) for name in BY_NAME), *ENSEMBLES, *KITS_NAMED),
     "players": ("alone", "together"),
     "register": tuple(REGISTERS),
     "dynamics": tuple(DYNAMICS),
@@ -48,6 +50,11 @@ KINDS: dict[str, tuple[str, ...]] = {
 WORDS: tuple[str, ...] = tuple(word for words in KINDS.values() for word in words)
 
 
+def split(prompt: str) -> list[str]:
+    """What stands between the commas of a prompt, known or not."""
+    return [word.strip() for word in prompt.split(",") if word.strip()]
+
+
 def parse(prompt: str) -> list[str]:
     """Words of a prompt.
 
@@ -56,7 +63,7 @@ def parse(prompt: str) -> list[str]:
     ParameterError
         If a word is unknown, or two of one kind are given.
     """
-    words = [word.strip() for word in prompt.split(",") if word.strip()]
+    words = split(prompt)
     for word in words:
         if word not in WORDS:
             known = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in KINDS.items())
@@ -77,7 +84,7 @@ def encode(prompts: Sequence[str]) -> torch.Tensor:
 
 def describe(clip: Clip) -> str:
     """The prompt that a clip of the corpus answers."""
-    words = [clip.row["part"], _plain(str(clip.row["instrument"]))]
+    words = [clip.row["part"], plain(str(clip.row["instrument"]))]
     words.append("alone" if clip.row["monophonic"] else "together")
     if clip.notes:
         starts = {round(start, 2) for start, _, _ in clip.notes}
@@ -85,6 +92,27 @@ def describe(clip: Clip) -> str:
         words.append(_word(PACES, len(starts) / float(clip.row["duration"])))
     words.append(_word(DYNAMICS, 10 * np.log10(max(float(np.mean(np.square(clip.wave))), 1e-12))))
     return ", ".join(str(word) for word in words)
+
+
+def of_corpus(manifest: pd.DataFrame, notes: pd.DataFrame) -> list[str]:
+    """The prompt that each clip of a corpus answers, in the order of the manifest.
+
+    Parameters
+    ----------
+    manifest, notes
+        From `corpus.load` and `corpus.load_notes`.
+    """
+    texts = []
+    by_clip = {clip: table[["start", "end", "midi"]].itertuples(index=False, name=None) for clip, table in notes.groupby("clip")}
+    for row in manifest.to_dict("records"):
+        wave, _ = audio.read(row["file"])
+        texts.append(describe(Clip(wave, row, list(by_clip.get(row["clip"], [])))))
+    return texts
+
+
+def instrument(prompt: str) -> str | None:
+    """The instrument of the vocabulary that a prompt names, if any; other words may be unknown."""
+    return next((word for word in split(prompt) if word in KINDS["instrument"]), None)
 
 
 def _word(limits: dict[str, float], value: float) -> str:

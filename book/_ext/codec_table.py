@@ -8,6 +8,8 @@ below the codec (keys, and places in a list, with dots between), and how it is w
     - [correlation of frame RMS, reconstruction.rms, number, 3]
     - [what others found, {encodec: 0.55 to 0.95}]
     ```
+
+``:columns: pitch timbre`` names other columns, where a branch is not by codec.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class CodecTable(SphinxDirective):
     """The directive `codec-table`."""
 
     required_arguments = 1
-    option_spec = {"heading": directives.unchanged}
+    option_spec = {"heading": directives.unchanged, "columns": directives.unchanged}
     has_content = True
 
     def run(self) -> list[nodes.Node]:
@@ -75,7 +77,8 @@ class CodecTable(SphinxDirective):
             for key in rest:
                 branch = branch[key]
             rows = yaml.safe_load("\n".join(self.content))
-            lines = markdown(branch, names["summary"]["codecs"].keys(), self.options.get("heading", ""), rows, names)
+            columns = self.options["columns"].split() if "columns" in self.options else names["summary"]["codecs"].keys()
+            lines = markdown(branch, columns, self.options.get("heading", ""), rows, names)
         except (KeyError, ValueError, yaml.YAMLError) as error:
             raise ExtensionError(f"{self.get_location()}: codec-table: {error}") from error
         container = nodes.Element()

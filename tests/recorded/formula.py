@@ -26,6 +26,11 @@ WAVTOKENIZER = {
 DIFFRHYTHM_VAE = diffrhythm_vae.Shape(encoder=4, decoder=4, multiples=(1, 2, 4, 4, 6))
 """Likewise."""
 
+DIFFRHYTHM = {"dim": 64, "depth": 4, "ff_mult": 4, "text_dim": 512, "conv_layers": 1, "mel_dim": 64, "text_num_embeds": 20}
+"""Likewise, as the authors' configuration names its sizes; they fix 32 heads, and 512 numbers for style and time."""
+
+PROMPTS = ("calm piano", "fast drums")
+
 
 def numbers(name: str, *shape: int) -> torch.Tensor:
     """float32 numbers, uniform in −1…1, that depend on a name alone."""
@@ -80,3 +85,18 @@ def wave(samples: int, sample_rate: int, channels: int = 1) -> torch.Tensor:
 def some(values: torch.Tensor) -> torch.Tensor:
     """About forty of many values, evenly spaced."""
     return values.flatten()[:: max(1, values.numel() // 40)]
+
+
+def style(text: str) -> torch.Tensor:
+    """A style vector [512] of about the length that DiffRhythm's have, which is 1."""
+    return numbers(f"style {text}", 512) * 0.0765
+
+
+def told(frames: int) -> dict[str, torch.Tensor]:
+    """Everything that DiffRhythm's transformer is told, for two examples."""
+    tokens = (numbers("tokens", 2, frames).abs() * DIFFRHYTHM["text_num_embeds"]).long()
+    return {
+        "x": 1.7 * numbers("x", 2, frames, 64), "time": torch.tensor([0.1, 0.8]), "style": torch.stack([style(t) for t in PROMPTS]),
+        "tokens": tokens, "sound": numbers("sound", 2, frames, 64), "start": torch.tensor([0.0, 0.4]),
+        "duration": torch.tensor([0.3, 1.0]),
+    }

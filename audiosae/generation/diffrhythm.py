@@ -1,0 +1,294 @@
+"""DiffRhythm itself, with the weights that its authors release: instrumental music from a text prompt.
+
+After the description, the configuration and the program that they publish (github.com/ASLP-lab/DiffRhythm at commit
+28ad63c; Ning et al. 2025, DiffRhythm: Blazingly Fast and Embarrassingly Simple End-to-End Full-Length Song Generation).
+Beside the latents each frame is told the lyrics at that time and sound to go on from; for instrumental music both are
+empty. What guidance leads away from is another style, that of singing, which the authors publish as infer/example/vocal.npy.
+
+The checkpoint is taken by path, because no SHA-256 of it is known here; it is read as data, and nothing in it is run. It
+holds a thousand million numbers: a GPU with 12 GB, or patience. The style of singing is looked for beside it, as vocal.npy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from audiosae.codecs import legacy
+from audiosae.errors import CheckpointError, ParameterError
+from audiosae.generation import flow
+from audiosae.generation.transformer import ROTARY_BASE, Shape, TimeEmbedding, Transformer
+
+CODEC = "diffrhythm-vae"
+HEADS = 32
+"""Of attention, whatever the width: the authors leave it to the default of the package that they build on."""
+
+SHORT, LONG = 2048, 6144
+"""Latent frames of the two released models: 95 s, and 285 s."""
+
+NEGATIVE = "vocal.npy"
+"""The style of singing, beside the checkpoint."""
+
+EPS = 1e-6
+PREFIX = "transformer."
+TABLES = ("freqs_cis", "inv_freq")
+"""Last names of tables of positions, which older versions of packages save; they are computed here."""
+
+Style = Callable[[Sequence[str]], torch.Tensor]
+"""Texts -> style vectors [texts, condition]."""
+
+
+class ResponseNorm(nn.Module):
+    """Scale each channel by its strength over time beside that of the others (ConvNeXt V2, Woo et al. 2023)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(1, 1, width))
+        self.beta = nn.Parameter(torch.zeros(1, 1, width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, frames, width] -> the same shape."""
+        strength = x.norm(dim=1, keepdim=True)
+        relative = strength / (strength.mean(dim=-1, keepdim=True) + EPS)
+        return x + self.gamma * (x * relative) + self.beta
+
+
+class TextBlock(nn.Module):
+    """A convolution over seven frames of each channel, then two layers: [batch, frames, width] -> the same shape."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv1d(width, width, 7, padding=3, groups=width)
+        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.pwconv1 = nn.Linear(width, inner)
+        self.grn = ResponseNorm(inner)
+        self.pwconv2 = nn.Linear(inner, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        near = self.norm(self.dwconv(x.transpose(1, 2)).transpose(1, 2))
+        return x + self.pwconv2(self.grn(nn.functional.gelu(self.pwconv1(near))))
+
+
+class TextEmbedding(nn.Module):
+    """Lyrics, one token a frame, as vectors; token 0 is no sound."""
+
+    def __init__(self, tokens: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.text_embed = nn.Embedding(tokens, width)
+        self.text_blocks = nn.Sequential(*(TextBlock(width, 2 * width) for _ in range(layers)))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """[batch, frames] -> [batch, frames, width]."""
+        x = self.text_embed(tokens)
+        return self.text_blocks(x + _positions(x.shape[1], x.shape[2], x))
+
+
+def _positions(frames: int, width: int, like: torch.Tensor) -> torch.Tensor:
+    """Cosines, then sines, of each frame's place: [frames, width]."""
+    rates = ROTARY_BASE ** -(torch.arange(0, width, 2, device=like.device, dtype=torch.float32) / width)
+    angle = torch.arange(frames, device=like.device, dtype=torch.float32)[:, None] * rates
+    return torch.cat([angle.cos(), angle.sin()], dim=-1).to(like.dtype)
+
+
+class Network(Transformer):
+    """DiffRhythm's transformer with its lyrics.
+
+    Parameters
+    ----------
+    shape
+        Of the transformer.
+    frames
+        The most that it makes: 2048 or 6144. The longer model is told how long the song is to be.
+    tokens, text, layers
+        Known tokens, numbers in a token's vector, and blocks that work on them.
+    """
+
+    def __init__(self, shape: Shape, frames: int, tokens: int, text: int, layers: int) -> None:
+        super().__init__(shape, context=shape.latent + text)
+        self.frames = frames
+        self.start_time_embed = TimeEmbedding(shape.condition)
+        self.duration_time_embed = TimeEmbedding(shape.condition) if frames == LONG else None
+        self.text_embed = TextEmbedding(tokens, text, layers)
+        # The authors give these layers the width of the style, which is that of the text as well.
+        self.text_fusion_linears = nn.ModuleList(
+            nn.Sequential(nn.Linear(shape.condition, shape.width), nn.SiLU()) for _ in range(shape.depth // 2)
+        )
+
+    def predict(
+        self, x: torch.Tensor, time: torch.Tensor, style: torch.Tensor, tokens: torch.Tensor, sound: torch.Tensor,
+        start: torch.Tensor, duration: torch.Tensor,
+    ) -> torch.Tensor:
+        """Predict dx/dt.
+
+        Parameters
+        ----------
+        x
+            Latents [batch, frames, latent].
+        time
+            From 0, noise, to 1, music [batch].
+        style
+            [batch, condition].
+        tokens
+            Lyrics [batch, frames]; zeros for none.
+        sound
+            Latents to go on from [batch, frames, latent]; zeros for none.
+        start, duration
+            Where in the song this begins, and how long the song is, as shares of the longest one [batch]; the shorter
+            model does not look at the duration.
+
+        Returns
+        -------
+        Velocity [batch, frames, latent].
+        """
+        told = self.time_embed(time) + self.start_time_embed(start)
+        if self.duration_time_embed is not None:
+            told = told + self.duration_time_embed(duration)
+        text = self.text_embed(tokens)
+        return self(x, told, style, [sound, text], [layer(text) for layer in self.text_fusion_linears])
+
+
+class Generator:
+    """DiffRhythm for instrumental music, for `flow.sample`.
+
+    Parameters
+    ----------
+    network
+        With its weights.
+    style
+        Text to style vectors; see `muq_style`.
+    negative
+        The style that guidance leads away from [condition].
+    """
+
+    codec = CODEC
+
+    def __init__(self, network: Network, style: Style, negative: torch.Tensor) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.style, self.negative = style, negative
+        self.frames = network.frames
+
+    def to(self, device: torch.device | str) -> Generator:
+        """Move the weights; returns itself."""
+        self.network.to(device)
+        return self
+
+    def noise(self, seeds: Sequence[int], frames: int | None = None) -> torch.Tensor:
+        """x_0 [seeds, frames, dim], one seed a prompt."""
+        shape = (frames or self.frames, self.network.shape.latent)
+        drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        return torch.stack(drawn).to(self.network.proj_out.weight)
+
+    def velocity(self, texts: Sequence[str]) -> flow.Velocity:
+        """The velocities for some prompts, and for the style of singing: see `flow.Velocity`."""
+        weight = self.network.proj_out.weight
+        style = self.style(texts).to(weight)
+        both = torch.cat([style, self.negative.to(weight).expand_as(style)])
+
+        def predict(x: torch.Tensor, t: float) -> tuple[torch.Tensor, torch.Tensor]:
+            x = torch.cat([x, x])
+            tokens = torch.zeros(x.shape[:2], dtype=torch.long, device=x.device)
+            time, start, duration = (x.new_full((len(x),), value) for value in (t, 0.0, x.shape[1] / self.frames))
+            with_style, without = self.network.predict(x, time, both, tokens, torch.zeros_like(x), start, duration).chunk(2)
+            return with_style, without
+
+        return predict
+
+
+def load(weights: str | Path, style: Style | None = None) -> Generator:
+    """Read DiffRhythm.
+
+    Parameters
+    ----------
+    weights
+        cfm_model.pt as the authors publish it, with infer/example/vocal.npy of their repository beside it.
+    style
+        Text to style vectors; None for `muq_style`.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing, damaged, or of another model.
+    ParameterError
+        If the package for text prompts is missing.
+    """
+    weights = Path(weights)
+    network = _restore(legacy.tensors(weights, "DiffRhythm", inside="model_state_dict"), weights)
+    negative = _negative(weights.with_name(NEGATIVE), network.shape.condition)
+    return Generator(network, style or muq_style(), negative)
+
+
+def _restore(state: dict[str, torch.Tensor], path: Path) -> Network:
+    """A network of the sizes that the tensors have."""
+    state = {
+        name.removeprefix(PREFIX): tensor.float() for name, tensor in state.items() if name.rsplit(".", 1)[-1] not in TABLES
+    }
+    try:
+        latent, width = state["proj_out.weight"].shape
+        tokens, text = state["text_embed.text_embed.weight"].shape
+        inner = state["transformer_blocks.0.mlp.gate_proj.weight"].shape[0]
+        condition = state["time_embed.time_mlp.2.weight"].shape[0]
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is no checkpoint of DiffRhythm: it lacks {error}. Fetch cfm_model.pt again.") from error
+    shape = Shape(latent, width, _count(state, "transformer_blocks."), HEADS, inner, condition)
+    long = "duration_time_embed.time_mlp.0.weight" in state
+    with torch.device("meta"):  # no memory for weights that are replaced at once
+        network = Network(shape, LONG if long else SHORT, tokens, text, _count(state, "text_embed.text_blocks."))
+    expected = network.state_dict()
+    if missing := expected.keys() - state.keys():
+        raise CheckpointError(f"{path} lacks {legacy.some(missing)}; fetch cfm_model.pt again.")
+    if unknown := state.keys() - expected.keys():
+        raise CheckpointError(f"{path} holds {legacy.some(unknown)}, which DiffRhythm at commit 28ad63c has not.")
+    unlike = [name for name, tensor in expected.items() if state[name].shape != tensor.shape]
+    if unlike:
+        raise CheckpointError(f"{path}: the shape of {legacy.some(unlike)} is not DiffRhythm's; fetch cfm_model.pt again.")
+    network.load_state_dict(state, assign=True)
+    return network
+
+
+def _count(state: dict[str, torch.Tensor], prefix: str) -> int:
+    """How many numbered layers there are below a name."""
+    return len({name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)})
+
+
+def _negative(path: Path, condition: int) -> torch.Tensor:
+    """The style of singing."""
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error}). It is what guidance leads away from: infer/example/vocal.npy from "
+            "github.com/ASLP-lab/DiffRhythm; put it beside the checkpoint."
+        ) from error
+    if values.size != condition or not np.isfinite(values).all():
+        raise CheckpointError(f"{path} is no style of {condition} finite numbers; take infer/example/vocal.npy of DiffRhythm.")
+    return torch.from_numpy(values.astype(np.float32)).flatten()
+
+
+def muq_style() -> Style:
+    """Text to style by MuQ-MuLan (Zhu et al. 2025), whose package fetches its own weights.
+
+    Raises
+    ------
+    ParameterError
+        If the package is missing.
+    """
+    try:
+        from muq import MuQMuLan
+    except (ImportError, RuntimeError) as error:  # the second where torchvision is for another build of torch
+        raise ParameterError(
+            f"DiffRhythm reads its text prompts with MuQ-MuLan, and the package muq cannot be used here ({error}). Install it: "
+            ".venv/bin/python -m pip install --constraint requirements.lock --editable '.[diffrhythm]'. "
+            "It fetches OpenMuQ/MuQ-MuLan-large on first use."
+        ) from error
+    model = MuQMuLan.from_pretrained("OpenMuQ/MuQ-MuLan-large").eval()
+
+    @torch.no_grad()
+    def style(texts: Sequence[str]) -> torch.Tensor:
+        return model(texts=list(texts)).half().float()  # which is what the authors' program keeps
+
+    return style
