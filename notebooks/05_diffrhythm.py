@@ -161,7 +161,7 @@ places = {
 }
 instrument = {who: {"heard first": float(np.mean(at == 1)), "heard in the first three": float(np.mean(at <= 3)), "pieces": len(at)}
               for who, at in ((who, at[np.isfinite(at)]) for who, at in places.items()) if len(at)}
-display(pd.DataFrame(instrument).T.assign(**{"by chance, first": 1 / len(known)}).round(3))
+display(pd.DataFrame(instrument).T.assign(**{"by chance, first": 1 / len(known)}).round(3).astype({"pieces": int}))
 
 # %% [markdown]
 # ## Hear every state
@@ -347,12 +347,14 @@ SoundSwitch(f"Steered on the way: {own[0]}", {"way": ["control vector", "another
 # - **Read on the noisy latents, there is no order.** The three properties settle within a state or two of each other, and no pair differs prompt by prompt. More to the
 #   point, they settle at nearly the same states on straight lines that no generator made, even towards another prompt's music, and for classifiers that were never trained.
 #   The generation is ahead of its own straight line by about one state, alike for all three. What such curves show is mostly how much noise is left.
-# - **Read on the estimate, pitch comes first.** It settles some states before timbre and before loudness, prompt by prompt, and most of it happens in the first third.
-#   So the paper's first place for pitch is found again, in another reading; the place of the others is not. Loudness has the widest band, and overshoots: guidance is not in the estimate.
-# - **Everything that a prompt can ask for is decided early.** Exchanged in the first third, the prompt moves pitch, loudness and timbre nearly all the way; exchanged in the last
-#   third, it moves nothing. By this test loudness is not late.
-# - **The control vector does not follow that rule.** Pushed early, the generator takes the push back within a few steps. Pushed late, some of it stays, as an edit of the finished
-#   latents would, with leakage to match. The prediction that pitch can be moved early only holds for the prompt, not for the vector.
+# - **Read on the estimate, pitch and timbre come early.** On the mean curves both are there within the first third, and loudness is not before the end. Prompt by prompt it is
+#   pitch that settles before both others, because timbre and loudness of single pieces overshoot and come back, which the mean hides. So the paper's first place for pitch is
+#   found again, in another reading. Loudness has by far the widest band: guidance moves it, and is not in the estimate.
+# - **What a prompt asks for is decided early.** Exchanged in the last third, the prompt moves nothing. Exchanged in the first third it moves loudness all the way and timbre
+#   about half; for pitch the interval is too wide to say. By this test loudness, which settles last on every curve on the estimate, is decided first: a curve that has not settled is no sign
+#   that the matter is open.
+# - **The control vector does not follow that rule.** Pushed early, pitch and timbre are as if nothing had been done: the generator takes the push back. Pushed late, part of it stays, as an edit of
+#   the finished latents would, with leakage to match. The prediction that pitch can be moved early only fails for the vector.
 #
 # The generator is small, and its music is not as near to real clips as they are to each other; DiffRhythm itself may do otherwise. The controls need no other
 # generator to be run: the straight line and the untrained classifiers belong beside any such curve.

@@ -51,8 +51,8 @@ class Clone:
     def add_codec(self, line: str) -> None:
         """Add a line to the section `codecs` of params.yaml."""
         path = self.root / "params.yaml"
-        before, after = path.read_text().split("\ncorpus:\n")
-        path.write_text(f"{before.rstrip()}\n{line}\ncorpus:\n{after}")
+        before, after = path.read_text().split("\ngenerators:")
+        path.write_text(f"{before.rstrip()}\n{line}\ngenerators:{after}")
 
     def change(self, changes: dict[str, dict[str, object]]) -> None:
         """Set parameters, by section and name."""

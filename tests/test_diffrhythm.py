@@ -142,3 +142,8 @@ def test_without_muq_one_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch
 def test_its_music_is_not_for_the_embedded_vae(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="would decode from them is noise"):
         generation.load(write(tmp_path, state(diffrhythm.SHORT)))
+
+
+def test_a_file_of_another_kind_is_no_generator() -> None:
+    with pytest.raises(CheckpointError, match="examples/mel_codec.py is no generator's checkpoint"):
+        generation.load("examples/mel_codec.py")

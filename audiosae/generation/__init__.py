@@ -33,6 +33,8 @@ def load(weights: str | Path, vae: str | Path = "embedded") -> embedded.Generato
     if weights == "embedded" or Path(weights).suffix == ".safetensors":
         path = vae if vae == "released" else codecs.source(embedded.CODEC, vae)
         return embedded.load(weights, path)
+    if Path(weights).suffix != ".pt":
+        raise CheckpointError(f"{weights} is no generator's checkpoint: give a .safetensors of this project, or DiffRhythm's cfm_model.pt.")
     if vae == "embedded" or Path(vae).suffix == ".safetensors":
         raise CheckpointError(
             f"{weights} is DiffRhythm's, and makes latents of the VAE that its authors released; what the embedded one "
