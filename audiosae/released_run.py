@@ -58,11 +58,11 @@ def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str
     known = [*values["codecs"], GENERATOR]
     if unknown := files.keys() - set(known):
         raise ParameterError(f"--weights {', '.join(unknown)}: known are {', '.join(known)}.")
-    path = str(files[GENERATOR]) if GENERATOR in files else None
-    values["generators"] = {GENERATOR: {"weights": path, "file": path}} if path else {}
+    given = {name: {"weights": str(path), "file": str(path)} for name, path in files.items()}
+    values["generators"] = {GENERATOR: given[GENERATOR]} if GENERATOR in given else {}
     for name, line in values["codecs"].items():
-        if name in files:
-            line |= {"weights": str(files[name]), "file": str(files[name])}
+        if name in given:
+            line |= given[name]
         elif line["weights"] == "embedded":
             line["weights"] = "released"
     if data is not None:
