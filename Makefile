@@ -4,6 +4,7 @@ PYTHON   ?=        # a Python 3.11 or 3.12 to use; one is looked for when this i
 PIP_ARGS ?=        # passed to every pip install, for example --extra-index-url ...
 DATA     :=        # for `make released`: the folder that holds the paper's data sets
 WEIGHTS  :=        # for `make released`: checkpoints that are here already, as CODEC=FILE
+ONLY     :=        # for `make evidence` and `make verify`: some stages, by name, in place of all
 SHIPPED  := train_codec train_generator  # stages whose outputs travel inside the repository
 
 VENV  := .venv
@@ -15,7 +16,7 @@ HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup weights repro released book lab browser test lock
+.PHONY: help setup weights repro evidence verify released book lab browser test lock
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -53,6 +54,17 @@ weights: setup
 repro: weights  ## compute every result, figure and sound, and build the book
 	@$(DVC) repro
 	@echo 'the book is in $(dir $(HTML)); to read it: $(PY) -m http.server --directory $(dir $(HTML)), then open http://localhost:8000'
+
+# Frozen, since it takes an hour; forced one by one, because to force them with what they need would train the codecs again.
+evidence: weights  ## compute the evidence of sections 6 to 11 anew (an hour on 2 cores), or some of it: ONLY=evidence_grid@encodec
+	@$(DVC) repro probing
+	@for stage in $(or $(ONLY),$$($(DVC) stage list --name-only | grep ^evidence_)); do $(DVC) repro --force --single-item $$stage || exit 1; done
+	@$(DVC) repro
+
+# Weights are fetched only where none stand: those that stand are what is to be verified, altered or not.
+verify: setup  ## compute every result again in a copy, and compare with results/, number by number; ONLY=probing@encodec for one and what it needs
+	@[ -f checkpoints/generator.safetensors ] || $(MAKE) --no-print-directory weights
+	@$(PY) -m audiosae.verify $(if $(ONLY),--only $(ONLY))
 
 released: weights  ## the same with the authors' weights, and with the paper's data: DATA=/path/to/folder
 	@$(PY) -m audiosae.released_run $(if $(DATA),--data '$(DATA)') $(if $(WEIGHTS),--weights $(WEIGHTS))

@@ -37,9 +37,19 @@ def codecs(path: str | Path) -> dict[str, dict[str, str]]:
 def generators(path: str | Path) -> dict[str, dict[str, str]]:
     """Read the section `generators`, which may be empty, or missing.
 
-    Parameters, Returns, Raises
-    ---------------------------
-    As for `codecs`.
+    Parameters
+    ----------
+    path
+        Of params.yaml.
+
+    Returns
+    -------
+    For each generator, in the order of the file, `weights` and `file`; nothing where the section names none.
+
+    Raises
+    ------
+    ParameterError
+        If the file is missing or no YAML, or a line lacks one of the two.
     """
     return _section(path, "generators")
 

@@ -20,8 +20,9 @@ from typing import Any
 
 import yaml
 
-from audiosae import codecs
+from audiosae import codecs, generation
 from audiosae.errors import AudiosaeError, ParameterError, report
+from audiosae.generation.diffrhythm import CODEC
 from audiosae.summary import STAGES
 
 COPY = Path(".released")
@@ -52,12 +53,14 @@ def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str
     Raises
     ------
     ParameterError
-        If a file is given for a codec that is not there.
+        If a file is given for a codec that is not there, or DiffRhythm's where no codec has the name of its VAE.
     """
     values: dict[str, Any] = yaml.safe_load(text)
     known = [*values["codecs"], GENERATOR]
     if unknown := files.keys() - set(known):
         raise ParameterError(f"--weights {', '.join(unknown)}: known are {', '.join(known)}.")
+    if GENERATOR in files and CODEC not in values["codecs"]:
+        raise ParameterError(f"--weights {GENERATOR}: what it makes are latents of {CODEC}; give that codec a line in params.yaml.")
     given = {name: {"weights": str(path), "file": str(path)} for name, path in files.items()}
     values["generators"] = {GENERATOR: given[GENERATOR]} if GENERATOR in given else {}
     for name, line in values["codecs"].items():
@@ -154,9 +157,9 @@ def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
     Raises
     ------
     ParameterError
-        If the data or a file is not there.
+        If the data or a file is not there, or the package that reads DiffRhythm's prompts.
     DownloadError, CheckpointError
-        If the weights of a codec cannot be had. This is tried before anything is computed.
+        If the weights of a codec or of DiffRhythm cannot be had or used. This is tried before anything is computed.
     RunError
         If a stage fails. What ran before it is kept, and the next run goes on from there.
     """
@@ -166,10 +169,14 @@ def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
         if not path.is_file():
             raise ParameterError(f"{path}: there is no such checkpoint; check the path.")
     text = released_params((project / "params.yaml").read_text(encoding="utf-8"), data, files)
-    named = yaml.safe_load(text)["codecs"]
+    params = yaml.safe_load(text)
+    named = params["codecs"]
     for name, line in named.items():
         print(f"{name}: {line['weights']}", flush=True)
         codecs.load(name, line["weights"])
+    for name, line in params["generators"].items():
+        print(f"{name}: {line['weights']}", flush=True)
+        generation.load(line["weights"], named[CODEC]["weights"])
     copy = project / COPY
     copy.mkdir(exist_ok=True)
     copy_project(project, copy)

@@ -3,7 +3,8 @@
     f' = RMSNorm(f + α · w_k)          w_k is row k of the probe's W
 
 then the SAE's decoder, then the codec's. What is heard is measured again from the audio. α = 0 is the SAE's own
-reconstruction, so that what the SAE loses is not counted as an effect of steering.
+reconstruction, so that what the SAE loses is not counted as an effect of steering. Two variants of ours stand beside the
+paper's step: f' without its negative part, which no encoder could have made, and the change alone, added to the latents.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from audiosae.sae import SparseAutoencoder, rms_norm
 
 if TYPE_CHECKING:
     from audiosae.codecs import Codec
+
+VARIANTS = ("paper", "relu", "remainder")
+"""The step as published; with a ReLU before the normalisation; and x + D(f') − D(f), with D the SAE's decoder, which keeps
+what the SAE cannot reconstruct."""
 
 MARGIN = 3
 """A target counts only if it lies at least this many bins from where the clip is at α = 0; nearer, the share of the
@@ -51,8 +56,10 @@ class Heard:
 
 
 @torch.no_grad()
-def steer(sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Move latents along a probe's row, through the features.
+def steer(
+    sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, alpha: float | torch.Tensor, variant: str = "paper"
+) -> torch.Tensor:
+    """Move latents along a direction in the space of features.
 
     Parameters
     ----------
@@ -61,15 +68,27 @@ def steer(sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor
     latents
         [..., frames, dim].
     direction
-        w_k [hidden].
+        w_k [hidden], or one for each clip [clips, 1, hidden].
     alpha
-        Strength; 0 gives the SAE's reconstruction.
+        Strength, or one for each frame [frames, 1]. At 0, "remainder" gives the latents and the others the SAE's reconstruction.
+    variant
+        One of `VARIANTS`.
 
     Returns
     -------
     Latents of the same shape, for the codec's decoder.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown variant.
     """
-    return sae.decode(rms_norm(sae.encode(latents) + alpha * direction))
+    if variant not in VARIANTS:
+        raise ParameterError(f"no variant {variant!r} of the steering step; variants are {', '.join(VARIANTS)}.")
+    f = sae.encode(latents)
+    moved = f + alpha * direction
+    decoded = sae.decode(rms_norm(moved.relu() if variant == "relu" else moved))
+    return latents + decoded - sae.decode(f) if variant == "remainder" else decoded
 
 
 def relative_strength(sae: SparseAutoencoder, direction: torch.Tensor, alpha: float) -> float:

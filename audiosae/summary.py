@@ -2,7 +2,9 @@
 
     python -m audiosae.summary results params.yaml
 
-The codecs that params.yaml names count, and of the generators the first; what an earlier run left of another does not. Nothing is computed here. No time, host or commit is in it, so that equal runs give equal bytes.
+The codecs that params.yaml names count, and of the generators the first; what an earlier run left of another does not. No figure is
+computed here. No time, host or commit is in it, so that equal runs give equal bytes; a fingerprint of the processor's arithmetic
+is, so that `audiosae.verify` knows where bytes can be equal.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from audiosae.arithmetic import fingerprint
 from audiosae.errors import report
 from audiosae.labels import PROPERTIES
 from audiosae.params import codecs, generators
@@ -39,7 +42,8 @@ def summarise(results: str | Path, codecs: list[str], generator: str | None = No
     generation
         By property, the paper's progress over the states of a generation, and when it settles; see `generation.order.summarise`. Empty without a generator.
     provenance
-        For each stage and codec: hashes of inputs (data and weights) and code, and the parameters.
+        For each stage and codec: hashes of inputs (data and weights) and code, and the parameters. `arithmetic` is this
+        machine's `arithmetic.fingerprint`.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def summarise(results: str | Path, codecs: list[str], generator: str | None = No
         If a stage has not run.
     """
     gathered: dict[str, Any] = {}
-    provenance: dict[str, Any] = {"data": {}, "weights": {}, "parameters": {}, "code": {}}
+    provenance: dict[str, Any] = {"data": {}, "weights": {}, "parameters": {}, "code": {}, "arithmetic": fingerprint()}
 
     def note(subject: str, stage: str, made: dict[str, Any]) -> None:
         for label, digest in made["inputs"].items():

@@ -17,7 +17,7 @@
 # pitch settles first (about step 21), timbre next (about step 25), and that loudness has not settled at the end.
 #
 # Here it happens on a small generator of DiffRhythm's design, which works on the latents of the embedded VAE and runs on
-# a laptop. You can listen to every state. Then comes the question that the paper leaves open: does that order come from
+# a laptop. You can listen on the way. Then comes the question that the paper leaves open: does that order come from
 # the *model*, or from the way of *measuring*?
 
 # %% tags=["parameters", "hide-input"]
@@ -27,7 +27,7 @@ vae = "embedded"  # weights of the VAE that decodes
 tracker = "swift-f0"
 texts = ""  # a file with one prompt a line; empty for the prompts that the test clips answer
 prompts = 64  # how many are generated
-seconds = 10.0  # of music each
+seconds = 5.0  # of music each, as long as the clips of the corpus
 states = 32  # noise and music among them
 strength = 4.0  # of the guidance
 batch = 8  # prompts at a time
@@ -43,12 +43,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import display
+from IPython.display import Markdown, display
 from tqdm.auto import tqdm
 
 from audiosae import codecs, corpus, determinism, frames, generation, labels, listening, probes, results, steering
 from audiosae import figures as look
-from audiosae.generation import figures, flow, judging, order, reading
+from audiosae.generation import conclusions, figures, flow, judging, order, reading
 from audiosae.generation import prompts as vocabulary
 from audiosae.generation import steered as on_the_way
 from audiosae.sae import SparseAutoencoder
@@ -99,8 +99,9 @@ classifiers = {"trained": trained, "untrained": {prop: reading.untrained(probe, 
 music = reading.generate(made, asked, seeds, sae, classifiers, length, states, strength, batch)
 
 # %% tags=["hide-input"]
-shown = list(dict.fromkeys(asked))[:8]
-waves = listening.match_loudness([steering.render(model, music.final[asked.index(prompt)]) for prompt in shown], model.sample_rate)
+decoded = [steering.render(model, latents) for latents in tqdm(music.final[:32], desc="decoding", unit="piece")]
+shown = list(dict.fromkeys(asked[: len(decoded)]))[:8]
+waves = listening.match_loudness([decoded[asked.index(prompt)] for prompt in shown], model.sample_rate)
 SoundTable({prompt: {"generated": Sound(wave, model.sample_rate)} for prompt, wave in zip(shown, waves)},
            Path(sounds) / "examples" if sounds else None, "The first generated piece for each prompt, matched in loudness.")
 
@@ -133,7 +134,6 @@ display(pd.Series(frechet, name="Fréchet distance to training clips").to_frame(
 # Second, the decoded sound: are pitch, loudness and brightness spread over frames as they are in the test clips, whose prompts these were?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three histograms: shares of frames by pitch, amplitude and timbre, generated against test clips"}}
-decoded = [steering.render(model, latents) for latents in tqdm(music.final[:32], desc="decoding", unit="piece")]
 heard = judging.classes(decoded, model.sample_rate, tracker, model.frame_rate, table.edges)
 real = table.table[table.rows("test")][list(labels.PROPERTIES)]
 other = table.table[table.rows("train")][list(labels.PROPERTIES)]
@@ -164,9 +164,9 @@ instrument = {who: {"heard first": float(np.mean(at == 1)), "heard in the first 
 display(pd.DataFrame(instrument).T.assign(**{"by chance, first": 1 / len(known)}).round(3).astype({"pieces": int}))
 
 # %% [markdown]
-# ## Hear every state
+# ## Hear the states
 #
-# The slider runs from noise to music. A state can be heard as it is, noise and all, or as the generator's *estimate* of where it will
+# The slider runs from noise to music, two steps at a time. A state can be heard as it is, noise and all, or as the generator's *estimate* of where it will
 # end, $x_t + (1 - t)\,v_c$. One gain is shared by all states, because loudness is one of the things to follow.
 
 # %% tags=["hide-input"]
@@ -174,17 +174,18 @@ voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
 clear = [number for number in voiced.index if "alone" in asked[number] and voiced[number] >= 0.3]
 played = clear[0] if clear else 0
 trip = flow.sample(made.velocity([asked[played]]), made.noise([seeds[played]], length), states, strength, progress="generating")
-ways = {"the state itself": trip.noisy[:, 0], "the estimate of the music": trip.clean[:, 0]}
+stops = [*range(0, states - 1, 2), states - 1]
+ways = {"the state itself": trip.noisy[stops, 0], "the estimate of the music": trip.clean[stops, 0]}
 heard_on_the_way = {way: hear(latents) for way, latents in ways.items()}
 levelled = listening.shared_gain([wave for waves, _ in heard_on_the_way.values() for wave in waves])
 
 
 def play(sound, state):
-    place = list(ways).index(sound) * states + state
-    return Sound(levelled[place], model.sample_rate, steering.readout(heard_on_the_way[sound][1][state]))
+    place = stops.index(state)
+    return Sound(levelled[list(ways).index(sound) * len(stops) + place], model.sample_rate, steering.readout(heard_on_the_way[sound][1][place]))
 
 
-SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "state": list(range(states))}, play,
+SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "state": stops}, play,
             Path(sounds) / "states" if sounds else None, "Which comes first: a note, a colour, a level? What is measured stands below.")
 
 # %% [markdown]
@@ -202,7 +203,7 @@ SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "stat
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of progress over the states of a generation, read on the noisy latents, one curve a property"}}
 curves = order.curves(music.readings["trained"], seed)
-figure = figures.progress(curves[curves["path"] == "noisy latents"], ["s", "ratio of sums", "projection"], paper=states == flow.STATES)
+figure = figures.progress(curves[curves["path"] == reading.NOISY], ["s", "ratio of sums", "projection"], paper=states == flow.STATES)
 
 # %% [markdown]
 # *Read as in the paper, on the noisy latents. Bands are 95 % over prompts; grey is the zone of “settled”; dotted lines are where the paper
@@ -211,7 +212,7 @@ figure = figures.progress(curves[curves["path"] == "noisy latents"], ["s", "rati
 # The same on the generator's estimate of the music, which is free of noise, as the latents are that SAE and classifiers were trained on:
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of progress over the states of a generation, read on the estimate of the music"}}
-figure = figures.progress(curves[curves["path"] == "clean estimate"], ["s", "ratio of sums", "projection"])
+figure = figures.progress(curves[curves["path"] == reading.ESTIMATE], ["s", "ratio of sums", "projection"])
 
 # %% [markdown]
 # *As above, read on the estimate.*
@@ -222,9 +223,9 @@ figure = figures.progress(curves[curves["path"] == "clean estimate"], ["s", "rat
 # settles there, settles because of the measure. The line to **another prompt's end** is the same with music that does not belong to that noise. And **classifiers that were
 # never trained** know nothing of pitch, loudness or timbre: what settles for them is no property at all.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one a property: progress of the generation and of two straight lines, nearly the same curve"}}
-figure = figures.paths(curves, "ratio of sums", {"noisy latents": "-", "straight line": "--", "line to another's end": ":"},
-                       {"noisy latents": "the generation"})
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one a property: progress of the generation and of two straight lines"}}
+figure = figures.paths(curves, "ratio of sums", {reading.NOISY: "-", reading.LINE: "--", reading.OTHER_LINE: ":"},
+                       {reading.NOISY: "the generation"})
 
 # %% [markdown]
 # *Ratio of sums on the noisy latents, coloured, and on the two lines, grey. Where the curves lie on each other, the reading of noisy states says nothing about
@@ -257,25 +258,25 @@ display(tests.round({"difference": 2, "low": 2, "high": 2}).assign(p=tests["p"].
 # They were trained on clean latents, and nothing obliges them to be unsure of noise.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps: probability of each class of pitch, amplitude and timbre over the states of the generation"}}
-figure = figures.classes({prop: music.readings["trained"]["noisy latents", prop].p for prop in labels.PROPERTIES}, table.edges)
+figure = figures.classes({prop: music.readings["trained"][reading.NOISY, prop].p for prop in labels.PROPERTIES}, table.edges)
 
 # %% [markdown]
 # *Mean probability of each class over states, on the noisy latents. At the left stands what the classifiers take pure noise for; progress is counted as the move
 # away from that mistake.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps of the same probabilities, read on the estimate of the music"}}
-figure = figures.classes({prop: music.readings["trained"]["clean estimate", prop].p for prop in labels.PROPERTIES}, table.edges)
+figure = figures.classes({prop: music.readings["trained"][reading.ESTIMATE, prop].p for prop in labels.PROPERTIES}, table.edges)
 
 # %% [markdown]
 # *The same on the estimate of the music. Its first state is the mean of all music that answers to the prompt: the widest guess the generator can make.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Entropy of the classifiers and share of frames that already have their final class, over states, for both readings"}}
-figure = figures.readings(curves, ["entropy", "agreement"], ["noisy latents", "clean estimate"])
+figure = figures.readings(curves, ["entropy", "agreement"], [reading.NOISY, reading.ESTIMATE])
 
 # %% [markdown]
 # *Entropy of the classifiers, and the share of frames whose likeliest class is already the final one; solid on the noisy latents, dashed on the estimate. A classifier that knew that noise is
-# no music would begin near the most that is possible (log₂ of the number of classes: 6.0 and 4.3 bits) and come down. On the noisy latents the curves are nearly flat: noise is read with the same confidence
-# as music, and read wrongly. The estimate of pitch begins undecided and makes up its mind.*
+# no music would begin near the most that is possible (log₂ of the number of classes: 6.0 bits for pitch, 4.3 for the others) and come down. Where a curve is flat instead, noise is read with the
+# same confidence as music, and read wrongly.*
 #
 # ## Steering while it is being made
 #
@@ -342,21 +343,41 @@ SoundSwitch(f"Steered on the way: {own[0]}", {"way": ["control vector", "another
 # %% [markdown]
 # ## What to make of it
 #
-# With the weights and the music of this book, and with intervals over prompts in the tables above:
+# The lists here are made from the figures of this very run: states, with 95 % intervals over prompts.
 #
-# - **Read on the noisy latents, there is no order.** The three properties settle within a state or two of each other, and no pair differs prompt by prompt. More to the
-#   point, they settle at nearly the same states on straight lines that no generator made, even towards another prompt's music, and for classifiers that were never trained.
-#   The generation is ahead of its own straight line by about one state, alike for all three. What such curves show is mostly how much noise is left.
-# - **Read on the estimate, pitch and timbre come early.** On the mean curves both are there within the first third, and loudness is not before the end. Prompt by prompt it is
-#   pitch that settles before both others, because timbre and loudness of single pieces overshoot and come back, which the mean hides. So the paper's first place for pitch is
-#   found again, in another reading. Loudness has by far the widest band: guidance moves it, and is not in the estimate.
-# - **What a prompt asks for is decided early.** Exchanged in the last third, the prompt moves nothing. Exchanged in the first third it moves loudness all the way and timbre
-#   about half; for pitch the interval is too wide to say. By this test loudness, which settles last on every curve on the estimate, is decided first: a curve that has not settled is no sign
-#   that the matter is open.
-# - **The control vector does not follow that rule.** Pushed early, pitch and timbre are as if nothing had been done: the generator takes the push back. Pushed late, part of it stays, as an edit of
-#   the finished latents would, with leakage to match. The prediction that pitch can be moved early only fails for the vector.
+# **Read on the noisy latents**, as in the paper:
+
+# %% tags=["hide-input"]
+display(Markdown(f"{conclusions.order(settled, reading.NOISY)}\n\n{conclusions.pairs(tests, reading.NOISY)} {conclusions.lead(tests)}"))
+
+# %% [markdown]
+# An order is worth its name if it does not hang on the measure, and holds prompt by prompt. What the generator adds is its lead over the straight line; the rest of such a
+# curve shows how much noise is left. By how many states a property settles elsewhere on paths that no generator made, and for classifiers that know nothing:
+
+# %% tags=["hide-input"]
+display(Markdown(conclusions.distances(settled, reading.NOISY, [reading.LINE, reading.OTHER_LINE, f"{reading.NOISY}, untrained classifiers"])))
+
+# %% [markdown]
+# **Read on the estimate**, which is free of noise:
+
+# %% tags=["hide-input"]
+display(Markdown(f"{conclusions.order(settled, reading.ESTIMATE)}\n\n{conclusions.pairs(tests, reading.ESTIMATE)}"))
+
+# %% [markdown]
+# The mean over prompts can settle where single pieces do not: what overshoots in one is short in another. That is why the two questions, of the mean curve and prompt by prompt, may be
+# answered differently. And guidance is not in the estimate, which follows $v_c$ alone, but it is in the path: what guidance moves goes on moving there.
 #
-# The generator is small, and its music is not as near to real clips as they are to each other; DiffRhythm itself may do otherwise. The controls need no other
+# **Steered on the way**, share of the way to the target that was gone:
+
+# %% tags=["hide-input"]
+display(Markdown(conclusions.steering(steering_table)))
+
+# %% [markdown]
+# Another prompt is the test that needs no classifier. What it moves early and not late is decided early, whatever a curve of progress says: a curve that has not settled is no sign that
+# the matter is open. The control vector is another kind of push. What it does early the generator may take back in the steps that are left; what it does late has few steps left
+# to be taken back in, and works as an edit of the finished latents would. Its leakage stands in the table above.
+#
+# The generator is small; how near its music is to real clips, the three checks above say. DiffRhythm itself may do otherwise. The controls need no other
 # generator to be run: the straight line and the untrained classifiers belong beside any such curve.
 
 # %% tags=["hide-input"]
@@ -367,7 +388,7 @@ read = {"data/frames": "../data/frames/diffrhythm-vae.arrow", "weights/sae": "..
         "weights/generator": generation.source(generator)}
 judgement = {"frechet": frechet, "spread": spread, "instrument": instrument}
 results.write(f"../results/generation/{name}.json", {
-    **order.summarise(music.readings, settled, tests, seed), "judgement": judgement, "steering": order.records(steering_table),
+    **order.summarise(curves, settled, tests), "judgement": judgement, "steering": order.records(steering_table),
     "provenance": results.provenance(read, parameters, "05_diffrhythm.py"),
 })
 curves.to_csv(f"../results/generation/{name}_curves.csv", index=False, float_format="%.6g")

@@ -41,9 +41,12 @@ def write(template: str, results: Path) -> str:
 @pytest.mark.parametrize(
     ("template", "text"),
     [
-        ('{{ percent(summary.codecs["diffrhythm-vae"].accuracy) }}', "82.3 %"),
-        ("{{ number(probing.encodec.low, 1) }}", "−1 234.5"),
-        ("{{ interval(probing.encodec.ci95) }}", "−0.10 to 0.25"),
+        (
+            '{{ percent(summary.codecs["diffrhythm-vae"].accuracy) }}',
+            "{made}`82.3 % <results/summary.json → codecs → diffrhythm-vae → accuracy>`",
+        ),
+        ("{{ number(probing.encodec.low, 1) }}", "{made}`−1 234.5 <results/probing/encodec.json → low>`"),
+        ("{{ interval(probing.encodec.ci95) }}", "{made}`−0.10 to 0.25 <results/probing/encodec.json → ci95>`"),
         ('{{ interval(summary.codecs["diffrhythm-vae"].ci95) }}', "n/a"),
     ],
 )

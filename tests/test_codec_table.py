@@ -33,10 +33,16 @@ def test_one_column_a_codec_and_one_row_a_figure() -> None:
     assert lines(rows, ["one", "two", "three"]) == [
         "| what | one | two | three |",
         "| --- | --- | --- | --- |",
-        "| share | 25.0 % | – | – |",
-        "| first book | 3.142 | – | – |",
+        "| share | {made}`25.0 % <results/x.json → one → share>` | – | – |",
+        "| first book | {made}`3.142 <results/x.json → one → books → perplexity → 0>` | – | – |",
         "| others | – | 0.1 to 0.2 | – |",
     ]
+
+
+def test_a_path_may_be_a_list_where_a_key_has_a_dot() -> None:
+    branch = PROSE.Results({"one": {"above_0.9": 0.25}}, "results/x.json")
+    found = load("codec_table").markdown(branch, ["one"], "", [["share", ["above_0.9"], "percent"]], NAMES)
+    assert "25.0 %" in found[-1]
 
 
 def test_a_wrong_key_is_named_with_its_file() -> None:

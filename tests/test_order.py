@@ -10,7 +10,8 @@ import pytest
 
 from audiosae import results
 from audiosae.generation import order
-from audiosae.generation.reading import Reading
+from audiosae.generation.reading import COARSE, LINE, NOISY, PATHS, Reading
+from audiosae.labels import PROPERTIES
 
 STATES = np.arange(11)
 
@@ -53,11 +54,6 @@ def test_a_sure_order_and_none() -> None:
     assert same["p"] == 1 and same["difference"] == 0
 
 
-def test_holms_correction_by_hand() -> None:
-    assert order._holm(np.array([0.03, 0.01, 0.04])) == pytest.approx([0.06, 0.03, 0.06])
-    assert order._holm(np.array([0.5, 0.9])) == pytest.approx([1.0, 1.0])
-
-
 def test_curves_hold_every_measure_with_its_interval() -> None:
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(5), size=(11, 6))
@@ -69,6 +65,37 @@ def test_curves_hold_every_measure_with_its_interval() -> None:
     assert ends["mean"].tolist() == pytest.approx([0, 1, 0, 1])
     agreement = table[(table["path"] == "straight line") & (table["measure"] == "agreement")]["mean"]
     np.testing.assert_allclose(agreement, reading.agreement.mean(axis=1))
+
+
+def test_the_summary_holds_the_figures_of_the_tables() -> None:
+    """Pitch goes straight, and is there at the end; the others jump, at a state of their own on each path."""
+    still = np.zeros((11, 6))
+
+    def reading(progress: np.ndarray) -> Reading:
+        one = np.repeat(progress[:, None], 6, axis=1)
+        return Reading(np.stack([1 - one, one], axis=-1), still, still)
+
+    jumps = {prop: at for at, prop in enumerate((*PROPERTIES, COARSE), start=2)}
+    trained = {(path, prop): reading(STATES / 10 if prop == "pitch" else step(jumps[prop] + place)) for place, path in enumerate(PATHS) for prop in jumps}
+    curves, settled, tests = order.curves(trained, 0), order.table({"trained": trained, "untrained": trained}, 0), order.tests(trained, 0)
+    found = order.summarise(curves, settled, tests)
+    timbre = found["properties"]["timbre"]
+    assert timbre["settles_at"] == jumps["timbre"] and timbre["settles_at_ci95"] == [jumps["timbre"]] * 2 and timbre["prompts"] == 6
+    assert timbre["progress"] == step(jumps["timbre"]).tolist() and set(timbre["measures"]) == {"ratio of sums", "projection"}
+    assert set(timbre["paths"]) == set(PATHS) - {NOISY}
+    assert timbre["paths"][LINE]["projection"]["settles_at"] == jumps["timbre"] + PATHS.index(LINE)
+    assert found["properties"]["pitch"]["measures"]["ratio of sums"]["progress"] == pytest.approx(STATES / 10)
+    assert len(found["settled"]) == 2 * 4 * 4 * 3 and len(found["order"]) == 9
+    assert {row["difference"] for row in found["order"] if row["path"] == order.LEAD} == {0.0, PATHS.index(LINE)}
+
+
+def test_what_settles_at_the_last_state_only_is_null_in_the_summary() -> None:
+    p = np.stack([1 - step(10), step(10)], axis=-1)[:, None].repeat(3, axis=1)
+    readings = {(path, prop): Reading(p, p[..., 0], p[..., 0]) for path in PATHS for prop in (*PROPERTIES, COARSE)}
+    table = order.table({"trained": readings}, 0)
+    pitch = order.summarise(order.curves(readings, 0), table, order.tests(readings, 0))["properties"]["pitch"]
+    assert pitch["settles_at"] is None and pitch["settles_at_ci95"] == [10, 10]
+    assert set(order.wide(table)["pitch"]) == {"– (10 to 10)"}
 
 
 def test_rows_of_a_table_as_json_has_them(tmp_path: Path) -> None:

@@ -60,9 +60,12 @@ def test_classes_are_put_together_evenly_and_nothing_is_lost() -> None:
 
 def test_a_reading_is_the_mean_over_frames_and_keeps_prompts_apart(sae: SparseAutoencoder, probes: dict[str, Probe]) -> None:
     states = torch.randn(STATES, 3, FRAMES, DIM, generator=torch.Generator().manual_seed(2))
-    found = reading.read(states, sae, probes)
-    assert set(found) == {"pitch", reading.COARSE, "amplitude", "timbre"}
-    p = settling.probabilities(states, sae, probes["timbre"]).numpy()
+    others = {prop: reading.untrained(probe, 0) for prop, probe in probes.items()}
+    every = reading.read(states, sae, {"trained": probes, "untrained": others})
+    found, of_others = ({prop: of for (name, prop), of in every.items() if name == which} for which in ("trained", "untrained"))
+    assert set(found) == set(of_others) == {"pitch", reading.COARSE, "amplitude", "timbre"}
+    p, other = (of.numpy() for of in settling.probabilities(states, sae, [probes["timbre"], others["timbre"]]))
+    np.testing.assert_allclose(of_others["timbre"].p[2, 1], other[2, 1].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(found["timbre"].p[2, 1], p[2, 1].mean(axis=0), rtol=1e-5)
     bits = -(p[2, 1] * np.log2(p[2, 1])).sum(axis=-1).mean()
     assert found["timbre"].entropy[2, 1] == pytest.approx(bits, rel=1e-4)
@@ -79,13 +82,13 @@ def test_all_paths_lead_where_they_should(sae: SparseAutoencoder, probes: dict[s
     assert {path for path, _ in found} == set(reading.PATHS)
     ends = torch.stack([made.music(text) for text in TEXTS])
     torch.testing.assert_close(music.final, ends)
-    of_ends = reading.read(ends[None], sae, probes)
+    of_ends = reading.read(ends[None], sae, {"trained": probes})
     for prop in ("pitch", "amplitude", "timbre"):
-        path, straight, clean, another = (found[name, prop].p for name in ("noisy latents", "straight line", "clean estimate", "line to another's end"))
+        path, straight, clean, another = (found[name, prop].p for name in (reading.NOISY, reading.LINE, reading.ESTIMATE, reading.OTHER_LINE))
         np.testing.assert_allclose(path, straight, atol=1e-5)
-        np.testing.assert_allclose(clean, np.broadcast_to(of_ends[prop].p, clean.shape), atol=1e-5)
+        np.testing.assert_allclose(clean, np.broadcast_to(of_ends["trained", prop].p, clean.shape), atol=1e-5)
         np.testing.assert_allclose(another[0], path[0], atol=1e-6)
-        np.testing.assert_allclose(another[-1], of_ends[prop].p[0][[2, 0, 1]], atol=1e-5)
+        np.testing.assert_allclose(another[-1], of_ends["trained", prop].p[0][[2, 0, 1]], atol=1e-5)
 
 
 def test_an_untrained_classifier_is_as_widely_spread_and_its_own_for_each_seed(probes: dict[str, Probe]) -> None:

@@ -6,13 +6,18 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from audiosae import released_run
-from audiosae.errors import DownloadError, ParameterError
+from audiosae.errors import CheckpointError, DownloadError, ParameterError
+from audiosae.generation import diffrhythm
+from audiosae.generation.transformer import Shape
 from audiosae.released_run import RunError, collect, copy_project, released_params, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +30,7 @@ corpus: {source: embedded, minutes: 15}
 generators:
   small: {weights: embedded, file: checkpoints/generator.bin}
 """
+WITH_VAE = PARAMS.replace("corpus:", "  diffrhythm-vae: {weights: embedded, file: checkpoints/vae.bin}\ncorpus:")
 PIPELINE = """\
 stages:
   train_codec:
@@ -119,10 +125,31 @@ def test_weights_that_cannot_be_had_are_said_before_anything_runs(project: Path,
     assert not (project / ".released").exists() and not (project / "results" / "released").exists()
 
 
+@pytest.mark.parametrize("wrong", ["damaged", "without its style of singing", "without muq"])
+def test_diffrhythm_that_cannot_be_used_is_said_before_anything_runs(project: Path, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    (project / "params.yaml").write_text(WITH_VAE)
+    weights = project.parent / "cfm_model.pt"
+    network = diffrhythm.Network(Shape(latent=4, width=64, depth=2, heads=diffrhythm.HEADS, inner=8, condition=4), diffrhythm.SHORT, 3, 4, 1)
+    torch.save({"model_state_dict": {f"transformer.{name}": tensor for name, tensor in network.state_dict().items()}}, weights)
+    np.save(weights.with_name("vocal.npy"), np.zeros(4, dtype=np.float32))
+    monkeypatch.setitem(sys.modules, "muq", None)
+    kind, told = ParameterError, "the package muq cannot be used here"
+    if wrong == "damaged":
+        weights.write_bytes(weights.read_bytes()[:1000])
+        kind, told = CheckpointError, "cfm_model.pt is not a readable DiffRhythm checkpoint"
+    elif wrong == "without its style of singing":
+        weights.with_name("vocal.npy").unlink()
+        kind, told = CheckpointError, "vocal.npy cannot be read .*put it beside the checkpoint"
+    with pytest.raises(kind, match=told):
+        run(project, None, {"diffrhythm": weights})
+    assert not (project / ".released").exists() and not (project / "results" / "released").exists()
+
+
 @pytest.mark.parametrize(
     ("data", "given", "told"),
     [("nowhere", {}, "nowhere is no folder"), (None, {"encodec": "a.th"}, "a.th: there is no such checkpoint"),
-     (None, {"dac": "trainer.py"}, "--weights dac: known are encodec, mel, diffrhythm")],
+     (None, {"dac": "trainer.py"}, "--weights dac: known are encodec, mel, diffrhythm"),
+     (None, {"diffrhythm": "trainer.py"}, "latents of diffrhythm-vae; give that codec a line in params.yaml")],
 )
 def test_what_is_not_there_is_said(project: Path, data: str | None, given: dict[str, str], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
@@ -138,7 +165,7 @@ def test_only_embedded_weights_and_the_corpus_are_exchanged() -> None:
     expected["generators"] = {}  # the embedded one knows the embedded VAE alone
     assert changed == expected
     by_path = yaml.safe_load(released_params(PARAMS, None, {"encodec": Path("/a.th")}))
-    generating = yaml.safe_load(released_params(PARAMS, None, {"diffrhythm": Path("/cfm_model.pt")}))
+    generating = yaml.safe_load(released_params(WITH_VAE, None, {"diffrhythm": Path("/cfm_model.pt")}))
     assert generating["generators"] == {"diffrhythm": {"weights": "/cfm_model.pt", "file": "/cfm_model.pt"}}
     assert by_path["codecs"]["encodec"] == {"weights": "/a.th", "file": "/a.th"} and by_path["corpus"]["source"] == "embedded"
 

@@ -39,11 +39,16 @@ def test_a_class_that_hardly_moves_does_not_explode() -> None:
 
 
 @pytest.mark.parametrize(("s", "at"), [
-    ([0, 0.5, 0.95, 1.05, 1], 2), ([0, 0.95, 0.5, 0.95, 1], 3), ([0, 0.95, 1.2, 0.5, 1], None),
-    ([0, 1.2, 1.11, 1.09, 1], 3), ([1, 1, 1], 0), ([np.nan, np.nan], None),
+    ([0, 0.5, 0.95, 1.05, 1], 2), ([0, 0.95, 0.5, 0.95, 1], 3), ([0, 0.95, 1.2, 0.5, 1], 4),
+    ([0, 1.2, 1.11, 1.09, 1], 3), ([1, 1, 1], 0), ([np.nan, np.nan], 1),
 ])
-def test_settled_is_for_good(s: list[float], at: int | None) -> None:
+def test_settled_is_for_good(s: list[float], at: int) -> None:
     assert settling.settles_at(np.array(s)) == at
+
+
+def test_each_of_many_settles_where_it_does_alone() -> None:
+    s = np.array([[0, 0, 1], [0.95, 0.3, 1], [0.5, 1.05, 1], [1, 1, 1]])
+    assert settling.settles_at(s).tolist() == [3, 2, 0]
 
 
 def test_agreement_and_entropy() -> None:
@@ -59,10 +64,12 @@ def test_probabilities_are_those_of_each_frame_alone() -> None:
     sae = SparseAutoencoder(6, 12)
     probe = Probe(torch.randn(5, 12), torch.randn(5), 0.0)
     states = torch.randn(3, 2, 4, 6)
-    found = settling.probabilities(states, sae, probe)
-    assert found.shape == (3, 2, 4, 5)
-    one = torch.softmax(probe.weight @ sae.encode(states[1, 1, 2]) + probe.bias, dim=0)
-    torch.testing.assert_close(found[1, 1, 2], one.detach())
+    other = Probe(torch.randn(7, 12), torch.randn(7), 0.0)
+    found, of_other = settling.probabilities(states, sae, [probe, other])
+    assert found.shape == (3, 2, 4, 5) and of_other.shape == (3, 2, 4, 7)
+    f = sae.encode(states[1, 1, 2]).detach()
+    torch.testing.assert_close(found[1, 1, 2], torch.softmax(probe.weight @ f + probe.bias, dim=0))
+    torch.testing.assert_close(of_other[1, 1, 2], torch.softmax(other.weight @ f + other.bias, dim=0))
 
 
 def test_latents_that_cannot_be_read_are_refused() -> None:
@@ -70,6 +77,6 @@ def test_latents_that_cannot_be_read_are_refused() -> None:
     states = torch.zeros(3, 1, 2, 6)
     states[1, 0, 1, 3] = torch.nan
     with pytest.raises(ParameterError, match="state 1 of the trajectory"):
-        settling.probabilities(states, sae, probe)
+        settling.probabilities(states, sae, [probe])
     with pytest.raises(ParameterError, match="another codec"):
-        settling.probabilities(torch.zeros(3, 1, 2, 7), sae, probe)
+        settling.probabilities(torch.zeros(3, 1, 2, 7), sae, [probe])

@@ -46,6 +46,38 @@ def test_a_step_is_the_papers() -> None:
     torch.testing.assert_close(steering.steer(sae, latents, probe.weight[1], 3.0), expected)
 
 
+def test_relu_hides_the_negative_part_from_the_decoder() -> None:
+    sae, probe, latents = toy()
+    moved = (sae.encode(latents) + 3.0 * probe.weight[1]).clamp_min(0)
+    expected = sae.decode(moved / (moved.pow(2).mean(-1, keepdim=True) + 1e-8).sqrt())
+    torch.testing.assert_close(steering.steer(sae, latents, probe.weight[1], 3.0, "relu"), expected)
+
+
+def test_the_remainder_is_what_the_papers_step_loses() -> None:
+    sae, probe, latents = toy()
+    lost = latents - sae.decode(sae.encode(latents))
+    expected = steering.steer(sae, latents, probe.weight[1], 3.0) + lost
+    torch.testing.assert_close(steering.steer(sae, latents, probe.weight[1], 3.0, "remainder"), expected)
+    torch.testing.assert_close(steering.steer(sae, latents, probe.weight[1], 0.0, "remainder"), latents)
+
+
+@pytest.mark.parametrize("variant", steering.VARIANTS)
+def test_each_clip_may_have_its_direction_and_each_frame_its_strength(variant: str) -> None:
+    sae, probe, latents = toy()
+    both = steering.steer(sae, latents, probe.weight[:2, None], 3.0, variant)
+    part = steering.steer(sae, latents[0], probe.weight[0], 3.0 * (torch.arange(30) < 10)[:, None], variant)
+    for clip in range(2):
+        torch.testing.assert_close(both[clip], steering.steer(sae, latents[clip], probe.weight[clip], 3.0, variant))
+    torch.testing.assert_close(part[:10], both[0, :10])
+    torch.testing.assert_close(part[10:], steering.steer(sae, latents[0], probe.weight[0], 0.0, variant)[10:])
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    sae, probe, latents = toy()
+    with pytest.raises(ParameterError, match="no variant 'clip'.*paper, relu, remainder"):
+        steering.steer(sae, latents, probe.weight[0], 1.0, "clip")
+
+
 @pytest.mark.parametrize("k", range(5))
 def test_a_probes_row_raises_its_own_class(k: int) -> None:
     sae, probe, latents = toy()

@@ -21,7 +21,7 @@ from torch import nn
 from audiosae.codecs import legacy
 from audiosae.errors import CheckpointError, ParameterError
 from audiosae.generation import flow
-from audiosae.generation.transformer import ROTARY_BASE, Shape, TimeEmbedding, Transformer
+from audiosae.generation.transformer import Shape, TimeEmbedding, Transformer, angles
 
 CODEC = "diffrhythm-vae"
 HEADS = 32
@@ -85,14 +85,8 @@ class TextEmbedding(nn.Module):
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """[batch, frames] -> [batch, frames, width]."""
         x = self.text_embed(tokens)
-        return self.text_blocks(x + _positions(x.shape[1], x.shape[2], x))
-
-
-def _positions(frames: int, width: int, like: torch.Tensor) -> torch.Tensor:
-    """Cosines, then sines, of each frame's place: [frames, width]."""
-    rates = ROTARY_BASE ** -(torch.arange(0, width, 2, device=like.device, dtype=torch.float32) / width)
-    angle = torch.arange(frames, device=like.device, dtype=torch.float32)[:, None] * rates
-    return torch.cat([angle.cos(), angle.sin()], dim=-1).to(like.dtype)
+        angle = angles(x.shape[1], x.shape[2], x.device)
+        return self.text_blocks(x + torch.cat([angle.cos(), angle.sin()], dim=-1).to(x.dtype))
 
 
 class Network(Transformer):

@@ -124,7 +124,7 @@ def settled(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Columns reading, property, settles_at (NaN for not before the last), low, high.
+        Columns reading, property, settles_at (missing for not before the last state), low, high.
     """
     readings = list(dict.fromkeys(table["reading"]))
     last = int(table["high"].max())
@@ -133,9 +133,9 @@ def settled(table: pd.DataFrame) -> Figure:
         for place, prop in enumerate(PROPERTIES):
             of = table[(table["reading"] == reading) & (table["property"] == prop)].iloc[0]
             y = row + 0.22 * (place - 1)
-            at = last if np.isnan(of["settles_at"]) else of["settles_at"]
+            early = pd.notna(of["settles_at"])
             axis.hlines(y, of["low"], of["high"], color=COLOURS[prop], linewidth=2)
-            axis.plot(at, y, "o", color=COLOURS[prop], markerfacecolor="white" if np.isnan(of["settles_at"]) else COLOURS[prop],
+            axis.plot(of["settles_at"] if early else last, y, "o", color=COLOURS[prop], markerfacecolor=COLOURS[prop] if early else "white",
                       label=prop if row == 0 else None)
     axis.set(yticks=range(len(readings)), yticklabels=readings, xlabel="state at which it settles", ylabel="", xlim=(-0.5, last + 0.5))
     axis.invert_yaxis()

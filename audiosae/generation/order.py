@@ -12,12 +12,16 @@ from scipy.stats import wilcoxon
 
 from audiosae import intervals
 from audiosae.errors import ParameterError
-from audiosae.generation.reading import COARSE, Readings
+from audiosae.generation.reading import COARSE, ESTIMATE, LINE, NOISY, PATHS, Readings
 from audiosae.generation.settling import progress, projection, ratio_of_sums, settles_at
 from audiosae.labels import PROPERTIES
+from audiosae.multiple_tests import holm
 
 MAIN = "ratio of sums"
 """The measure of the paired tests: bounded by what moves, and defined for every prompt."""
+
+LEAD = "against its straight line"
+"""How the table of tests calls the generation's lead over the straight line to its own end."""
 
 MEASURES = {"s": progress, "ratio of sums": ratio_of_sums, "projection": projection}
 
@@ -62,9 +66,9 @@ def settled(by_state: np.ndarray, seed: int) -> dict[str, object]:
         [low, high] over resampled prompts, where the last state stands for "not settled before".
     """
     known = _known(by_state)
-    found = [_or_last(mean) for mean in _resampled(known, seed)]
-    low, high = np.percentile(found, [2.5, 97.5], method="nearest")
-    return {"settles_at": settles_at(known.mean(axis=1)), "settles_at_ci95": [int(low), int(high)]}
+    low, high = np.percentile(settles_at(_resampled(known, seed).T), [2.5, 97.5], method="nearest")
+    at = int(settles_at(known.mean(axis=1)))
+    return {"settles_at": None if at == len(known) - 1 else at, "settles_at_ci95": [int(low), int(high)]}
 
 
 def _known(by_state: np.ndarray) -> np.ndarray:
@@ -90,15 +94,10 @@ def _resampled(known: np.ndarray, seed: int) -> np.ndarray:
     return drawn @ known.T / prompts
 
 
-def _or_last(s: np.ndarray) -> int:
-    at = settles_at(s)
-    return len(s) - 1 if at is None else at
-
-
 def each(by_state: np.ndarray) -> np.ndarray:
     """When a property settles for each prompt alone: [states, prompts] -> [prompts]; the last state where it does not, NaN
     where progress is unknown."""
-    return np.array([_or_last(s) if np.isfinite(s).all() else np.nan for s in by_state.T], dtype=float)
+    return np.where(np.isfinite(by_state).all(axis=0), settles_at(by_state), np.nan)
 
 
 def paired(steps: Mapping[str, np.ndarray], seed: int) -> pd.DataFrame:
@@ -125,7 +124,7 @@ def paired(steps: Mapping[str, np.ndarray], seed: int) -> pd.DataFrame:
         p = float(wilcoxon(differences).pvalue) if differences.any() else 1.0
         rows.append({"first": first, "second": second, "difference": float(differences.mean()), "low": low, "high": high, "p": p})
     table = pd.DataFrame(rows)
-    table["p"] = _holm(table["p"].to_numpy())
+    table["p"] = holm(table["p"].to_numpy())
     return table
 
 
@@ -141,25 +140,26 @@ def table(readings: Mapping[str, Readings], seed: int) -> pd.DataFrame:
 
     Returns
     -------
-    Columns reading (the path, and the classifiers where they are not the trained ones), property, measure, settles_at (NaN for not before
-    the last state), low, high.
+    Columns reading (the path, and the classifiers where they are not the trained ones), property, measure, settles_at (missing for not
+    before the last state), low, high, and prompts, for how many progress is known.
     """
     rows = []
     for classifiers, found in readings.items():
         for (path, prop), reading in found.items():
             for measure, of in MEASURES.items():
-                at = settled(of(reading.p), seed)
+                by_state = _known(of(reading.p))
+                at = settled(by_state, seed)
                 rows.append({
                     "reading": path if classifiers == "trained" else f"{path}, {classifiers} classifiers", "property": prop, "measure": measure,
-                    "settles_at": np.nan if at["settles_at"] is None else at["settles_at"],
-                    "low": at["settles_at_ci95"][0], "high": at["settles_at_ci95"][1],
+                    "settles_at": at["settles_at"], "low": at["settles_at_ci95"][0], "high": at["settles_at_ci95"][1],
+                    "prompts": by_state.shape[1],
                 })
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"settles_at": "Int64"})
 
 
 def wide(settled: pd.DataFrame) -> pd.DataFrame:
     """The same for a reader: one row a reading and measure, one column a property, as "21 (18 to 24)"; a dash for not before the last state."""
-    text = settled.apply(lambda row: f"{'–' if np.isnan(row['settles_at']) else int(row['settles_at'])} ({row['low']} to {row['high']})", axis=1)
+    text = settled.apply(lambda row: f"{'–' if pd.isna(row['settles_at']) else row['settles_at']} ({row['low']} to {row['high']})", axis=1)
     shaped = settled.assign(text=text).pivot(index=["reading", "measure"], columns="property", values="text")
     rows = list(dict.fromkeys(zip(settled["reading"], settled["measure"])))
     return shaped.loc[rows, ["pitch", COARSE, "timbre", "amplitude"]]
@@ -170,33 +170,29 @@ def tests(readings: Readings, seed: int) -> pd.DataFrame:
 
     Returns
     -------
-    Column path, then as for `paired`; where the path is "against its straight line", first is the generation and second the line.
+    Column path, then as for `paired`; where the path is `LEAD`, first is the generation and second the line.
     """
     steps = {key: each(MEASURES[MAIN](reading.p)) for key, reading in readings.items()}
     parts = []
-    for path in ("noisy latents", "clean estimate"):
+    for path in (NOISY, ESTIMATE):
         parts.append(paired({prop: steps[path, prop] for prop in ("pitch", "timbre", "amplitude")}, seed).assign(path=path))
     for prop in PROPERTIES:
-        of = paired({prop: steps["noisy latents", prop], f"{prop} on the line": steps["straight line", prop]}, seed)
-        parts.append(of.assign(path="against its straight line"))
+        of = paired({prop: steps[NOISY, prop], f"{prop} on the line": steps[LINE, prop]}, seed)
+        parts.append(of.assign(path=LEAD))
     joined = pd.concat(parts, ignore_index=True)
     # The three lines against their controls are one family, too.
-    lines = (joined["path"] == "against its straight line").to_numpy()
-    joined.loc[lines, "p"] = _holm(joined.loc[lines, "p"].to_numpy())
+    lines = (joined["path"] == LEAD).to_numpy()
+    joined.loc[lines, "p"] = holm(joined.loc[lines, "p"].to_numpy())
     return joined[["path", "first", "second", "difference", "low", "high", "p"]]
 
 
-def summarise(readings: Mapping[str, Readings], settled: pd.DataFrame, tests: pd.DataFrame, seed: int) -> dict[str, object]:
+def summarise(curves: pd.DataFrame, settled: pd.DataFrame, tests: pd.DataFrame) -> dict[str, object]:
     """The figures of section 5, for results/.
 
     Parameters
     ----------
-    readings
-        As for `table`.
-    settled, tests
-        From `table` and `tests`.
-    seed
-        Of the intervals.
+    curves, settled, tests
+        From `curves`, `table` and `tests`, of the same readings.
 
     Returns
     -------
@@ -206,15 +202,22 @@ def summarise(readings: Mapping[str, Readings], settled: pd.DataFrame, tests: pd
     settled, order
         Rows of `settled` and `tests`.
     """
-    trained = readings["trained"]
-    properties = {}
-    for prop in PROPERTIES:
-        by_measure = {name: _figures(of(trained["noisy latents", prop].p), seed) for name, of in MEASURES.items()}
-        properties[prop] = by_measure["s"] | {
-            "measures": {name: by_measure[name] for name in ("ratio of sums", "projection")},
-            "paths": {path: {name: _figures(of(trained[path, prop].p), seed) for name, of in MEASURES.items()}
-                      for path, name_of in trained if name_of == prop and path != "noisy latents"},
+    means = curves.groupby(["path", "property", "measure"])["mean"]
+    progress_of = {key: [round(float(mean), 6) for mean in by_state] for key, by_state in means}
+    rows = {(row["reading"], row["property"], row["measure"]): row for row in records(settled)}
+
+    def figures(path: str, prop: str, measure: str) -> dict[str, object]:
+        row = rows[path, prop, measure]
+        return {"progress": progress_of[path, prop, measure], "prompts": row["prompts"], "settles_at": row["settles_at"],
+                "settles_at_ci95": [row["low"], row["high"]]}
+
+    properties = {
+        prop: figures(NOISY, prop, "s") | {
+            "measures": {measure: figures(NOISY, prop, measure) for measure in MEASURES if measure != "s"},
+            "paths": {path: {measure: figures(path, prop, measure) for measure in MEASURES} for path in PATHS if path != NOISY},
         }
+        for prop in PROPERTIES
+    }
     return {"properties": properties, "settled": records(settled), "order": records(tests)}
 
 
@@ -222,17 +225,3 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table as JSON has them; None where a figure is not known."""
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()} for row in rows]
-
-
-def _figures(by_state: np.ndarray, seed: int) -> dict[str, object]:
-    known = _known(by_state)
-    return {"progress": [round(float(s), 6) for s in known.mean(axis=1)], "prompts": known.shape[1], **settled(by_state, seed)}
-
-
-def _holm(p: np.ndarray) -> np.ndarray:
-    """Holm's correction: the smallest p is multiplied by the number of tests, the next by one less, and so on."""
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected

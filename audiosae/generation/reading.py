@@ -19,7 +19,7 @@ from audiosae.labels import BINS
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 
-PATHS = ("noisy latents", "clean estimate", "straight line", "line to another's end")
+NOISY, ESTIMATE, LINE, OTHER_LINE = PATHS = ("noisy latents", "clean estimate", "straight line", "line to another's end")
 
 COARSE = "pitch in 20 bins"
 """Pitch with as many classes as the other two, beside the 66."""
@@ -73,26 +73,32 @@ def pool(p: np.ndarray, bins: int = BINS) -> np.ndarray:
     return np.add.reduceat(p, starts, axis=-1)
 
 
-def read(states: torch.Tensor, sae: SparseAutoencoder, probes: Mapping[str, Probe]) -> dict[str, Reading]:
-    """Read every state of some generations, by property; pitch in its own classes and in 20 bins.
+def read(
+    states: torch.Tensor, sae: SparseAutoencoder, classifiers: Mapping[str, Mapping[str, Probe]]
+) -> dict[tuple[str, str], Reading]:
+    """Read every state of some generations, by classifiers and property; pitch in its own classes and in 20 bins.
 
     Parameters
     ----------
     states
         Latents [states, prompts, frames, dim].
-    sae, probes
+    sae
         Trained on clean latents of the same codec.
+    classifiers
+        Sets of probes of its features by name, such as trained and untrained.
 
     Raises
     ------
     ParameterError
         See `settling.probabilities`.
     """
+    probes = {(name, prop): probe for name, of in classifiers.items() for prop, probe in of.items()}
     found = {}
-    for prop, probe in probes.items():
-        p = settling.probabilities(states, sae, probe).cpu().numpy()
-        for name, of in {prop: p, **({COARSE: pool(p)} if prop == "pitch" else {})}.items():
-            found[name] = Reading(of.mean(axis=2), settling.agreement(of), settling.entropy(of).mean(axis=2))
+    # All at once, since what they read is the same: the SAE's features.
+    for (name, prop), p in zip(probes, settling.probabilities(states, sae, list(probes.values())), strict=True):
+        p = p.cpu().numpy()
+        for called, of in {prop: p, **({COARSE: pool(p)} if prop == "pitch" else {})}.items():
+            found[name, called] = Reading(of.mean(axis=2), settling.agreement(of), settling.entropy(of).mean(axis=2))
     return found
 
 
@@ -152,9 +158,8 @@ def generate(
     starts, finals = [], []
 
     def note(path: str, latents: torch.Tensor) -> None:
-        for name, probes in classifiers.items():
-            for prop, reading in read(latents, sae, probes).items():
-                parts[name].setdefault((path, prop), []).append(reading)
+        for (name, prop), reading in read(latents, sae, classifiers).items():
+            parts[name].setdefault((path, prop), []).append(reading)
 
     batches = list(range(0, len(texts), batch))
     for number, first in enumerate(batches, start=1):
@@ -163,14 +168,14 @@ def generate(
             generator.velocity(texts[some]), generator.noise(seeds[some], frames), states, strength,
             progress=f"generating, {number} of {len(batches)}",
         )
-        note("noisy latents", path.noisy)
-        note("clean estimate", path.clean)
-        note("straight line", flow.line(path.noisy[0], path.noisy[-1], states))
+        note(NOISY, path.noisy)
+        note(ESTIMATE, path.clean)
+        note(LINE, flow.line(path.noisy[0], path.noisy[-1], states))
         starts.append(path.noisy[0])
         finals.append(path.noisy[-1])
     others = torch.cat(finals).roll(1, dims=0).split(batch)
     for start, other in zip(starts, others, strict=True):
-        note("line to another's end", flow.line(start, other, states))
+        note(OTHER_LINE, flow.line(start, other, states))
     joined = {name: {key: _join(readings) for key, readings in found.items()} for name, found in parts.items()}
     return Music(torch.cat(finals), joined)
 

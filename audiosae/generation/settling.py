@@ -11,6 +11,8 @@ So classes that move by less than `LEAST` are left out of the mean, and three ot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -26,19 +28,19 @@ CLOSE = 0.1
 
 
 @torch.no_grad()
-def probabilities(states: torch.Tensor, sae: SparseAutoencoder, probe: Probe) -> torch.Tensor:
-    """Class probabilities of every frame of every state.
+def probabilities(states: torch.Tensor, sae: SparseAutoencoder, probes: Sequence[Probe]) -> list[torch.Tensor]:
+    """Class probabilities of every frame of every state, by several classifiers of the same features.
 
     Parameters
     ----------
     states
         Latents [states, batch, frames, dim].
-    sae, probe
+    sae, probes
         Trained on clean latents of the same codec, so what they say of noise has to be read with care.
 
     Returns
     -------
-    [states, batch, frames, classes].
+    One tensor [states, batch, frames, classes] a classifier.
 
     Raises
     ------
@@ -50,7 +52,11 @@ def probabilities(states: torch.Tensor, sae: SparseAutoencoder, probe: Probe) ->
     finite = torch.isfinite(states).flatten(1).all(dim=1)
     if not finite.all():
         raise ParameterError(f"state {int((~finite).int().argmax())} of the trajectory holds NaN or infinite latents; check the generator.")
-    return torch.stack([probe.logits(sae.encode(state)).softmax(dim=-1) for state in states])
+    by_state = []
+    for state in states:
+        f = sae.encode(state)
+        by_state.append([probe.logits(f).softmax(dim=-1) for probe in probes])
+    return [torch.stack(of_probe) for of_probe in zip(*by_state, strict=True)]
 
 
 def progress(p: np.ndarray) -> np.ndarray:
@@ -99,20 +105,19 @@ def entropy(p: np.ndarray) -> np.ndarray:
     return -(p * np.log2(np.maximum(p, 1e-30))).sum(axis=-1)
 
 
-def settles_at(s: np.ndarray) -> int | None:
+def settles_at(s: np.ndarray) -> np.ndarray:
     """The first state from which on progress stays within `CLOSE` of 1.
 
     Parameters
     ----------
     s
-        Progress [states].
+        Progress [states, ...].
 
     Returns
     -------
-    None where that is the last state only, which is 1 by construction, or where progress is unknown.
+    Numbers of states [...]. The last one, whose progress is 1 by construction, stands for "not before", and for progress
+    that is unknown.
     """
-    near = np.abs(s - 1) <= CLOSE
-    if not near[-1]:
-        return None
-    first = len(s) - int(np.argmin(near[::-1])) if not near.all() else 0
-    return None if first >= len(s) - 1 else first
+    far = ~(np.abs(s - 1) <= CLOSE)  # also where progress is NaN
+    after = len(s) - np.argmax(far[::-1], axis=0)
+    return np.where(far.any(axis=0), np.minimum(after, len(s) - 1), 0)

@@ -18,7 +18,7 @@ from audiosae.errors import ParameterError
 from audiosae.generation import flow
 from audiosae.generation.prompts import KINDS, split
 from audiosae.labels import PROPERTIES
-from audiosae.sae import SparseAutoencoder, rms_norm
+from audiosae.sae import SparseAutoencoder
 from audiosae.steering import Heard
 
 THIRDS = ("early", "middle", "late")
@@ -62,8 +62,7 @@ def control(sae: SparseAutoencoder, directions: torch.Tensor, alpha: float, wind
     def steer(clean: torch.Tensor, number: int) -> torch.Tensor:
         if number not in window:
             return clean
-        f = sae.encode(clean)
-        return clean + sae.decode(rms_norm(f + alpha * directions[:, None])) - sae.decode(f)
+        return steering.steer(sae, clean, directions[:, None], alpha, "remainder")
 
     return steer
 

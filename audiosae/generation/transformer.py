@@ -101,11 +101,15 @@ class InputEmbedding(nn.Module):
         return x + self.conv_pos_embed(x)
 
 
+def angles(frames: int, size: int, device: torch.device) -> torch.Tensor:
+    """Each frame's place, times rates that fall from 1 towards 1 / `ROTARY_BASE`: float32 [frames, size / 2]."""
+    rates = ROTARY_BASE ** -(torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
+    return torch.arange(frames, device=device, dtype=torch.float32)[:, None] * rates
+
+
 def rotary(frames: int, size: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and sines of rotary positions (Su et al. 2021), in the halves that Llama uses: two [frames, size]."""
-    rates = ROTARY_BASE ** -(torch.arange(0, size, 2, device=like.device, dtype=torch.float32) / size)
-    angle = torch.arange(frames, device=like.device, dtype=torch.float32)[:, None] * rates
-    angle = torch.cat([angle, angle], dim=-1)
+    angle = angles(frames, size, like.device).repeat(1, 2)
     return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
 
 

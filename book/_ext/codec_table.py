@@ -1,7 +1,7 @@
 """Tables with one column a codec, for however many codecs the results hold.
 
 A page names a branch of results/ whose keys are codecs, and gives one row a figure in YAML: what it is, where it stands
-below the codec (keys, and places in a list, with dots between), and how it is written::
+below the codec (keys, and places in a list, with dots between; or a list of them, where one has a dot itself), and how it is written::
 
     ```{codec-table} extraction
     :heading: decoded against original
@@ -54,9 +54,9 @@ def markdown(branch: Any, codecs: list[str], heading: str, rows: list[list[Any]]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def _at(branch: Any, codec: str, path: str) -> Any:
+def _at(branch: Any, codec: str, path: str | list[str]) -> Any:
     value = branch[codec] if codec in branch.keys() else None
-    for key in path.split("."):
+    for key in path.split(".") if isinstance(path, str) else path:
         value = None if value is None else value[int(key) if isinstance(value, list) else key]
     return value
 

@@ -4,11 +4,16 @@ Every JSON file below results/ is a name in the pages: results/summary.json is `
 results/extraction/encodec.json is ``extraction.encodec``. A page writes
 ``{{ percent(summary.codecs.encodec.probing.pitch.accuracy) }}``. A name that is not there fails the build, and the
 message names the file and the key.
+
+A number knows the place that it was read from, also after arithmetic, and the formatters hand that place on: they write a number as
+the role ``made``, which `provenance` makes a link.
 """
 
 from __future__ import annotations
 
 import json
+import operator
+from collections.abc import Callable
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -18,6 +23,68 @@ from sphinx.errors import ExtensionError
 
 class MissingResult(ValueError):
     """A page asks for a number that no stage wrote."""
+
+
+def _keeping(operation: Callable[[float, float], float], reflected: bool = False) -> Callable[[float, float], float]:
+    """An operator whose outcome comes from wherever its operands do."""
+
+    def apply(self: float, other: float) -> float:
+        mine, theirs = _plain(self), _plain(other)
+        return traced(operation(theirs, mine) if reflected else operation(mine, theirs), "; ".join(_origins(self, other)))
+
+    return apply
+
+
+class _Number:
+    """What numbers of results have in common.
+
+    Attributes
+    ----------
+    origin
+        The file, and below it the keys, with arrows between; several with semicolons.
+    """
+
+    origin = ""
+    __add__, __radd__ = _keeping(operator.add), _keeping(operator.add, reflected=True)
+    __sub__, __rsub__ = _keeping(operator.sub), _keeping(operator.sub, reflected=True)
+    __mul__, __rmul__ = _keeping(operator.mul), _keeping(operator.mul, reflected=True)
+    __truediv__, __rtruediv__ = _keeping(operator.truediv), _keeping(operator.truediv, reflected=True)
+
+
+class Whole(_Number, int):
+    """A whole number of results."""
+
+
+class Real(_Number, float):
+    """Any other."""
+
+
+class Numbers(list):
+    """A list of results, such as an interval, with its origin."""
+
+    origin = ""
+
+
+def traced(value: object, origin: str) -> object:
+    """Give numbers, and those in lists, their origin; None, truth values and text stay as they are."""
+    if isinstance(value, list):
+        value = Numbers(traced(item, f"{origin} → {index}") for index, item in enumerate(value))
+    elif isinstance(value, dict):
+        return {key: traced(item, f"{origin} → {key}") for key, item in value.items()}
+    elif type(value) in (int, float):
+        value = Whole(value) if isinstance(value, int) else Real(value)
+    else:
+        return value
+    value.origin = origin
+    return value
+
+
+def _plain(value: float) -> float:
+    return int(value) if isinstance(value, int) else float(value)
+
+
+def _origins(*values: object) -> list[str]:
+    return list(dict.fromkeys(origin for value in values if (origin := getattr(value, "origin", ""))))
 
 
 class Results:
@@ -34,21 +101,40 @@ class Results:
     """
 
     def __init__(self, values: dict, origin: str) -> None:
+        self._values = values
         self._origin = origin
-        self._values = {
-            key: Results(value, f"{origin} → {key}") if isinstance(value, dict) else value
-            for key, value in values.items()
-        }
 
     def __getitem__(self, key: str) -> object:
         if key not in self._values:
             known = ", ".join(map(str, self._values)) or "nothing"
             raise MissingResult(f"{self._origin} has no “{key}”; it has {known}")
-        return self._values[key]
+        value, origin = self._values[key], f"{self._origin} → {key}"
+        return Results(value, origin) if isinstance(value, dict) else traced(value, origin)
+
+    def __deepcopy__(self, memo: dict) -> Results:
+        return self  # nothing here changes, and MyST copies its settings for every page
 
     def keys(self) -> list[str]:
         """What this branch has, in the order of the file or, for a folder, of its files' names."""
         return list(self._values)
+
+
+def made(text: str, value: object) -> str:
+    """A number as Markdown that names its origin; one that comes from nowhere in results/ stays text.
+
+    Parameters
+    ----------
+    text
+        As it is to be read.
+    value
+        The number, or the list of numbers, that it was written from.
+    """
+    origins = _origins(value) or (_origins(*value) if isinstance(value, list) else [])
+    return f"{{made}}`{text} <{'; '.join(origins)}>`" if origins else text
+
+
+def _digits(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}".replace(",", " ").replace("-", "−")
 
 
 # Objects with a call method, not functions: Sphinx stores its configuration, and functions do not pickle.
@@ -56,21 +142,21 @@ class Percent:
     """A share in 0…1 as a percentage: 0.8234 -> “82.3 %”."""
 
     def __call__(self, share: float | None, digits: int = 1) -> str:
-        return "n/a" if share is None else f"{100 * share:.{digits}f} %".replace("-", "−")
+        return "n/a" if share is None else made(f"{_digits(100 * share, digits)} %", share)
 
 
 class Number:
     """A number with so many digits after the point; thousands stand apart."""
 
     def __call__(self, value: float | None, digits: int = 2) -> str:
-        return "n/a" if value is None else f"{value:,.{digits}f}".replace(",", " ").replace("-", "−")
+        return "n/a" if value is None else made(_digits(value, digits), value)
 
 
 class Interval:
     """A 95 % interval: [0.79, 0.85] -> “0.79 to 0.85”."""
 
     def __call__(self, bounds: list[float] | None, digits: int = 2) -> str:
-        return "n/a" if bounds is None else " to ".join(Number()(bound, digits) for bound in bounds)
+        return "n/a" if bounds is None else made(" to ".join(_digits(bound, digits) for bound in bounds), bounds)
 
 
 def load(folder: Path) -> dict[str, object]:

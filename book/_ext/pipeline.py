@@ -1,0 +1,176 @@
+"""Which stage of dvc.yaml wrote a file, and what the files of results/ say about how they were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from docutils.nodes import make_id
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from sphinx.errors import ExtensionError
+
+SUMMARY = "results/summary.json"
+
+COPIED = {"sae": ("sae_training", ["chosen"]), "probing": ("probing", ["properties"]), "steering": ("steering", ["properties"])}
+"""For each part of a codec in the summary, the stage and the keys that `audiosae.summary` copied it from."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of dvc.yaml, for one codec where it runs for each.
+
+    Attributes
+    ----------
+    name
+        Such as probing@encodec.
+    command
+        With all values filled in.
+    frozen
+        Whether DVC leaves it alone, so that its command may be newer than what it wrote.
+    reads, writes
+        Files and folders, from the project's folder.
+    """
+
+    name: str
+    command: str
+    frozen: bool
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    @property
+    def anchor(self) -> str:
+        """The id of its section on the page on provenance."""
+        return make_id(f"stage-{self.name}")
+
+    @property
+    def notebook(self) -> str | None:
+        """The script of the notebook that it runs."""
+        found = re.search(r" -m audiosae\.execute (\S+)", self.command)
+        return found[1] if found else None
+
+    @property
+    def module(self) -> str | None:
+        """The module that it runs, where it runs no notebook."""
+        found = re.search(r" -m (\S+)", self.command)
+        return found[1] if found and not self.notebook else None
+
+    @property
+    def page(self) -> str | None:
+        """The page of the book that it writes, as Sphinx names it."""
+        pages = [path for path in self.writes if path.startswith("book/") and path.endswith(".ipynb")]
+        return pages[0].removeprefix("book/").removesuffix(".ipynb") if pages else None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages of a project, and what lies in its folder.
+
+    Attributes
+    ----------
+    root
+        The project's folder.
+    stages
+        In the order of dvc.yaml.
+    """
+
+    root: Path
+    stages: tuple[Stage, ...]
+    _contents: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def load(cls, root: Path) -> Pipeline:
+        """Let DVC read dvc.yaml and params.yaml.
+
+        Raises
+        ------
+        ExtensionError
+            If DVC cannot.
+        """
+        try:
+            # Without git, so that the book of a downloaded copy can be built.
+            with Repo(str(root), config={"core": {"no_scm": True}}) as repo:
+                stages = [stage for stage in repo.index.stages if getattr(stage, "name", None)]
+                return cls(root, tuple(
+                    Stage(stage.name, stage.cmd, stage.frozen, *(tuple(one.def_path for one in ends) for ends in (stage.deps, stage.outs)))
+                    for stage in stages
+                ))
+        except DvcException as error:
+            raise ExtensionError(f"the stages cannot be read from {root / 'dvc.yaml'}: {error}") from error
+
+    def writer(self, path: str) -> Stage | None:
+        """The stage that writes a file, itself or a folder above it; None where none does."""
+        return next((stage for stage in self.stages for out in stage.writes if f"{path}/".startswith(f"{out}/")), None)
+
+    def anchor(self, path: str) -> str:
+        """The id, on the page on provenance, of the section on a file."""
+        stage = self.writer(path)
+        return stage.anchor if stage else make_id(f"file-{path.removeprefix('results/')}")
+
+    def files(self, path: str) -> list[str]:
+        """The tables and JSON files below a path that are there, in order."""
+        found = self.root / path
+        files = [found] if found.is_file() else sorted(found.rglob("*"))
+        return [str(file.relative_to(self.root)) for file in files if file.suffix in (".json", ".csv")]
+
+    def sha256(self, path: str) -> str:
+        """Of a file, in hexadecimal digits."""
+        return hashlib.sha256((self.root / path).read_bytes()).hexdigest()
+
+    def read(self, path: str) -> Any:
+        """What a JSON file or a notebook holds."""
+        if path not in self._contents:
+            self._contents[path] = json.loads((self.root / path).read_text(encoding="utf-8"))
+        return self._contents[path]
+
+    def provenance(self, path: str) -> dict[str, Any] | None:
+        """What a file of results says of its making, as `audiosae.results.provenance` wrote it; None where it says nothing."""
+        figures = self.read(path) if path.endswith(".json") else None
+        made = figures.get("provenance") if isinstance(figures, dict) else None
+        return made if isinstance(made, dict) and "inputs" in made else None
+
+    def source(self, file: str, keys: list[str]) -> tuple[str, list[str]]:
+        """Where a figure was first written: for one that the summary copied, the file and keys that it was copied from."""
+        if file != SUMMARY:
+            return file, keys
+        match keys:
+            case ["codecs", codec, part, *rest] if part in COPIED:
+                stage, first = COPIED[part]
+                found = f"results/{stage}/{codec}.json", [*first, *rest]
+            case ["generation", *rest]:
+                subjects = [name.split("/")[0] for name in self.read(SUMMARY)["provenance"]["parameters"] if name.endswith("/generation")]
+                found = f"results/generation/{subjects[0]}.json", ["properties", *rest]
+            case _:
+                return file, keys
+        same = (self.root / found[0]).is_file() and self._at(*found) == self._at(file, keys)
+        return found if same else (file, keys)
+
+    def _at(self, file: str, keys: list[str]) -> Any:
+        value = self.read(file)
+        try:
+            for key in keys:
+                value = value[int(key) if isinstance(value, list) else key]
+        except (KeyError, IndexError, TypeError):
+            return None
+        return value
+
+    def cell(self, page: str, text: str, where: str = "source") -> int | None:
+        """The place of the first code cell of a notebook that holds a text, counted from 0 as in the cells' ids.
+
+        Parameters
+        ----------
+        page
+            As Sphinx names it.
+        text
+            To look for.
+        where
+            "source", or "outputs".
+        """
+        for index, cell in enumerate(self.read(f"book/{page}.ipynb")["cells"]):
+            if cell["cell_type"] == "code" and text in json.dumps(cell[where], ensure_ascii=False).replace('\\"', '"'):
+                return index
+        return None

@@ -1,0 +1,168 @@
+"""Properties that are in the inputs are found, others are not; and a property of one's own takes one entry."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from audiosae import audio, distinct, labels, results
+from audiosae.errors import CorpusError
+from audiosae.evidence import richer
+from audiosae.evidence.material import Material
+from audiosae.evidence.properties import Clip, Property, equal_width
+from audiosae.frames import Frames
+from audiosae.sae import SparseAutoencoder
+
+RATE, SECONDS = 25.0, 1
+CLIPS = [(f"{split}-{number}", split) for split in ("train", "validation", "test") for number in range(6)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Noises that swell, at levels of their own, with a manifest."""
+    folder, rng, rows = tmp_path_factory.mktemp("corpus"), np.random.default_rng(0), []
+    for number, (name, split) in enumerate(CLIPS):
+        wave = rng.standard_normal((1, SECONDS * audio.SAMPLE_RATE)) * np.linspace(0.01, 0.05 + 0.02 * (number % 6), SECONDS * audio.SAMPLE_RATE)
+        audio.write_flac(folder / f"{name}.flac", wave.astype(np.float32), audio.SAMPLE_RATE)
+        rows.append({"clip": name, "piece": name, "split": split, "family": ("strings", "brass")[number % 2], "monophonic": True,
+                     "file": str(folder / f"{name}.flac")})
+    return pd.DataFrame(rows)
+
+
+def loudness(clip: Clip) -> np.ndarray:
+    return 20 * np.log10(clip.table["rms"].to_numpy())
+
+
+def luck(clip: Clip) -> np.ndarray:
+    return np.random.default_rng(len(clip.row.clip) + int(1e5 * clip.mono[1000] ** 2 * 1e4)).choice(["heads", "tails"], len(clip.times))
+
+
+OWN = {"loudness": Property("loudness", "dBFS", loudness, equal_width, "here"), "luck": Property("luck", "side", luck, None, "here"),
+       "player": Property("player", "family", lambda clip: np.full(len(clip.times), clip.row.family), None, "here")}
+"""Properties that the project does not have, an entry each."""
+
+
+@pytest.fixture(scope="module")
+def given(corpus: pd.DataFrame) -> Material:
+    """Frames whose first latent is the level in dB, and whose second says who plays."""
+    rng, tables, latents = np.random.default_rng(1), [], []
+    for row in corpus.itertuples():
+        wave, _ = audio.read(row.file)
+        times = labels.frame_times(int(SECONDS * RATE), RATE)
+        rms, centroid = labels.level_and_brightness(audio.to_mono(wave), times)
+        tables.append(pd.DataFrame({"rms": rms, "centroid": centroid, "clip": row.clip, "piece": row.piece, "split": row.split}))
+        player = np.full(len(times), 1.0 if row.family == "brass" else -1.0) + rng.normal(0, 0.7, len(times))
+        latents.append(np.stack([np.log10(rms), player, *rng.standard_normal((2, len(times)))], axis=1))
+    table = pd.concat(tables, ignore_index=True).astype({"clip": "category", "piece": "category", "split": "category"})
+    frames = Frames(np.concatenate(latents).astype(np.float32), table, {}, "toy", "embedded", "swift-f0", RATE)
+    rows = distinct.find(frames.latents)
+    torch.manual_seed(0)
+    sae = SparseAutoencoder(4, 32)
+    sae.standardise(torch.from_numpy(rows.latents))
+    return Material("toy", frames, rows, torch.from_numpy(rows.latents), sae.eval(), {}, 10**6, 0, torch.device("cpu"), {})
+
+
+@pytest.fixture(scope="module")
+def found(given: Material, corpus: pd.DataFrame) -> dict:
+    return richer.probe_all(given, richer.measure(given.table, corpus, OWN), OWN, [1e-4, 1e-2], 30)
+
+
+def test_a_property_of_ones_own_is_one_entry(found: dict) -> None:
+    assert set(found["properties"]) == set(OWN) and found["left_out"] == []
+    loud = found["properties"]["loudness"]
+    assert (loud["unit"], loud["classes"], loud["ordered"], len(loud["meaning"])) == ("dBFS", 20, True, 21)
+    assert found["properties"]["player"]["meaning"] == ["brass", "strings"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_what_is_in_the_latents_is_linearly_there_and_luck_is_not(found: dict) -> None:
+    there = {name: figures["linearly_there"] for name, figures in found["properties"].items()}
+    assert there == {"loudness": True, "player": True, "luck": False}
+    for kind in richer.INPUTS:
+        assert found["properties"]["player"][kind]["accuracy"] > 0.8
+        assert abs(found["properties"]["luck"][kind]["accuracy"] - 0.5) < 0.2
+
+
+def test_a_near_miss_is_told_of_ordered_classes_alone(found: dict) -> None:
+    loud, player = (found["properties"][name]["SAE features"] for name in ("loudness", "player"))
+    assert loud["within_one"] > loud["accuracy"] and loud["clip_vote"] is None
+    assert player["within_one"] is None
+
+
+def test_a_whole_clip_votes_better_than_its_frames(found: dict) -> None:
+    player = found["properties"]["player"]["raw latents"]
+    assert player["accuracy"] < 1 and player["clip_vote"]["accuracy"] == 1 and player["clip_vote"]["clips"] == 6
+    assert found["properties"]["luck"]["raw latents"]["clip_vote"] is None  # its clips hold both sides
+
+
+def test_the_same_run_gives_the_same_numbers(found: dict, given: Material, corpus: pd.DataFrame) -> None:
+    assert richer.probe_all(given, richer.measure(given.table, corpus, OWN), OWN, [1e-4, 1e-2], 30) == found
+
+
+def test_a_property_with_nothing_to_tell_apart_is_left_out(given: Material, corpus: pd.DataFrame) -> None:
+    one = {"kind": Property("kind", "name", lambda clip: np.full(len(clip.times), "noise"), None, "here"),
+           "none": Property("none", "Hz", lambda clip: np.where(clip.row.split == "test", np.nan, clip.times), equal_width, "here")}
+    assert richer.probe_all(given, richer.measure(given.table, corpus, one), one, [1e-2], 5) == {"properties": {}, "left_out": ["kind", "none"]}
+
+
+def test_values_follow_the_order_of_the_frames_not_of_the_manifest(given: Material, corpus: pd.DataFrame) -> None:
+    shuffled = richer.measure(given.table, corpus.iloc[::-1], OWN)
+    np.testing.assert_allclose(shuffled["loudness"], 20 * np.log10(given.table.table["rms"]))
+    assert (shuffled["player"] == corpus.set_index("clip").loc[given.table.table["clip"], "family"].to_numpy()).all()
+
+
+def test_a_corpus_that_lacks_a_clip_is_refused(given: Material, corpus: pd.DataFrame) -> None:
+    with pytest.raises(CorpusError, match="has no clip train-0"):
+        richer.measure(given.table, corpus.iloc[1:], OWN)
+
+
+# --- scores ---------------------------------------------------------------------------------------------------------------
+
+
+def test_skill_by_hand() -> None:
+    pieces = np.repeat(["a", "b"], 5)
+    hit, constant = np.array([1, 1, 1, 0, 0, 1, 1, 1, 0, 0], bool), np.array([1, 0, 0, 0, 0, 1, 0, 0, 0, 0], bool)
+    score = richer.skill(hit, constant, pieces, 0)
+    assert score["skill"] == pytest.approx((0.6 - 0.2) / (1 - 0.2))
+    assert score["skill_ci95"] == pytest.approx([0.5, 0.5])  # both recordings are alike
+    assert richer.skill(constant, constant, pieces, 0)["skill"] == 0
+    assert richer.skill(np.ones(10, bool), constant, pieces, 0)["skill"] == 1
+    assert richer.skill(hit, np.ones(10, bool), pieces, 0) == {"skill": None, "skill_ci95": None}
+
+
+def test_the_interval_of_skill_is_over_recordings() -> None:
+    hit, constant = np.repeat([1, 0, 1, 0], 25).astype(bool), np.zeros(100, bool)
+    low, high = richer.skill(hit, constant, np.repeat(list("abcd"), 25), 0)["skill_ci95"]
+    assert (low, high) == (0, 1)
+
+
+def test_votes_by_hand() -> None:
+    predicted, truth = np.array([0, 0, 1, 1, 1, 0]), np.array([0, 0, 0, 0, 0, 0])
+    clip, pieces = np.array(list("xxxyyy")), np.array(list("ppppqq"))
+    assert richer.vote(predicted, truth, clip, pieces, 0)["accuracy"] == 0.5
+    assert richer.vote(predicted, np.array([0, 0, 1, 1, 1, 1]), clip, pieces, 0) is None
+
+
+def test_the_entry_point_writes_json_with_provenance(
+    given: Material, corpus: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "manifest.csv").write_text("clip\n")
+    monkeypatch.setattr(richer, "PROPERTIES", OWN)
+    given.sae.save(tmp_path / "sae.safetensors", {"parameters": {"l1": 0.05}})
+    kept = replace(given, inputs={"weights/sae": str(tmp_path / "sae.safetensors")})
+    monkeypatch.setattr(richer.starting, "load", lambda codec, few, seed: kept)
+    monkeypatch.setattr(richer.corpus, "load", lambda folder: corpus)
+    monkeypatch.setattr("sys.argv", ["richer", "toy", "--corpus", str(tmp_path), "--penalties", "0.01", "--iterations", "5"])
+    richer.main()
+    written = results.read("results/evidence/richer/toy.json")
+    assert set(written) == {"codec", "sae", "properties", "left_out", "provenance"}
+    assert written["sae"] == {"dim": 4, "hidden": 32, "l1": 0.05}
+    assert written["provenance"]["weights"] == "embedded" and "data/corpus" in written["provenance"]["inputs"]
+    assert written["provenance"]["parameters"]["iterations"] == 5

@@ -1,0 +1,456 @@
+"""What `verify` finds, on a project of five stages that runs in a second, and with figures made up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+from audiosae.errors import ParameterError
+from audiosae.verify import __main__ as command
+from audiosae.verify.comparison import Comparison, Difference, compare
+from audiosae.verify.ledger import LedgerError
+from audiosae.verify.tolerances import EQUAL, GATHERED, OTHER_PROCESSOR, Tolerance, tolerance
+
+FILES = {
+    ".dvc/config": "[core]\n    analytics = false\n[parsing]\n    bool = boolean_optional\n    list = nargs\n['remote \"embedded\"']\n    url = embedded\n",
+    ".gitignore": "/.venv\n/weights.txt\n/data.json\n/page.html\n__pycache__/\n",
+    "params.yaml": "codecs: [one, two]\nprobing: {epochs: 20, alphas: [1, 2]}\n",
+    "dvc.yaml": f"""
+vars: [python: "{sys.executable} -B"]
+stages:
+  weights:
+    frozen: true
+    cmd: "false"
+    deps: [trainer.py]
+    outs: [{{weights.txt: {{remote: embedded}}}}, {{results/training.csv: {{cache: false}}}}]
+  data:
+    cmd: ${{python}} stages/data.py
+    deps: [stages/data.py, weights.txt]
+    outs: [{{data.json: {{push: false}}}}]
+  probing:
+    foreach: ${{codecs}}
+    do:
+      cmd: ${{python}} stages/probing.py ${{item}} ${{probing}}
+      deps: [stages/probing.py, measures.py, data.json]
+      outs: [{{"results/probing/${{item}}.json": {{cache: false}}}}, {{"results/probing/${{item}}_curve.csv": {{cache: false}}}}]
+  summary:
+    cmd: ${{python}} stages/summary.py
+    params: [codecs]
+    deps: [stages/summary.py, results/probing]
+    outs: [{{results/summary.json: {{cache: false}}}}]
+  page:
+    cmd: cp results/summary.json page.html
+    deps: [results/summary.json]
+    outs: [{{page.html: {{cache: false}}}}]
+""",
+    "trainer.py": "",
+    "weights.txt": "0.5",
+    "results/training.csv": "step,loss\n1,0.5\n",
+    "results/parity.json": "{}",
+    "measures.py": "def accuracy(weight, epochs):\n    return weight * epochs / 100\n",
+    "stages/data.py": "import json\njson.dump({'weight': float(open('weights.txt').read())}, open('data.json', 'w'))\n",
+    "stages/probing.py": """
+import hashlib, json, os, sys
+from measures import accuracy  # beside no stage, so found through PYTHONPATH alone
+name, epochs = sys.argv[1], int(sys.argv[3])
+weight = json.load(open('data.json'))['weight']
+inputs = {"weights/codec": hashlib.sha256(open('weights.txt', 'rb').read()).hexdigest(), "data/frames": os.environ.get("FRAMES", "hash of frames")}
+noise = float(os.environ.get("NOISE", "0"))
+figures = {"accuracy": accuracy(weight, epochs) + noise, "frames": 7, "provenance": {"inputs": inputs, "parameters": {"epochs": epochs}, "code": "c"}}
+os.makedirs('results/probing', exist_ok=True)
+json.dump(figures, open(f'results/probing/{name}.json', 'w'))
+open(f'results/probing/{name}_curve.csv', 'w').write(f'alpha,mean\\n1,{weight}\\n2,{2 * weight}\\n')
+""",
+    "stages/summary.py": """
+import glob, json, os
+gathered = {path: json.load(open(path))["accuracy"] for path in sorted(glob.glob('results/probing/*.json'))}
+json.dump({"accuracy": gathered, "provenance": {"arithmetic": os.environ.get("ARITHMETIC", "here")}}, open('results/summary.json', 'w'))
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git checkout in which the pipeline has run."""
+    folder = tmp_path_factory.mktemp("ran")
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("PYTHONPATH", str(folder))
+        with Repo() as repo:
+            repo.commit("weights", force=True)
+            repo.reproduce()
+    return folder
+
+
+@pytest.fixture
+def project(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such a checkout of the test's own, on the processor that the results were made on."""
+    shutil.copytree(ran, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setattr(command, "fingerprint", lambda: "here")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def another_processor(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same checkout where the arithmetic is another, and with it the bytes of the frames."""
+    monkeypatch.setattr(command, "fingerprint", lambda: "elsewhere")
+    monkeypatch.setenv("ARITHMETIC", "elsewhere")
+    monkeypatch.setenv("FRAMES", "hash of other frames")
+    return project
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def hide(stage: str) -> None:
+    """Have dvc.lock record what lies there now, as if the stage had written it."""
+    with Repo() as repo:
+        repo.commit(stage, force=True)
+
+
+def found(project: Path, capsys: pytest.CaptureFixture[str], *only: str) -> tuple[int, str]:
+    capsys.readouterr()
+    number = command.verify(project, only)
+    return number, capsys.readouterr().out
+
+
+def told(printed: str, heading: str) -> list[str]:
+    """The lines under a heading of the report."""
+    _, _, rest = printed.partition(heading)
+    return [line.strip() for line in rest.split("\n\n")[0].splitlines()[1:]]
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+def test_an_untouched_tree_passes_and_is_left_as_it_was(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def tree() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in project.rglob("*") if path.is_file() and ".dvc/tmp" not in str(path)}
+
+    before = tree()
+    number, printed = found(project, capsys)
+    assert number == 0 and printed.endswith("\nverify: passed\n")
+    assert "dvc.lock and the working tree agree" in printed
+    assert "[1/4] summary … done" in printed and "[2/4] data … done" in printed
+    # Two probes with three numbers, their curves with four, and the summary's two.
+    assert "compared 5 files with 16 numbers: 5 files have equal bytes, 5 agree" in printed
+    assert told(printed, "not regenerated (frozen") == ["weights: results/training.csv"]
+    assert told(printed, "not regenerated (no results follow") == ["page"]
+    assert told(printed, "not regenerated (no stage writes them") == ["results/parity.json"]
+    assert tree() == before
+    assert list((project.parent / "scratch").iterdir()) == []
+
+
+def test_a_changed_parameter_is_named_and_so_is_what_it_changes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(project / "params.yaml", "epochs: 20", "epochs: 19")
+    number, printed = found(project, capsys)
+    assert told(printed, "the working tree differ") == [
+        f"probing@{name}: epochs is 19 here (params.yaml or dvc.yaml), 20 in dvc.lock." for name in ("one", "two")]
+    assert told(printed, "results/probing/one.json differs") == [
+        "results/probing/one.json: accuracy: published 0.1, regenerated 0.095",
+        "results/probing/one.json: provenance.parameters.epochs: published 20, regenerated 19"]
+    assert number == 2 + 2 * 2 and printed.endswith("verify: FAILED, 6 differences\n")
+
+
+def test_a_codec_more_is_named_by_every_stage_that_counts_codecs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(project / "params.yaml", "[one, two]", "[one, two, three]")
+    number, printed = found(project, capsys, "summary")
+    assert told(printed, "the working tree differ") == [
+        "probing@three: not in dvc.lock, so it never ran to its end; run `make repro`.",
+        "summary: codecs is ['one', 'two', 'three'] in params.yaml, ['one', 'two'] in dvc.lock."]
+    assert number == 2
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_an_altered_weight_is_named_and_if_dvc_lock_hides_it_its_figures_tell(
+    project: Path, capsys: pytest.CaptureFixture[str], hidden: bool
+) -> None:
+    (project / "weights.txt").write_text("0.6")
+    if hidden:
+        hide("weights")
+    number, printed = found(project, capsys)
+    assert told(printed, "the working tree differ") == ([] if hidden else ["weights: weights.txt is not the file that dvc.lock records."])
+    assert (project / "weights.txt").read_text() == "0.6"
+    lines = told(printed, "results/probing/two.json differs")
+    assert lines[1] == "results/probing/two.json: accuracy: published 0.1, regenerated 0.12" and "provenance.inputs.weights/codec" in lines[0]
+    assert told(printed, "results/probing/two_curve.csv differs") == [
+        f"results/probing/two_curve.csv: line {line}, mean: published {0.5 * alpha:g}, regenerated {0.6 * alpha:g}" for line, alpha in ((2, 1), (3, 2))]
+    assert number == (0 if hidden else 1) + 2 * 4
+
+
+def test_missing_weights_say_how_to_get_them(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "weights.txt").unlink()
+    number, printed = found(project, capsys, "probing@one")
+    assert told(printed, "the working tree differ") == ["weights: weights.txt is missing; run `make weights`."]
+    assert "No such file or directory: 'weights.txt'" in printed
+    assert told(printed, "not regenerated (needs data)") == ["probing@one"]
+    assert number == 2
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_an_altered_number_is_named_even_if_dvc_lock_hides_it(project: Path, capsys: pytest.CaptureFixture[str], hidden: bool) -> None:
+    change(project / "results/probing/one.json", '"accuracy": 0.1', '"accuracy": 0.1000001')
+    if hidden:
+        hide("probing@one")
+    number, printed = found(project, capsys)
+    assert told(printed, "the working tree differ") == (
+        [] if hidden else ["probing@one: results/probing/one.json is not the file that dvc.lock records."])
+    assert told(printed, "results/probing/one.json differs") == ["results/probing/one.json: accuracy: published 0.1000001, regenerated 0.1"]
+    # The summary, gathered from what is published, is out of step with it.
+    assert told(printed, "results/summary.json differs") == [
+        "results/summary.json: accuracy.results/probing/one.json: published 0.1, regenerated 0.1000001"]
+    assert number == (2 if hidden else 3)
+
+
+def test_an_altered_result_of_a_frozen_stage_is_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(project / "results/training.csv", "0.5", "0.4")
+    number, printed = found(project, capsys, "summary")
+    assert told(printed, "the working tree differ") == ["weights: results/training.csv is not the file that dvc.lock records."]
+    assert number == 1
+
+
+def test_altered_code_is_named_once_with_all_its_stages_and_runs_in_the_copy(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(project / "measures.py", "/ 100", "/ 50")
+    change(project / "trainer.py", "", "# code of a frozen stage may change")
+    number, printed = found(project, capsys)
+    assert told(printed, "the working tree differ") == ["probing@one, probing@two: measures.py is not the file that dvc.lock records."]
+    assert told(printed, "results/probing/one.json differs") == ["results/probing/one.json: accuracy: published 0.1, regenerated 0.2"]
+    assert number == 3
+
+
+def test_a_stage_that_fails_is_told_with_its_end_and_what_waited_for_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(project / "stages/data.py", "import json\n", "import json\nprint('loading')\nraise SystemExit('no disk')\n")
+    number, printed = found(project, capsys)
+    assert told(printed, "data failed") == ["loading", "no disk", "(exit status 1)"]
+    assert told(printed, "not regenerated (needs data)") == ["probing@one", "probing@two"]
+    assert "compared 1 files" in printed
+    assert number == 2  # the stage, and the file that dvc.lock records
+
+
+def test_a_stage_that_writes_nothing_leaves_nothing_stale_to_compare(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "stages/probing.py").write_text("")
+    number, printed = found(project, capsys, "probing@two")
+    assert told(printed, "probing@two failed") == ["it did not write results/probing/two.json, results/probing/two_curve.csv"]
+    assert "compared 0 files" in printed and number == 2
+
+
+def test_one_stage_brings_those_that_it_needs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    number, printed = found(project, capsys, "probing@two")
+    assert number == 0 and [line.split(" …")[0] for line in printed.splitlines() if line.startswith("[")] == ["[1/2] data", "[2/2] probing@two"]
+    assert told(printed, "not regenerated (not asked for)") == ["probing@one", "summary"]
+    assert "compared 2 files" in printed
+    for name in ("weights", "page", "nothing"):
+        with pytest.raises(ParameterError, match=f"--only {name}: stages that can be regenerated are probing@one, probing@two, summary"):
+            command.verify(project, [name])
+
+
+def test_a_copy_that_is_kept_holds_what_was_made(project: Path, tmp_path: Path) -> None:
+    assert command.verify(project, ["probing"], tmp_path / "kept") == 0
+    assert (tmp_path / "kept/data.json").is_file() and not (tmp_path / "kept/.dvc/cache").exists()
+    with pytest.raises(ParameterError, match="kept: is not empty"):
+        command.verify(project, [], tmp_path / "kept")
+
+
+def test_without_a_ledger_nothing_is_verified(project: Path) -> None:
+    (project / "dvc.lock").unlink()
+    with pytest.raises(LedgerError, match="dvc.lock is missing"):
+        command.verify(project)
+
+
+def test_a_pipeline_that_cannot_be_read_is_one_error(project: Path) -> None:
+    (project / "params.yaml").write_text("codecs: [one\n")
+    with pytest.raises(command.VerifyError, match="the pipeline cannot be read"):
+        command.verify(project)
+
+
+def test_the_exit_status_tells(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["verify", "--only", "summary"])
+    command.main()
+    change(project / "results/training.csv", "0.5", "0.4")
+    with pytest.raises(SystemExit) as stopped:
+        command.main()
+    assert stopped.value.code == 1
+
+
+# --- another processor ------------------------------------------------------------------------------------------------
+
+
+def test_another_processor_has_tolerances_and_says_which_it_needed(
+    another_processor: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOISE", "0.02")
+    number, printed = found(another_processor, capsys)
+    assert number == 0, printed
+    assert "is not the one that results/summary.json names" in printed and "2 hashes of data and weights" in printed
+    assert [line.split(";")[:2] for line in told(printed, "tolerances that were needed")] == [["probe: accuracy: ±0.03", " 0.02 of 2"]]
+
+
+def test_another_processor_has_no_more_than_its_tolerances(
+    another_processor: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOISE", "0.04")
+    number, printed = found(another_processor, capsys, "probing@one")
+    assert number == 1
+    assert told(printed, "results/probing/one.json differs") == [
+        "results/probing/one.json: accuracy: published 0.1, regenerated 0.14 (probe: accuracy: ±0.03)"]
+
+
+def test_a_number_hidden_within_a_tolerance_is_out_of_step_with_the_summary(another_processor: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(another_processor / "results/probing/one.json", '"accuracy": 0.1', '"accuracy": 0.11')
+    hide("probing@one")
+    number, printed = found(another_processor, capsys)
+    assert number == 1 and "results/summary.json: accuracy.results/probing/one.json: published 0.1, regenerated 0.11" in printed
+
+
+def test_an_altered_weight_is_told_by_its_hash_on_another_processor(another_processor: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (another_processor / "weights.txt").write_text("0.5000001")
+    hide("weights")
+    number, printed = found(another_processor, capsys)
+    assert number >= 2 and "one.json: provenance.inputs.weights/codec: published" in printed
+
+
+def test_results_that_do_not_say_where_they_were_made_count_as_made_elsewhere(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ('{"accuracy": 0}', "{"):
+        (project / "results/summary.json").write_text(text)
+        assert "is not the one that results/summary.json names" in found(project, capsys, "probing@one")[1]
+
+
+# --- the comparison itself --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    for name in ("published", "regenerated"):
+        (tmp_path / name / "results").mkdir(parents=True)
+    yield tmp_path / "published", tmp_path / "regenerated"
+
+
+def held(both: tuple[Path, Path], file: str, old: str | None, new: str | None, same: bool = True, **how: object) -> list[Difference]:
+    for root, text in zip(both, (old, new)):
+        if text is not None:
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / file).write_text(text)
+    into = Comparison()
+    compare(*both, file, into, same_processor=same, **{"gathered": False, "fixed": (), **how})
+    return [difference for each in into.differences.values() for difference in each]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "lines"),
+    [
+        ("a.json", '{"a": [1, {"b": 2.5}]}', '{"a": [1, {"b": 2.25}]}', ["a[1].b: published 2.5, regenerated 2.25"]),
+        ("a.json", '{"a": 1, "b": 3}', '{"a": 1, "c": 3}', ["b: published 3, regenerated absent", "c: published absent, regenerated 3"]),
+        ("a.json", '{"a": null}', '{"a": 0}', ["a: published None, regenerated 0"]),
+        ("a.json", '{"a": []}', '{"a": [1]}', ["a: published [], regenerated absent", "a[0]: published absent, regenerated 1"]),
+        ("a.json", '{"a": true}', '{"a": 1}', ["a: published True, regenerated 1"]),
+        ("a.json", '{"a": 0.10000000001}', '{"a": 0.10000000002}', ["a: published 0.10000000001, regenerated 0.10000000002"]),
+        ("a.json", '{"far": 1, "near": 100}', '{"far": 2, "near": 101}', ["far: published 1, regenerated 2", "near: published 100, regenerated 101"]),
+        ("a.json", '{"near": 100, "far": 1}', '{"near": 101, "far": 2}', ["far: published 1, regenerated 2", "near: published 100, regenerated 101"]),
+        ("a.json", '{"a": 1}', '{"a":1}', ["the bytes: published other spacing or order, regenerated the same figures"]),
+        ("a.json", '{"a": 1}', '{"a": 1}', []),
+        ("a.json", '{"a": 1}', None, ["the whole: published a file, regenerated absent"]),
+        ("a.csv", "x,y\na,1\n", "x,y\na,2\n", ["line 2, y: published 1, regenerated 2"]),
+        ("a.csv", "x,y\na,nan\n", "x,y\na,nan\n", []),
+        ("a.csv", "x,y\na,1\n", "x,z\na,1\n", ["header: published x,y, regenerated x,z", "line 2, y: published 1, regenerated absent",
+                                              "line 2, z: published absent, regenerated 1"]),
+        ("a.csv", "x,y\n1,1\n", "x,y\n1,1\n2,2\n", ["line 3, x: published absent, regenerated 2", "line 3, y: published absent, regenerated 2"]),
+    ],
+)
+def test_every_difference_has_a_place(both: tuple[Path, Path], name: str, old: str, new: str | None, lines: list[str]) -> None:
+    assert [str(difference) for difference in held(both, f"results/{name}", old, new)] == [f"results/{name}: {line}" for line in lines]
+
+
+def test_files_that_cannot_be_read_differ_by_their_bytes(both: tuple[Path, Path]) -> None:
+    assert held(both, "results/a.json", "{", "{") == []
+    [difference] = held(both, "results/a.json", "{", "{}")
+    assert "a.json: cannot be read" in str(difference)
+
+
+def test_a_folder_is_compared_by_file(both: tuple[Path, Path]) -> None:
+    for root, names in zip(both, (("one", "two"), ("two", "three"))):
+        (root / "results/all").mkdir()
+        for name in names:
+            (root / f"results/all/{name}.json").write_text("{}")
+    into = Comparison()
+    compare(*both, "results/all", into, same_processor=True, gathered=False, fixed=())
+    assert [(file, len(found)) for file, found in into.differences.items()] == [
+        ("results/all/one.json", 1), ("results/all/three.json", 1), ("results/all/two.json", 0)]
+
+
+def test_parameters_and_code_are_equal_on_every_processor(both: tuple[Path, Path]) -> None:
+    made = {"inputs": {"data/frames": "a", "weights/codec": "b"}, "code": "c", "parameters": {"l1": 0.05}}
+    after = {"inputs": {"data/frames": "x", "weights/codec": "y"}, "code": "z", "parameters": {"l1": 0.0500001}}
+    differences = held(both, "results/sae_training/a.json", json.dumps({"provenance": made}), json.dumps({"provenance": after}), same=False, fixed={"y"})
+    assert {difference.place for difference in differences} == {"provenance.inputs.weights/codec", "provenance.code", "provenance.parameters.l1"}
+
+
+def test_what_is_gathered_hardly_differs_on_any_processor(both: tuple[Path, Path]) -> None:
+    old = '{"properties": {"accuracy": 0.5}}'
+    assert held(both, "results/probing/a.json", old, old.replace("0.5", "0.500000000001"), same=False, gathered=True) == []
+    assert held(both, "results/probing/a.json", old, old.replace("0.5", "0.51"), same=False) == []
+    assert len(held(both, "results/probing/a.json", old, old.replace("0.5", "0.51"), same=False, gathered=True)) == 1
+
+
+# --- the tolerances ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "place", "what"),
+    [
+        ("probing/encodec.json", "properties.pitch.accuracy", "probe: accuracy"),
+        ("probing/encodec.json", "properties.pitch.raw_latents.ci95[1]", "probe: intervals"),
+        ("probing/encodec.json", "properties.pitch.frames", EQUAL.what),
+        ("probing/encodec.json", "properties.pitch.chance", EQUAL.what),
+        ("probing/encodec.json", "speaking.pitch[0].feature", "probe: penalty, index of a feature"),
+        ("sae_training/encodec.json", "grid[3].fvu_test", "SAE: fvu"),
+        ("sae_training/encodec.json", "grid[3].l0", "SAE: l0"),
+        ("sae_training/encodec.json", "grid[3].l1", EQUAL.what),
+        ("sae_training/encodec.json", "chosen.hidden", EQUAL.what),
+        ("steering/encodec.json", "properties.pitch.leakage", "steering: leakage"),
+        ("steering/encodec.json", "properties.pitch.leakage_ci95[0]", "steering: interval of leakage"),
+        ("steering/encodec.json", "properties.pitch.clips", EQUAL.what),
+        ("generation/small-diffrhythm.json", "properties.pitch.paths.straight line.s.progress[4]", "generation: progress"),
+        ("generation/small-diffrhythm_curves.csv", "line 9, mean", "generation: progress"),
+        ("generation/small-diffrhythm_curves.csv", "line 9, state", EQUAL.what),
+        ("bins.json", "edges.timbre[3]", "bins"),
+        ("bins.json", "provenance.code", EQUAL.what),
+    ],
+)
+def test_each_kind_of_figure_has_its_tolerance(file: str, place: str, what: str) -> None:
+    assert tolerance(f"results/{file}", place).what == what
+
+
+@pytest.mark.parametrize(
+    ("kind", "published", "regenerated", "allowed"),
+    [
+        (Tolerance("", "", absolute=0.5), 1.0, 1.5, True), (Tolerance("", "", absolute=0.5), 1.0, 1.51, False),
+        (Tolerance("", "", relative=0.01), 100, 101, True), (Tolerance("", "", relative=0.01), 100, 102, False),
+        (Tolerance("", "", absolute=0.5), None, 0.1, False), (Tolerance("", "", absolute=0.5), True, 1, False),
+        (Tolerance("", "", absolute=float("inf")), None, 0.1, True),
+        (EQUAL, "a", "a", True), (EQUAL, 1, 1.0000001, False), (GATHERED, 1.0, 1.0 + 1e-12, True), (GATHERED, 1.0, 1.0 + 1e-6, False),
+    ],
+)
+def test_a_tolerance_allows_what_it_says(kind: Tolerance, published: object, regenerated: object, allowed: bool) -> None:
+    assert kind.allows(published, regenerated) is allowed
+
+
+def test_every_tolerance_says_why() -> None:
+    assert all(kind.what and kind.reason for kind in (*OTHER_PROCESSOR, GATHERED))
