@@ -89,6 +89,7 @@ def _range(key: str, label: str) -> Callable[[Sources, str], Finding]:
         if codec not in PAPER:
             return Finding(OPEN, figures)
         values = [*ours, *(figure.value for figure in figures[1:])]
+        figures.append(Figure("the paper's range", PAPER[codec][key], None, name, ["beside_paper", key, "paper"]))
         return Finding(overlap([min(values), max(values)], PAPER[codec][key]), figures)
 
     return judge
