@@ -55,8 +55,8 @@ repro: weights  ## compute every result, figure and sound, and build the book
 	@$(DVC) repro
 	@echo 'the book is in $(dir $(HTML)); to read it: $(PY) -m http.server --directory $(dir $(HTML)), then open http://localhost:8000'
 
-# Frozen, since it takes an hour; forced one by one, because to force them with what they need would train the codecs again.
-evidence: weights  ## compute the evidence of sections 6 to 11 anew (an hour on 2 cores), or some of it: ONLY=evidence_grid@encodec
+# Frozen, since it takes an hour and a half; forced one by one, because to force them with what they need would train the codecs again.
+evidence: weights  ## compute the evidence of sections 6 to 11 anew (an hour and a half on 2 cores), or some of it: ONLY=evidence_grid@encodec
 	@$(DVC) repro probing
 	@for stage in $(or $(ONLY),$$($(DVC) stage list --name-only | grep ^evidence_)); do $(DVC) repro --force --single-item $$stage || exit 1; done
 	@$(DVC) repro

@@ -164,9 +164,9 @@ instrument = {who: {"heard first": float(np.mean(at == 1)), "heard in the first 
 display(pd.DataFrame(instrument).T.assign(**{"by chance, first": 1 / len(known)}).round(3).astype({"pieces": int}))
 
 # %% [markdown]
-# ## Hear the states
+# ## Hear every state
 #
-# The slider runs from noise to music, two steps at a time. A state can be heard as it is, noise and all, or as the generator's *estimate* of where it will
+# The slider runs from noise to music. A state can be heard as it is, noise and all, or as the generator's *estimate* of where it will
 # end, $x_t + (1 - t)\,v_c$. One gain is shared by all states, because loudness is one of the things to follow.
 
 # %% tags=["hide-input"]
@@ -174,18 +174,17 @@ voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
 clear = [number for number in voiced.index if "alone" in asked[number] and voiced[number] >= 0.3]
 played = clear[0] if clear else 0
 trip = flow.sample(made.velocity([asked[played]]), made.noise([seeds[played]], length), states, strength, progress="generating")
-stops = [*range(0, states - 1, 2), states - 1]
-ways = {"the state itself": trip.noisy[stops, 0], "the estimate of the music": trip.clean[stops, 0]}
+ways = {"the state itself": trip.noisy[:, 0], "the estimate of the music": trip.clean[:, 0]}
 heard_on_the_way = {way: hear(latents) for way, latents in ways.items()}
 levelled = listening.shared_gain([wave for waves, _ in heard_on_the_way.values() for wave in waves])
 
 
 def play(sound, state):
-    place = stops.index(state)
-    return Sound(levelled[list(ways).index(sound) * len(stops) + place], model.sample_rate, steering.readout(heard_on_the_way[sound][1][place]))
+    place = list(ways).index(sound) * states + state
+    return Sound(levelled[place], model.sample_rate, steering.readout(heard_on_the_way[sound][1][state]))
 
 
-SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "state": stops}, play,
+SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "state": list(range(states))}, play,
             Path(sounds) / "states" if sounds else None, "Which comes first: a note, a colour, a level? What is measured stands below.")
 
 # %% [markdown]

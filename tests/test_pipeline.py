@@ -169,7 +169,7 @@ def test_an_edit_to_a_codecs_file_reruns_what_depends_on_it(clone: Clone) -> Non
     with (clone.root / "examples/mel_codec.py").open("a") as file:
         file.write("# a remark\n")
     # The latents are the same, so nothing is trained again.
-    assert ran(clone.dvc("repro")) == ["extraction@mel", "steering@mel", "summary", "book"]
+    assert ran(clone.dvc("repro")) == ["extraction@mel", "steering@mel", "summary", "verdicts", "book"]
 
 
 def test_a_codec_that_is_taken_away_leaves_summary_and_book(clone: Clone, built_book: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_codec_that_is_taken_away_leaves_summary_and_book(clone: Clone, built_
     assert params["codecs"].pop("mel") == yaml.safe_load(OWN)["mel"]
     try:
         path.write_text(yaml.safe_dump(params, sort_keys=False))
-        assert ran(clone.dvc("repro")) == ["summary", "book"]
+        assert ran(clone.dvc("repro")) == ["summary", "verdicts", "book"]
         assert "mel" not in (clone.root / "results/summary.json").read_text()
         assert (clone.root / "results/steering/mel.json").is_file()  # the reader's to delete
         assert not (built_book / "sections/mel").exists() and not (built_book / "_static/sounds/mel").exists()

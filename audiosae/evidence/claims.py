@@ -265,13 +265,15 @@ def _more_than_line(sources: Sources, generator: str) -> Finding:
 
 CLAIMS: tuple[Claim, ...] = (
     Claim("wider", "paper", "Wider autoencoders reconstruct better, on every codec.", "2",
-          "The grid of widths and penalties; FVU on what was held out. Holds where every step to the next width lowers it, at every λ; in part where more than half do. A count, so it has no interval.",
+          "The grid of widths and penalties; FVU on what was held out. Holds where every step to the next width lowers it, "
+          "at every λ; in part where more than half do. A count, so it has no interval.",
           "sections/evidence/06_grid", (CORPUS, "Our widths stop short of the paper's by default."), "codec", (GRID,), _wider),
     Claim("sparsity", "paper", "Sparsity lies in the range that the paper gives for the codec.", "2",
           "Smallest and largest sparsity over our grid. Holds where our range lies in the paper's, in part where it meets it.",
           "sections/evidence/06_grid", (WEIGHTS, CORPUS, "Sparsity hangs on the length of training, which the paper does not give."), "codec", (GRID,), _range("sparsity", "sparsity")),
     Claim("penalty", "paper", "λ sets how sparse the features are.", "2",
-          "One λ, a long training, looked at on the way. Holds where sparsity in the middle and at the end differ by less than 0.02, fails from 0.04. One seed, so it has no interval.",
+          "One λ, a long training, looked at on the way. Holds where sparsity in the middle and at the end differ by less "
+          "than 0.02, fails from 0.04. One seed, so it has no interval.",
           "sections/evidence/07_loss", (CORPUS, "The paper gives neither the length of training nor the optimiser."), "codec", (LOSS,), _price),
     Claim("pitch", "paper", "A linear probe names the pitch of a frame as often as the paper says.", "3",
           "Accuracy over our grid on test recordings. Holds where our range lies in the paper's, in part where it meets it.",
@@ -287,19 +289,24 @@ CLAIMS: tuple[Claim, ...] = (
           "Accuracy of amplitude, codec against codec. Told where intervals do not meet.",
           "results", (WEIGHTS, BINS), "all", (SUMMARY,), _loudest),
     Claim("single", "paper", "Single features stand for single properties.", "3",
-          "The strongest feature of each class, chosen on training recordings, tested on others: does it fire for its class (AUROC, permutation of recordings, Holm over features), and for little else? Holds where both shares lie above one half by their intervals.",
+          "The strongest feature of each class, chosen on training recordings, tested on others: does it fire for its class "
+          "(AUROC, permutation of recordings, Holm over features), and for little else? Holds where both shares lie above "
+          "one half by their intervals.",
           "sections/evidence/09_features", (WEIGHTS, CORPUS, SAMPLE), "codec", (FEATURES,), _single),
     Claim("steering", "paper", "Adding the row of a probe moves the property, the further the larger α.", "4",
-          "Share of the way to the target that the decoded sound has gone at α = 20. Holds where the interval over clips lies above zero for all three properties.",
+          "Share of the way to the target that the decoded sound has gone at α = 20. Holds where the interval over clips "
+          "lies above zero for all three properties.",
           "results", (WEIGHTS, SAMPLE, "How far α = 20 goes hangs on the norm of the row."), "codec", (SUMMARY,), _moves),
     Claim("leakage", "paper", "Steering one property hardly moves the other two.", "4",
-          "Mean absolute change of the other two at α = 20. Holds where the interval lies below one bin, fails where it lies above.",
+          "Mean absolute change of the other two at α = 20. Holds where the interval lies below one bin, fails where it "
+          "lies above.",
           "results", (WEIGHTS, BINS, "One bin is our reading of “hardly”."), "codec", (SUMMARY,), _stays),
     Claim("order", "paper", "In generation pitch settles first, then timbre, then loudness.", "5",
           "The paper's measure on the noisy latents. Told where the intervals over prompts of neighbours do not meet.",
           "generator", (GENERATOR, CORPUS), "generator", ("generation/{}.json",), _order),
     Claim("raw", "open", "Do the features tell more than the raw latents do?", "3",
-          "The same probe on both; difference of accuracy, paired by recording. Yes where the interval lies above zero for all three properties.",
+          "The same probe on both; difference of accuracy, paired by recording. Yes where the interval lies above zero for "
+          "all three properties.",
           "sections/evidence/08_baselines", (WEIGHTS, SAMPLE), "codec", (BASELINES,), _beats("raw latents")),
     Claim("pca", "open", "Do they tell more than the same latents turned and whitened (PCA)?", "3",
           "As before. Whitened components hold what the raw latents hold, in a form that is easier to fit.",
@@ -308,24 +315,30 @@ CLAIMS: tuple[Claim, ...] = (
           "The same probe on an untrained autoencoder of the same width; difference of accuracy, paired by recording.",
           "sections/evidence/08_baselines", (WEIGHTS, SAMPLE), "codec", (BASELINES,), _beats("untrained SAE")),
     Claim("single-better", "open", "Is a feature of the autoencoder a better detector than a raw latent, or a feature that was never trained?", "3",
-          "For each class the best single one of each kind, chosen by AUROC on training recordings, tested on others; difference of the medians, paired by recording.",
+          "For each class the best single one of each kind, chosen by AUROC on training recordings, tested on others; "
+          "difference of the medians, paired by recording.",
           "sections/evidence/09_features", (WEIGHTS, SAMPLE), "codec", (FEATURES,), _better_single),
     Claim("stable", "open", "Does another seed find the same features?", "2",
-          "Decoder directions of two seeds, matched one to one. Yes where more than 0.9 of them have a cosine above 0.9, no where fewer than half have. A count over pairs of seeds, so it has no interval.",
+          "Decoder directions of two seeds, matched one to one. Yes where more than 0.9 of them have a cosine above 0.9, no "
+          "where fewer than half have. A count over pairs of seeds, so it has no interval.",
           "sections/evidence/09_features", (CORPUS,), "codec", (FEATURES,), _stable),
     Claim("loss", "open", "Does the paper's loss reconstruct best for its sparsity?", "2",
-          "FVU at equal sparsity, beside a penalty on f, a standard loss without RMS normalisation, and TopK; wherever the curves reach that sparsity. One seed, so it has no interval.",
+          "FVU at equal sparsity, beside a penalty on f, a standard loss without RMS normalisation, and TopK; wherever the "
+          "curves reach that sparsity. One seed, so it has no interval.",
           "sections/evidence/07_loss", (CORPUS,), "codec", (LOSS,), _loss),
     Claim("equal-effect", "open", "Does steering through the autoencoder leak less than plainer ways do, at equal effect?", "4",
-          "Leakage where the property has gone a quarter of the way to its target, the paper's way minus others; paired by clip. Yes where the interval lies below zero. A way that never gets there is left out.",
+          "Leakage where the property has gone a quarter of the way to its target, the paper's way minus others; paired by "
+          "clip. Yes where the interval lies below zero. A way that never gets there is left out.",
           "sections/evidence/10_steering", (WEIGHTS, SAMPLE), "codec", (STEERING,), _leaks_less),
     Claim("in-time", "open", "Can a part of a clip be steered without the rest?", "4",
-          "Only the middle third is steered. Where the property moves there, by its interval: yes if before and after it move by less than a tenth of that.",
+          "Only the middle third is steered. Where the property moves there, by its interval: yes if before and after it "
+          "move by less than a tenth of that.",
           "sections/evidence/10_steering", (WEIGHTS, SAMPLE), "codec", (STEERING,), _in_time),
     Claim("estimate", "open", "Is the order the paper's where the estimate of the clean latents is read?", "5",
           "The ratio of sums on the estimate. Told where the intervals over prompts of neighbours do not meet.",
           "generator", (GENERATOR,), "generator", ("generation/{}.json",), _estimate),
     Claim("line", "open", "Does the order on the noisy latents tell of the generator?", "5",
-          "The same reading along the straight line from the same noise to the same music, where no generator is at work. Yes where each property settles sooner than there, by intervals that do not meet.",
+          "The same reading along the straight line from the same noise to the same music, where no generator is at work. "
+          "Yes where each property settles sooner than there, by intervals that do not meet.",
           "generator", (GENERATOR,), "generator", ("generation/{}.json",), _more_than_line),
 )

@@ -115,8 +115,6 @@ def measure(found: Material, given: argparse.Namespace) -> dict[str, object]:
     -------
     points
         factor, hidden, l1, the figures of `variants.measure`, and accuracy: {property: {accuracy, ci95}}.
-    raw_latents
-        {property: {accuracy, ci95}} of the same probe on standardised latents.
     majority
         {property: accuracy of always saying the commonest training class}.
     ranges, beside_paper, wider_is_better
@@ -144,8 +142,6 @@ def measure(found: Material, given: argparse.Namespace) -> dict[str, object]:
     ours = ranges(points)
     return {
         "points": points,
-        "raw_latents": {prop: work.score(found.sae.normalised(found.latents[work.rows]), given.penalty, given.iterations, given.seed)
-                        for prop, work in tasks.items()},
         "majority": {prop: float((work.truth == int(work.train.sum(dim=0).argmax())).mean()) for prop, work in tasks.items()},
         "ranges": ours,
         "beside_paper": beside(PAPER.get(found.codec, {}), ours),
@@ -164,9 +160,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=1024, help="frames, if all training frames were used")
     parser.add_argument("--learning_rate", type=float, default=0.001)
-    parser.add_argument("--few_frames", type=int, default=12000, help="most training frames, for SAEs and for probes")
+    parser.add_argument("--few_frames", type=int, default=15000, help="most training frames, for SAEs and for probes")
     parser.add_argument("--penalty", type=float, default=0.00001, help="factor of ½‖W‖² of the probes")
-    parser.add_argument("--iterations", type=int, default=20, help="of L-BFGS")
+    parser.add_argument("--iterations", type=int, default=40, help="of L-BFGS")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     found = material.load(given.codec, given.few_frames, given.seed)

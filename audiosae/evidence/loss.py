@@ -196,10 +196,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m audiosae.evidence.loss", description=__doc__, allow_abbrev=False,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("codec")
-    parser.add_argument("--factor", type=int, default=8, help="hidden size over latent size")
+    parser.add_argument("--factor", type=int, default=4, help="hidden size over latent size")
     parser.add_argument("--l1", type=float, default=0.05, help="λ of the long training and of the optimisers")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--long", type=int, default=80, help="epochs of the long training")
+    parser.add_argument("--long", type=int, default=40, help="epochs of the long training")
     parser.add_argument("--batch", type=int, default=1024, help="frames, if all training frames were used")
     parser.add_argument("--learning_rate", type=float, default=0.001, help="of the variants and the long training")
     parser.add_argument("--few_frames", type=int, default=8000, help="most training frames")

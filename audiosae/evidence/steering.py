@@ -1,6 +1,6 @@
 """Is the paper's way of steering a good one? Its variants beside plainer methods, at equal effect, with what each costs.
 
-    python -m audiosae.evidence.steering CODEC --clips 6 --seconds 2 --strengths 0.5 1 2 4 --shares 0.25 0.5 1
+    python -m audiosae.evidence.steering CODEC --clips 12 --seconds 2 --strengths 0.5 1.5 4 --shares 0.5 1
 
 Test clips with one voice are steered towards a low and a high target, and measured again from the sound, as in section 4. Each method is
 judged against its own sound at strength 0 (see `steering_methods.FROM_CODEC`): how far the property moves, how far the others do, what it costs in
@@ -176,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="audiosae.evidence.steering", description=__doc__, allow_abbrev=False,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("codec")
-    parser.add_argument("--clips", type=int, default=6, help="test clips with one voice")
+    parser.add_argument("--clips", type=int, default=12, help="test clips with one voice")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each, from its beginning")
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.5, 1.0, 2.0, 4.0], help="of the vectors, relative to what they are added to")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.25, 0.5, 1.0], help="of the whole move, for signal processing")
