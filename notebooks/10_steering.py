@@ -86,7 +86,9 @@ figure = figures_steering.quality(found)
 # leaks, and how far the spectrum has gone. A dash means that it never gets there. An interval is given where nearly all resamples of the clips get there.
 
 # %% tags=["hide-input"]
-display(figures_steering.equal_effect(found, "at_half"))
+table = figures_steering.equal_effect(found, "at_half")
+for codec in found:
+    display(table.loc[[codec]])
 
 # %% [markdown]
 # Does any way through the SAE's features beat the plainer methods? A variant *leaks less* if the 95 % interval of the difference, taken clip by clip, lies under
@@ -124,6 +126,6 @@ print(*figures_steering.kept_inside(found), sep="\n")
 # ## What to make of it
 #
 # - **The paper's claim** is that the chosen property moves with α while the others hardly do. The curves above show where that holds, and at which price.
-# - **Few clips.** A handful of clips, low and high targets together: intervals are wide, and a bootstrap over so few clips makes them too narrow rather than too wide.
+# - **Few clips.** Those of one voice, low and high targets together: intervals are wide, and a bootstrap over so few clips makes them too narrow rather than too wide.
 # - **One frame at a time.** All vectors here are constant over a clip, whatever it plays. A method that follows the music could do better, with features or without.
 # - **Signal processing knows the way.** It measures the sound first and is told the distance. The vectors are only told the direction.
