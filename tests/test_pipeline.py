@@ -127,7 +127,7 @@ def test_every_state_of_a_generation_can_be_heard(clone: Clone, built_book: Path
     index = json.loads((folder / "index.json").read_text())
     assert index["axes"][-1] == ["state", ["0", "1", "2", "3", "4"]]
     assert {state["file"] for state in index["states"].values()} == {path.name for path in folder.glob("*.mp3")}
-    assert len(index["states"]) == 2 * 3
+    assert len(index["states"]) == 2 * 5
     # Both ways end in the same music.
     assert (folder / "0-4.mp3").read_bytes() == (folder / "1-4.mp3").read_bytes() != (folder / "0-0.mp3").read_bytes()
 
