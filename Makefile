@@ -16,7 +16,7 @@ HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup weights repro evidence verify released book lab browser test lock
+.PHONY: help setup weights repro evidence verify released book links archive lab browser test lock
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,12 @@ released: weights  ## the same with the authors' weights, and with the paper's d
 book: weights  ## bring the book, and what it is made from, up to date
 	@$(DVC) repro book
 	@echo 'the book: $(HTML)'
+
+links: setup  ## ask every address that the book refers to whether it is there; needs a network
+	@$(PY) -m audiosae.book linkcheck
+
+archive:  ## the built book as one file with its checksum, to be deposited
+	@$(PY) -m audiosae.archive
 
 # A notebook that was changed is for its reader to run, so the pipeline runs here only if it never has.
 lab: weights  ## open the notebooks in JupyterLab

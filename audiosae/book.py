@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,14 @@ from sphinx.util.console import color_terminal, nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from audiosae.errors import AudiosaeError, report
-from audiosae.params import codecs, generators
-
-TITLES = {"encodec": "EnCodec", "wavtokenizer": "WavTokenizer", "diffrhythm-vae": "DiffRhythm-VAE",
-          "small-diffrhythm": "A small DiffRhythm", "diffrhythm": "DiffRhythm"}
-"""How codecs and generators are spelt in headings; one that is not here goes by its name."""
+from audiosae.params import TITLES, codecs, generators
 
 ONLINE = {"sphinx_thebe", "sphinx_comments"}
 """Extensions that Jupyter Book loads by default, and that write addresses of other hosts into every page."""
 
+
+SHARED = {"clips"}
+"""Folders of sounds that belong to no codec and no generator."""
 
 COMMIT = "commit.txt"
 """In a file of its own, which .dvcignore names: the pages depend on their sources, not on the commit that holds them."""
@@ -45,7 +46,13 @@ class BookError(AudiosaeError):
 
 
 def main() -> None:
-    """Build the book of the project in the working directory."""
+    """Build the book of the project in the working directory; with the word `linkcheck`, ask for every address that it names."""
+    if sys.argv[1:] == ["linkcheck"]:
+        with prepared(Path.cwd(), "linkcheck"):
+            print("every address that the book names was there")
+        return
+    if sys.argv[1:]:
+        raise BookError(f"audiosae.book takes nothing, or `linkcheck`, not {' '.join(sys.argv[1:])}.")
     html = build(Path.cwd())
     print(f"the book is in {html.relative_to(Path.cwd())}; read it with: python -m http.server -d {html.relative_to(Path.cwd())}")
 
@@ -69,6 +76,23 @@ def build(project: Path) -> Path:
     BookError
         If there is no book, or Sphinx warns about anything: a missing page, number, sound or reference.
     """
+    with prepared(project, "html") as html:
+        kept = {*codecs(project / "params.yaml"), *generators(project / "params.yaml"), *SHARED}
+        (html / ".buildinfo").unlink()
+        for sounds in (html / "_static" / "sounds").glob("*"):
+            if sounds.name not in kept:
+                shutil.rmtree(sounds)
+        (html / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
+        final = project.resolve() / "book" / "_build" / "html"
+        if final.exists():
+            shutil.rmtree(final)
+        os.replace(html, final)
+    return final
+
+
+@contextmanager
+def prepared(project: Path, builder: str) -> Iterator[Path]:
+    """Run one of Sphinx's builders into a folder that lasts as long as the context; see `build` for the errors."""
     source = project.resolve() / "book"
     if not (source / "_config.yml").is_file():
         raise BookError(f"{source / '_config.yml'} is missing; run this in the project's folder.")
@@ -78,7 +102,7 @@ def build(project: Path) -> Path:
     (source / "_build").mkdir(exist_ok=True)
     # A neighbour of the final folder, so that the last step is one rename.
     with tempfile.TemporaryDirectory(dir=source / "_build", prefix=".partial-") as partial:
-        html = Path(partial, "html")
+        target = Path(partial, builder)
         toc = Path(partial, "_toc.yml")
         contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
         toc.write_text(yaml.safe_dump(complete(contents, named), sort_keys=False), encoding="utf-8")
@@ -89,9 +113,9 @@ def build(project: Path) -> Path:
                 app = Sphinx(
                     srcdir=source,
                     confdir=None,
-                    outdir=html,
+                    outdir=target,
                     doctreedir=Path(partial, "doctrees"),
-                    buildername="html",
+                    buildername=builder,
                     confoverrides=config,
                     warning=sys.stderr,
                     freshenv=True,
@@ -103,16 +127,7 @@ def build(project: Path) -> Path:
                 raise BookError(f"{error.category}: {error}") from error
         if app.statuscode:
             raise BookError("Sphinx warned (above), and a warning is an error here; the last book was left as it was.")
-        (html / ".buildinfo").unlink()
-        for sounds in (html / "_static" / "sounds").glob("*"):
-            if not any(sounds.name in names for names in named.values()):
-                shutil.rmtree(sounds)
-        (html / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
-        final = source / "_build" / "html"
-        if final.exists():
-            shutil.rmtree(final)
-        os.replace(html, final)
-    return final
+        yield target
 
 
 def complete(contents: dict[str, Any], named: dict[str, list[str]]) -> dict[str, Any]:

@@ -11,6 +11,10 @@ import yaml
 
 from audiosae.errors import ParameterError
 
+TITLES = {"encodec": "EnCodec", "wavtokenizer": "WavTokenizer", "diffrhythm-vae": "DiffRhythm-VAE",
+          "small-diffrhythm": "A small DiffRhythm", "diffrhythm": "DiffRhythm"}
+"""How codecs and generators are spelt in headings; one that is not here goes by its name."""
+
 
 def codecs(path: str | Path) -> dict[str, dict[str, str]]:
     """Read the section `codecs`.

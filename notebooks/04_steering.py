@@ -170,25 +170,42 @@ display(pd.DataFrame({prop: {
 # ## Hear it
 #
 # Choose a clip, a property and a target, and move α. At 0 you hear the SAE's reconstruction, so anything that it lost is lost
-# already there. Sounds are matched in loudness; where amplitude itself is steered, one gain is shared by the whole row,
-# so that the change can be heard. In JupyterLab every sound is computed when you ask for it.
+# already there; the button goes to the original and back. Sounds are matched in loudness; where amplitude itself is steered, one gain is shared by the whole
+# row, so that the change can be heard. In JupyterLab every sound is computed when you ask for it.
 
 # %% tags=["hide-input"]
-goals = {f"{prop} → {labels.class_name(prop, k, table.edges[prop])}": (prop, k) for prop, ks in targets.items() for k in ks}
 spread = {f"{manifest.loc[clip, 'instrument']} ({clip})": clip for clip in chosen[:: max(1, len(chosen) // 4)][:4]}
+goals = ["low", "high"] if len(quantiles) == 2 else [f"{q:.0%} of the training frames lie below" for q in quantiles]
 strengths = [0, *alphas]
 
 
-def play(clip, towards, α):
-    (prop, k), clip = goals[towards], spread[clip]
-    row = [steered(clip, prop, k, alpha)[0] for alpha in strengths]
-    level = listening.shared_gain if prop == "amplitude" else lambda waves: listening.match_loudness(waves, model.sample_rate)
-    wave, at = level(row)[strengths.index(α)], steered(clip, prop, k, α)[1]
-    return Sound(wave, model.sample_rate, steering.readout(at))
+@lru_cache(maxsize=256)
+def levelled(clip, prop, k):
+    """The original, and every strength of one steering: waves that can be compared by ear."""
+    original = audio.for_codec(*audio.read(manifest.loc[clip, "file"]), model.sample_rate, model.channels)
+    row = [original, *(steered(clip, prop, k, alpha)[0] for alpha in strengths)]
+    return listening.shared_gain(row) if prop == "amplitude" else listening.match_loudness(row, model.sample_rate)
 
 
-SoundSwitch("Steering one property of a sound", {"clip": list(spread), "towards": list(goals), "α": strengths}, play,
-            Path(sounds) / "steering" if sounds else None, "Does the chosen property move, and do the others stay?")
+@lru_cache(maxsize=64)
+def measured(clip):
+    """What the original sounds like, in numbers."""
+    original = audio.for_codec(*audio.read(manifest.loc[clip, "file"]), model.sample_rate, model.channels)
+    return steering.readout(steering.listen(original, model.sample_rate, tracker, model.frame_rate))
+
+
+def play(clip, property, target, α):
+    clip, k = spread[clip], targets[property][goals.index(target)]
+    original, *row = levelled(clip, property, k)
+    aim = {"target": f"{property} {labels.class_name(property, k, table.edges[property])}"}
+    return Sound(row[strengths.index(α)], model.sample_rate, aim | steering.readout(steered(clip, property, k, α)[1]),
+                 beside=Sound(original, model.sample_rate, measured(clip)))
+
+
+SoundSwitch("Steering one property of a sound",
+            {"clip": list(spread), "property": list(labels.PROPERTIES), "target": goals, "α": strengths}, play,
+            Path(sounds) / "steering" if sounds else None, "Does the chosen property move, and do the others stay?",
+            beside="the original", pictures=True)
 
 # %% tags=["hide-input"]
 parameters = {"codec": codec, "weights": weights, "tracker": tracker, "alphas": alphas, "quantiles": quantiles, "clips": clips, "seed": seed}

@@ -48,7 +48,7 @@ from tqdm.auto import tqdm
 
 from audiosae import codecs, corpus, determinism, frames, generation, labels, listening, probes, results, steering
 from audiosae import figures as look
-from audiosae.generation import conclusions, figures, flow, judging, order, reading
+from audiosae.generation import conclusions, figures, flow, judging, order, reading, settling
 from audiosae.generation import prompts as vocabulary
 from audiosae.generation import steered as on_the_way
 from audiosae.sae import SparseAutoencoder
@@ -78,7 +78,7 @@ def hear(latents):
 
 # %% tags=["hide-input"]
 display(pd.Series({kind: ", ".join(words) for kind, words in vocabulary.KINDS.items()}, name="words").to_frame().style.set_properties(
-    **{"white-space": "normal", "text-align": "left"}).set_table_attributes('class="wide"'))
+    **{"white-space": "normal", "text-align": "left"}).set_uuid("words").set_table_attributes('class="wide"'))
 
 # %% [markdown]
 # The prompts used here describe the clips of test pieces, which no model was trained on. Each has a noise of its own,
@@ -167,7 +167,8 @@ display(pd.DataFrame(instrument).T.assign(**{"by chance, first": 1 / len(known)}
 # ## Hear every state
 #
 # The slider runs from noise to music. A state can be heard as it is, noise and all, or as the generator's *estimate* of where it will
-# end, $x_t + (1 - t)\,v_c$. One gain is shared by all states, because loudness is one of the things to follow.
+# end, $x_t + (1 - t)\,v_c$. One gain is shared by all states, because loudness is one of the things to follow. The curves are this very piece's: how far the classifiers
+# have gone from what they say of noise to what they say of the end, by the ratio of sums that is explained below.
 
 # %% tags=["hide-input"]
 voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
@@ -176,6 +177,9 @@ played = clear[0] if clear else 0
 trip = flow.sample(made.velocity([asked[played]]), made.noise([seeds[played]], length), states, strength, progress="generating")
 ways = {"the state itself": trip.noisy[:, 0], "the estimate of the music": trip.clean[:, 0]}
 heard_on_the_way = {way: hear(latents) for way, latents in ways.items()}
+read_on_the_way = {way: reading.read(latents[:, None], sae, {"trained": trained}) for way, latents in ways.items()}
+gone = {way: {prop: np.nan_to_num(settling.ratio_of_sums(found["trained", prop].p)[:, 0]).round(4).tolist() for prop in labels.PROPERTIES}
+        for way, found in read_on_the_way.items()}
 levelled = listening.shared_gain([wave for waves, _ in heard_on_the_way.values() for wave in waves])
 
 
@@ -185,7 +189,8 @@ def play(sound, state):
 
 
 SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "state": list(range(states))}, play,
-            Path(sounds) / "states" if sounds else None, "Which comes first: a note, a colour, a level? What is measured stands below.")
+            Path(sounds) / "states" if sounds else None, "Which comes first: a note, a colour, a level? What is measured stands below.",
+            pictures=True, curves={"label": "progress of this piece", "by": "sound", "sets": gone})
 
 # %% [markdown]
 # ## When a property settles

@@ -6,8 +6,10 @@ to another host is refused and remembered.
 
 from __future__ import annotations
 
+import csv
 import functools
 import http.server
+import json
 import os
 import shutil
 import threading
@@ -16,8 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+"""Rules of accessibility, by Deque Systems, run inside each page."""
 
 SWITCH = ".audiosae-switch[data-state]"
 SAMPLES = """async (audio) => {
@@ -241,3 +247,170 @@ def test_a_page_keeps_to_a_narrow_screen(page: Page, built_book: Path) -> None:
         open_page(page, name)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 1, f"{name} is {wide} px wider than a telephone"
+
+
+def test_a_page_keeps_to_wider_screens(page: Page, built_book: Path) -> None:
+    for width in (1440, 1024):
+        page.set_viewport_size({"width": width, "height": 900})
+        for name in pages(built_book):
+            open_page(page, name)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 1, f"{name} is {wide} px wider than a screen of {width}"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_breaks_a_rule_of_axe(page: Page, built_book: Path, theme: str) -> None:
+    page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    for name in pages(built_book):
+        open_page(page, name)
+        page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
+        page.add_script_tag(content=AXE)
+        found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
+        told = [f"{rule['id']}: {node['target']} {node['html'][:150]}" for rule in found for node in rule["nodes"][:3]]
+        assert not told, f"{name}:\n" + "\n".join(told)
+
+
+def test_pages_are_light_until_a_sound_is_asked_for(page: Page, built_book: Path) -> None:
+    weights: dict[str, int] = {}
+    page.on("requestfinished", lambda request: loaded.append(request.sizes()["responseBodySize"]))
+    for name in pages(built_book):
+        loaded: list[int] = []
+        open_page(page, name)
+        page.wait_for_load_state("networkidle")
+        weights[name] = sum(loaded)
+    # The browser keeps styles and scripts from page to page; the first one is the landing page of a reader, asked for afresh.
+    assert max(weights.values()) < 5e6, weights
+
+
+def test_the_first_page_is_light(page: Page) -> None:
+    loaded: list[int] = []
+    page.on("requestfinished", lambda request: loaded.append(request.sizes()["responseBodySize"]))
+    open_page(page, "index.html")
+    page.wait_for_load_state("networkidle")
+    assert 0 < sum(loaded) < 1.5e6
+
+
+def test_a_button_goes_to_the_original_and_back(page: Page, record: Record) -> None:
+    open_page(page, "desk.html")
+    switch = page.locator(SWITCH).first
+    picture, readout = switch.locator("img"), switch.locator("dl")
+    steered = switch.locator("audio").get_attribute("src"), picture.get_attribute("src"), readout.inner_text()
+    button = switch.get_by_role("button", name="Compare with: the original")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("element => element.dataset.state.endsWith('beside')", arg=switch.element_handle())
+    original = switch.locator("audio").get_attribute("src"), picture.get_attribute("src"), readout.inner_text()
+    assert all(a != b for a, b in zip(steered, original))
+    back = switch.get_by_role("button", name="You hear: the original")
+    assert back.get_attribute("aria-pressed") == "true"
+    page.keyboard.press("Enter")
+    page.wait_for_function("element => !element.dataset.state.endsWith('beside')", arg=switch.element_handle())
+    assert (switch.locator("audio").get_attribute("src"), picture.get_attribute("src"), readout.inner_text()) == steered
+    assert not record.faults
+
+
+def test_the_desk_changes_codec_and_property(page: Page, record: Record, built_book: Path) -> None:
+    open_page(page, "desk.html")
+    switch = page.locator(SWITCH).first
+    for label, value in (("codec", "1"), ("property", "1"), ("target", "1")):
+        switch.get_by_label(label, exact=True).select_option(value)
+    page.wait_for_function("element => element.dataset.state === '1-0-1-1-0'", arg=switch.element_handle())
+    assert "/wavtokenizer/" in (switch.locator("audio").get_attribute("src") or "")
+    assert "amplitude" in switch.locator("dl").inner_text()
+    assert not record.faults
+
+
+def test_a_fixed_player_leaves_one_slider(page: Page) -> None:
+    open_page(page, "index.html")
+    switch = page.locator(SWITCH).first
+    assert switch.locator("select").count() == 0 and switch.locator("input[type=range]").count() == 1
+
+
+def test_the_curves_of_a_generation_move_with_the_slider(page: Page) -> None:
+    open_page(page, "sections/small-diffrhythm/05_diffrhythm.html")
+    switch = page.locator(f"{SWITCH}:has(svg)").first
+    slider, cursor = switch.locator("input[type=range]"), switch.locator("svg .cursor")
+    assert switch.locator("svg polyline").count() == 3 and cursor.get_attribute("x1") == "0"
+    slider.focus()
+    page.keyboard.press("End")
+    assert cursor.get_attribute("x1") == "600"
+    assert [text.split()[-1] for text in switch.locator(".audiosae-key span").all_inner_texts()] == ["1.00"] * 3
+
+
+def test_features_are_searched_filtered_and_sorted(page: Page, built_book: Path) -> None:
+    page.goto("/sections/encodec/12_feature_browser.html", wait_until="load")
+    browser = page.locator(".audiosae-features[data-feature]")
+    browser.wait_for()
+    index = json.loads((built_book / "_static/sounds/encodec/12_feature_browser/index.json").read_text())
+    entries = browser.locator(".audiosae-list button")
+    assert entries.count() == len(index["cards"])
+    browser.get_by_label("Speaks for").select_option("timbre")
+    of_timbre = [card for card in index["cards"] if card["property"] == "timbre"]
+    assert 0 < entries.count() == len(of_timbre) < len(index["cards"])
+    browser.get_by_label("Order").select_option("number")
+    assert [int(entry.get_attribute("data-feature") or -1) for entry in entries.all()] == sorted(card["feature"] for card in of_timbre)
+    browser.get_by_label("Search").fill(str(of_timbre[0]["feature"]))
+    assert str(of_timbre[0]["feature"]) in [entry.get_attribute("data-feature") for entry in entries.all()]
+    browser.get_by_label("Search").fill("no such thing")
+    assert entries.count() == 0 and browser.get_by_role("status").first.inner_text().startswith("0 of")
+
+
+def test_a_card_has_an_address_and_plays_from_its_moment(page: Page, record: Record, built_book: Path) -> None:
+    index = json.loads((built_book / "_static/sounds/encodec/12_feature_browser/index.json").read_text())
+    card = next(card for card in index["cards"] if card["clips"] and card["clips"][0]["time"] > 0.5)
+    page.goto(f"/sections/encodec/12_feature_browser.html#feature-{card['feature']}", wait_until="load")
+    browser = page.locator(f".audiosae-features[data-feature='{card['feature']}']")
+    browser.wait_for()
+    assert browser.get_by_role("heading", name=f"Feature {card['feature']}").is_visible()
+    play = browser.get_by_role("button", name="Play").first
+    play.focus()
+    page.keyboard.press("Enter")
+    began = browser.locator("audio").evaluate(
+        """audio => new Promise((resolve) => audio.addEventListener("timeupdate", () => { if (!audio.paused && audio.currentTime > 0) resolve(audio.currentTime); }))"""
+    )
+    assert card["clips"][0]["time"] - 0.45 <= began
+    assert not record.faults
+
+
+def test_a_listening_check_is_answered_by_keyboard_and_saved(page: Page, record: Record, tmp_path: Path) -> None:
+    page.goto("/listening_check.html", wait_until="load")
+    check = page.locator(".audiosae-check")
+    check.get_by_label("Code").fill("class 7")
+    check.get_by_role("button", name="Begin").press("Enter")
+    for number in range(1, 13):
+        page.wait_for_function("([element, number]) => element.dataset.trial === String(number)", arg=[check.element_handle(), number])
+        check.get_by_label("A", exact=True).press("Space")
+        check.get_by_label("cannot say").press("Space")
+        check.get_by_role("button", name="Finish" if number == 12 else "Next").press("Enter")
+    with page.expect_download() as download:
+        check.get_by_role("link", name="CSV").press("Enter")
+    download.value.save_as(tmp_path / "answers.csv")
+    with (tmp_path / "answers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["trial"]) for row in rows] == list(range(1, 13)) and {row["code"] for row in rows} == {"class 7"}
+    assert {prop: sum(row["property"] == prop for row in rows) for prop in ("pitch", "amplitude", "timbre")} == dict.fromkeys(("pitch", "amplitude", "timbre"), 4)
+    assert all((row["right"] == "true") == (row["steered"] == "A") for row in rows) and not any(row["right_way"] == "true" for row in rows)
+    assert not record.faults
+
+
+def test_the_same_code_gives_the_same_pairs(page: Page) -> None:
+    page.goto("/listening_check.html", wait_until="load")
+    drawn = page.evaluate("""async () => {
+        const { trials } = await import("/_static/audiosae/listening_check.mjs");
+        const index = await (await fetch("/_static/desk/index.json")).json();
+        const made = ["one", "one", "two"].map((code) => JSON.stringify(trials(index, code)));
+        return [made[0] === made[1], made[0] === made[2], new Set(JSON.parse(made[0]).map((trial) => trial.moved)).size];
+    }""")
+    assert drawn == [True, False, 12]
+
+
+def test_a_page_prints_without_controls_and_within_the_paper(page: Page, built_book: Path) -> None:
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 between its margins
+    page.emulate_media(media="print")
+    for name in pages(built_book):
+        open_page(page, name)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 1, name
+        hidden = page.locator(".bd-sidebar-primary, .bd-header-article, .prev-next-footer, article audio, article button, article input")
+        assert not [found.evaluate("element => element.outerHTML.slice(0, 80)") for found in hidden.all() if found.is_visible()], name
+    open_page(page, "index.html")
+    assert page.pdf(format="A4").startswith(b"%PDF")

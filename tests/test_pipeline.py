@@ -25,7 +25,7 @@ UP_TO_DATE = "Data and pipelines are up to date."
 
 def products(root: Path) -> dict[str, str]:
     """Hashes of everything that the stages made, the book's pages aside."""
-    folders = ("results", "checkpoints", "data", "book/sections", "book/_static/sounds")
+    folders = ("results", "checkpoints", "data", "book/sections", "book/_static/sounds", "book/_static/desk")
     files = [path for folder in folders for path in sorted((root / folder).rglob("*")) if path.is_file()]
     return {path.relative_to(root).as_posix(): file_hash(path) for path in files if path.name != ".gitignore"}
 
@@ -93,7 +93,7 @@ def test_a_continuous_codec_has_no_codebooks(clone: Clone, name: str) -> None:
 @pytest.mark.parametrize("name", CODECS)
 def test_the_book_has_a_part_on_every_codec_with_its_sounds(clone: Clone, built_book: Path, name: str) -> None:
     pages = sorted(path.name for path in (built_book / "sections" / name).glob("*.html"))
-    assert pages == [f"{page}.html" for page in ("01_extraction", "02_sae_training", "03_probing", "04_steering")]
+    assert pages == [f"{page}.html" for page in ("01_extraction", "02_sae_training", "03_probing", "04_steering", "12_feature_browser")]
     steering = (built_book / "sections" / name / "04_steering.html").read_text()
     assert all(f'<th scope="col">{column}</th>' in steering for column in ("original", "decoded", "decoded from the SAE"))
     compared = sorted((built_book / "_static" / "sounds" / name / "04_steering" / "reconstructed").glob("*.mp3"))
@@ -169,7 +169,7 @@ def test_an_edit_to_a_codecs_file_reruns_what_depends_on_it(clone: Clone) -> Non
     with (clone.root / "examples/mel_codec.py").open("a") as file:
         file.write("# a remark\n")
     # The latents are the same, so nothing is trained again.
-    assert ran(clone.dvc("repro")) == ["extraction@mel", "steering@mel", "summary", "verdicts", "book"]
+    assert ran(clone.dvc("repro")) == ["extraction@mel", "steering@mel", "feature_browser@mel", "summary", "verdicts", "book"]
 
 
 def test_a_codec_that_is_taken_away_leaves_summary_and_book(clone: Clone, built_book: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_codec_that_is_taken_away_leaves_summary_and_book(clone: Clone, built_
     assert params["codecs"].pop("mel") == yaml.safe_load(OWN)["mel"]
     try:
         path.write_text(yaml.safe_dump(params, sort_keys=False))
-        assert ran(clone.dvc("repro")) == ["summary", "verdicts", "book"]
+        assert ran(clone.dvc("repro")) == ["desk", "summary", "verdicts", "book"]
         assert "mel" not in (clone.root / "results/summary.json").read_text()
         assert (clone.root / "results/steering/mel.json").is_file()  # the reader's to delete
         assert not (built_book / "sections/mel").exists() and not (built_book / "_static/sounds/mel").exists()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,14 +51,14 @@ class _Imports(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-def required(root: Path, command: str | list[str]) -> set[str]:
-    """Files of the package, and scripts, that a command runs: the transitive closure of their imports.
+def required(root: Path, command: str | list[str], documented: Iterable[str] = ()) -> set[str]:
+    """Files of the package, and scripts, that a command runs: the transitive closure of their imports, and of modules that it documents.
 
-    A file that is not Python (a script for the browser, a table) counts with the package that holds it, wherever that
-    package is imported.
+    A file that is not Python (a table, say) counts with the package that holds it, wherever that package is imported; what is in a folder
+    `static`, for browsers, counts with the book, which serves it.
     """
     words = shlex.split(command if isinstance(command, str) else "\n".join(command))
-    files: set[Path] = set()
+    files = {file for module in documented for file in _files(root, module)}
     for flag, module in zip(words, words[1:]):
         if flag == "-m" and module.split(".")[0] == PACKAGE:
             files |= set(_files(root, module)) | set(_files(root, f"{module}.__main__"))
@@ -69,6 +70,8 @@ def required(root: Path, command: str | list[str]) -> set[str]:
         waiting += new
     for package in [file.parent for file in files if file.name == "__init__.py"]:
         files |= {path for path in _data(package) if package != root / PACKAGE or path.parent == package}
+    if root / PACKAGE / "book.py" in files:
+        files |= {path for path in (root / PACKAGE).glob("*/static/**/*") if path.is_file()}
     return {path.relative_to(root).as_posix() for path in files}
 
 
@@ -94,10 +97,15 @@ def _imported(root: Path, file: Path) -> set[str]:
 def _data(package: Path) -> Iterator[Path]:
     """Files of a package that are not Python, without those of packages inside it."""
     for path in package.iterdir():
-        if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
+        if path.is_dir() and path.name not in ("__pycache__", "static") and not (path / "__init__.py").exists():
             yield from _data(path)
         elif path.is_file() and path.suffix not in (".py", ".pyc"):
             yield path
+
+
+def documented(root: Path, pages: Iterable[str]) -> list[str]:
+    """Modules whose docstrings a page of the book shows; to show them, Sphinx imports them."""
+    return [name for page in pages if page.endswith(".md") for name in re.findall(r"automodule:: (\S+)", (root / page).read_text())]
 
 
 def misdeclared(root: Path) -> list[str]:
@@ -105,12 +113,13 @@ def misdeclared(root: Path) -> list[str]:
     found = {}
     with Repo(str(root)) as repo:
         for stage in filter(lambda stage: isinstance(stage, PipelineStage), repo.index.stages):
-            wanted = required(root, stage.cmd)
+            wanted = required(root, stage.cmd, documented(root, [dependency.def_path for dependency in stage.deps]))
             named: set[str] = set()
             for dependency in stage.deps:
                 path = root / dependency.def_path
                 inside = path.rglob("*") if path.is_dir() and dependency.def_path.split("/")[0] == PACKAGE else [path]
-                named |= {file.relative_to(root).as_posix() for file in inside if file.is_file() and "__pycache__" not in file.parts}
+                named |= {file.relative_to(root).as_posix() for file in inside
+                          if file.is_file() and "__pycache__" not in file.parts and (file == path or "static" not in file.parts)}
             named = {path for path in named if path.startswith(f"{PACKAGE}/") or path in wanted}
             if named != wanted:
                 paste = "\n".join(f"      - {path}" for path in sorted(wanted))
@@ -136,6 +145,8 @@ FILES = {
     "audiosae/codecs/small.py": "from ..audio import json\nfrom . import __name__\n",
     "audiosae/widgets/__init__.py": "from audiosae.errors import x\n",
     "audiosae/widgets/static/slider.js": "",
+    "audiosae/widgets/names.csv": "",
+    "audiosae/book.py": "",
     "audiosae/execute.py": "def main():\n    import audiosae.errors\n",
     "notebooks/01_a.py": "# %%\nfrom audiosae.codecs import small\n",
     "notebooks/02_b.py": "# %%\nfrom audiosae import widgets\n",
@@ -155,9 +166,11 @@ def test_required_files_are_the_closure_of_the_imports(project: Path) -> None:
     run = "python -m audiosae.execute "
     common = {"audiosae/__init__.py", "audiosae/execute.py", "audiosae/errors.py"}
     codecs = {"audiosae/codecs/__init__.py", "audiosae/codecs/small.py", "audiosae/audio.py"}
-    widgets = {"audiosae/widgets/__init__.py", "audiosae/widgets/static/slider.js"}
+    widgets = {"audiosae/widgets/__init__.py", "audiosae/widgets/names.csv"}
     assert required(project, run + "notebooks/01_a.py out.ipynb --size 3") == common | codecs | {"notebooks/01_a.py"}
     assert required(project, run + "notebooks/02_b.py out.ipynb") == common | widgets | {"notebooks/02_b.py"}
+    assert required(project, "python -m audiosae.book") == {"audiosae/__init__.py", "audiosae/book.py", "audiosae/widgets/static/slider.js"}
+    assert required(project, "python -m audiosae.book", ["audiosae.audio"]) >= {"audiosae/audio.py"}
 
 
 def test_a_stage_that_names_too_few_or_too_many_modules_is_told_with_the_list(project: Path) -> None:

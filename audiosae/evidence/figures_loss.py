@@ -15,6 +15,9 @@ from audiosae.evidence.variants import VARIANTS
 
 LABELS = {name: variant.label for name, variant in VARIANTS.items()}
 COLOURS = dict(zip(LABELS.values(), ["#D55E00", "#0072B2", "#009E73", "#E69F00", "0.2"]))
+
+CODECS = {"encodec": "#CC79A7", "wavtokenizer": "#E69F00", "diffrhythm-vae": "#56B4E9"}
+"""One colour a codec (Okabe and Ito 2008), none of which stands for a property."""
 """One colour a variant (Okabe and Ito 2008)."""
 
 
@@ -69,7 +72,7 @@ def optimisers(rows: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(11, 2.8), sharey=True)
     for axis, (name, text) in zip(axes, {"sparsity": "sparsity (share of zeros)", "fvu": "FVU, held out (share)",
                                          "scale": "rms of h (standardised units)"}.items()):
-        sns.stripplot(rows, x=name, y="optimiser", hue="codec", palette="colorblind", size=9, jitter=False, dodge=True, ax=axis,
+        sns.stripplot(rows, x=name, y="optimiser", hue="codec", palette=CODECS, size=9, jitter=False, dodge=True, ax=axis,
                       legend=axis is axes[-1])
         axis.set(xlabel=text, ylabel="")
         axis.set_xlim(left=0, right=1 if name == "sparsity" else 1.1 * rows[name].max())

@@ -31,11 +31,14 @@ class Sound:
         In Hz.
     readout
         Measured values as text, such as ``{"pitch": "A4, 440 Hz"}``, in the order in which they are shown.
+    beside
+        What it can be compared with by a switch, matched with it; see `SoundSwitch`.
     """
 
     wave: np.ndarray
     sample_rate: int
     readout: Mapping[str, str] = field(default_factory=dict)
+    beside: Sound | None = None
 
     def mp3(self) -> bytes:
         """Compress; raises `AudioError` for peaks over −1 dBFS or samples that are not finite."""
@@ -70,7 +73,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def drop_others(folder: Path, keep: set[str]) -> None:
-    """Remove the MP3 files that an earlier version of the widget left in its folder."""
-    for path in folder.glob("*.mp3"):
+    """Remove the sounds and pictures that an earlier version of the widget left in its folder."""
+    for path in [*folder.glob("*.mp3"), *folder.glob("*.webp")]:
         if path.name not in keep:
             path.unlink()

@@ -1,6 +1,7 @@
 """A quiet line below every figure, table and sound that a notebook made: which cell, which stage.
 
 Cells get their ids from the executed notebook (`audiosae.canonical`), so that each can be linked: ``03_probing.html#cell-012``.
+At the top stands a link that opens the notebook, where there is one (`launch`).
 Pictures and sounds of a stage that stand in prose get the line too.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import launch
 from docutils import nodes
 from pipeline import Pipeline, Stage
 from provenance import PAGE, link
@@ -55,6 +57,8 @@ def mark_notebook(env: BuildEnvironment, doctree: nodes.document, stage: Stage |
             output += line(env, stage, env.docname, cell["cell_index"])
     title = next(iter(doctree.findall(nodes.title)), None)
     if title is not None and stage and (said := line(env, stage, None, None)):
+        if address := launch.address(env.docname.rsplit("/", 1)[-1]):
+            said += [nodes.Text(" · "), nodes.reference("", launch.WORDS, refuri=address, internal=False)]
         title.parent.insert(title.parent.index(title) + 1, said)
 
 

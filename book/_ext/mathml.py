@@ -28,7 +28,8 @@ def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
 
 def visit_block(self: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, with its number and its anchor where it has them."""
-    self.body.append(self.starttag(node, "div", CLASS="formula"))
+    # A wide formula scrolls on a narrow screen, and the keyboard has to reach what scrolls.
+    self.body.append(self.starttag(node, "div", CLASS="formula", tabindex="0", role="group", **{"aria-label": "Formula"}))
     self.body.append(to_mathml(node, "block"))
     if node["number"]:
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')

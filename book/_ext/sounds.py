@@ -5,7 +5,9 @@ In a page::
     ```{sound-switch} sounds/encodec/04_steering/pitch
     ```
 
-mounts the widget that a notebook wrote in that folder below _static. In what notebooks put out, and here, addresses
+mounts the widget that a notebook wrote in that folder below _static; with ``:fix: clip=first; property=timbre`` some controls
+stand still, each at its first or last value or at the first that contains the text, and are not shown. ``{listening-check}`` mounts a blind check of the
+same sounds. In what notebooks put out, and here, addresses
 begin with ``static:``; each page gets a path relative to itself. A sound that is not there fails the build.
 """
 
@@ -14,9 +16,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
@@ -27,23 +31,69 @@ from audiosae.widgets.switch import mount
 
 logger = logging.getLogger(__name__)
 
-ADDRESS = re.compile(rf'\b(src|data-audiosae-src)="{STATIC}([^"]+)"')
+ADDRESS = re.compile(rf'\b(src|data-audiosae-[a-z]+)="{STATIC}([^"]+)"')
 
 
 class SoundSwitchDirective(SphinxDirective):
     """Mount the widget that lies in a folder below _static."""
 
     required_arguments = 1
+    option_spec = {"fix": directives.unchanged, "title": directives.unchanged, "caption": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
-        """Return the mount, titled as the widget's index says."""
-        address = f"{self.arguments[0].strip('/')}/index.json"
-        path = Path(self.env.srcdir, "_static", address)
-        if not path.is_file():
-            logger.warning("no widget at %s; run the notebook that writes it.", path, location=self.get_location())
+        """Return the mount, titled as the widget's index says, or as asked for."""
+        index = self.index()
+        if index is None:
             return []
-        title = json.loads(path.read_text(encoding="utf-8"))["title"]
-        return [nodes.raw("", mount(STATIC + address, title), format="html")]
+        title = self.options.get("title", index["title"])
+        told = {"title": title, "fix": self.fixed(index["axes"])}
+        if "caption" in self.options:
+            told["caption"] = self.options["caption"]
+        return [nodes.raw("", mount(f"{STATIC}{self.address}", title, told), format="html")]
+
+    @property
+    def address(self) -> str:
+        """Of the index, below _static."""
+        return f"{self.arguments[0].strip('/')}/index.json"
+
+    def index(self) -> dict[str, Any] | None:
+        """The index that the widget wrote; None, with a warning, if it is not there."""
+        path = Path(self.env.srcdir, "_static", self.address)
+        if not path.is_file():
+            logger.warning("no widget at %s; run the stage that writes it.", path, location=self.get_location())
+            return None
+        self.env.note_dependency(str(path))
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def fixed(self, axes: list[list[Any]]) -> list[int | None]:
+        """Place of the value at which each axis stands still; None for one that moves."""
+        wanted = dict(part.split("=", 1) for part in self.options.get("fix", "").replace(" ;", ";").split(";") if part.strip())
+        wanted = {name.strip(): text.strip() for name, text in wanted.items()}
+        if unknown := wanted.keys() - {name for name, *_ in axes}:
+            logger.warning("the widget has no control %s.", ", ".join(sorted(unknown)), location=self.get_location())
+        found: list[int | None] = []
+        for name, values, *_ in axes:
+            text = wanted.get(name)
+            ends = {"first": [0], "last": [len(values) - 1]}
+            places = ends.get(text) or [place for place, value in enumerate(values) if text is not None and text in value]
+            if name in wanted and not places:
+                logger.warning("no value of %s contains %r.", name, wanted[name], location=self.get_location())
+            found.append(places[0] if places else None)
+        return found
+
+
+class ListeningCheckDirective(SoundSwitchDirective):
+    """Mount a blind check of the sounds of a switch in a folder below _static."""
+
+    option_spec: dict[str, Any] = {}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the mount."""
+        if self.index() is None:
+            return []
+        html = (f'<div class="audiosae-check" data-audiosae-check="{STATIC}{self.address}">'
+                "<noscript><p>The check needs JavaScript.</p></noscript></div>")
+        return [nodes.raw("", html, format="html")]
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -67,6 +117,7 @@ def resolve(app: Sphinx, pagename: str, templatename: str, context: dict, doctre
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_directive("sound-switch", SoundSwitchDirective)
+    app.add_directive("listening-check", ListeningCheckDirective)
     app.add_css_file("audiosae/audiosae.css")
     app.add_js_file("audiosae/mount.mjs", type="module")
     app.connect("config-inited", add_assets)

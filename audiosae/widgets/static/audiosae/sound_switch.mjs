@@ -9,9 +9,12 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
-// `fetchState(indices, heard)` resolves to { url, readout, release }; `release`, where there is one, frees the sound.
-// `heard` says whether the listener has played anything yet: until then an address will do, and nothing is loaded.
-export function build(element, description, fetchState) {
+// `description`: title, caption, axes as [name, labels, kind], and where they are wanted `beside`, what every sound can be compared
+// with, and `curves`, see `curvesOf`.
+// `fetchSound({ indices, beside }, heard)` resolves to { url, readout, picture, release }: addresses of the sound and of its
+// spectrogram, what was measured on it, and what frees them. `heard` says whether the listener has played anything yet: until
+// then an address will do, and no sound is loaded.
+export function build(element, description, fetchSound) {
   const id = `audiosae-${++count}`;
   const indices = description.axes.map(() => 0);
   const audio = make("audio", { controls: true, preload: "none" });
@@ -19,33 +22,39 @@ export function build(element, description, fetchState) {
   const status = make("p", { className: "audiosae-status" });
   status.setAttribute("role", "status");
   audio.setAttribute("aria-label", description.title);
+  const picture = pictureOf(audio);
+  const curves = description.curves ? curvesOf(description.curves) : null;
 
   const controls = make("div", { className: "audiosae-controls" });
-  description.axes.forEach(([name, labels], axis) => {
-    const slider = axis === description.axes.length - 1;
-    const control = slider ? sliderFor(labels) : listFor(labels);
+  description.axes.forEach(([name, labels, kind], axis) => {
+    const control = { list: listFor, slider: sliderFor, number: numberFor }[kind](labels);
     control.input.id = `${id}-${axis}`;
     control.input.disabled = labels.length < 2;
     control.input.addEventListener("input", () => {
-      indices[axis] = Number(control.input.value);
-      control.show(indices[axis]);
+      const index = control.index();
+      if (index < 0) return;  // a number that is half typed
+      indices[axis] = index;
+      curves?.show(indices);
       choose();
     });
     controls.append(
-      make("div", { className: slider ? "audiosae-axis audiosae-slider" : "audiosae-axis" },
+      make("div", { className: `audiosae-axis audiosae-${kind}` },
         make("label", { htmlFor: control.input.id, textContent: name }), ...control.nodes),
     );
   });
 
+  const compare = description.beside ? switchFor(description.beside, choose) : null;
+
   element.replaceChildren(
     make("p", { className: "audiosae-title", textContent: description.title }),
-    controls, audio, readout, status,
+    controls, ...(curves ? [curves.node] : []), audio, ...(compare ? [compare.node] : []), picture.node, readout, status,
   );
   if (description.caption) {
     element.append(make("p", { className: "audiosae-caption", textContent: description.caption }));
   }
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", description.title);
+  curves?.show(indices);
 
   // Only the newest choice counts: while one is being fetched, the next waits, and those between are forgotten.
   let busy = false;
@@ -56,17 +65,17 @@ export function build(element, description, fetchState) {
     busy = true;
     while (waiting) {
       waiting = false;
-      const wanted = [...indices];
+      const wanted = { indices: [...indices], beside: Boolean(compare?.on()) };
       // A sound that is there at once should not make the text flicker.
       const notice = setTimeout(() => { status.textContent = "Computing…"; }, 200);
       try {
-        const state = await fetchState(wanted, audio.readyState > 0 || !audio.paused);
+        const sound = await fetchSound(wanted, audio.readyState > 0 || !audio.paused);
         if (waiting) {
-          state.release?.();
+          sound.release?.();
         } else {
-          play(state);
+          play(sound);
           status.textContent = "";
-          element.dataset.state = wanted.join("-");
+          element.dataset.state = wanted.indices.join("-") + (wanted.beside ? " beside" : "");
         }
       } catch (error) {
         status.textContent = error.message;
@@ -80,10 +89,11 @@ export function build(element, description, fetchState) {
   // The new sound goes on where the old one was, and plays only if the old one did.
   let position = 0;
   let releaseOld;
-  function play({ url, readout: values, release }) {
+  function play({ url, readout: values, picture: address, release }) {
     const playing = !audio.paused && !audio.ended;
     if (audio.readyState > 0) position = audio.ended ? 0 : audio.currentTime;
     audio.src = url;
+    picture.show(address);
     releaseOld?.();
     releaseOld = release;
     if (playing) {
@@ -105,20 +115,98 @@ export function build(element, description, fetchState) {
 function sliderFor(labels) {
   const input = make("input", { type: "range", min: 0, max: labels.length - 1, step: 1, value: 0 });
   const output = make("output");
-  const show = (index) => {
-    output.textContent = labels[index];
-    input.setAttribute("aria-valuetext", labels[index]);
+  const show = () => {
+    output.textContent = labels[input.value];
+    input.setAttribute("aria-valuetext", labels[input.value]);
   };
-  show(0);
-  return { input, nodes: [input, output], show };
+  input.addEventListener("input", show);
+  show();
+  return { input, nodes: [input, output], index: () => Number(input.value) };
 }
 
 function listFor(labels) {
   const input = make("select", {}, ...labels.map((text, index) => make("option", { value: index, textContent: text })));
-  return { input, nodes: [input], show: () => {} };
+  return { input, nodes: [input], index: () => Number(input.value) };
 }
 
-// The live form: anywidget calls this in JupyterLab, and Python answers each request with an MP3.
+// For long axes of whole numbers: typed, not picked.
+function numberFor(labels) {
+  const input = make("input", { type: "number", min: labels[0], max: labels.at(-1), step: 1, value: labels[0] });
+  return { input, nodes: [input, make("span", { textContent: `of ${labels[0]} to ${labels.at(-1)}` })], index: () => labels.indexOf(input.value) };
+}
+
+// One button between two sounds of a state, so that the ear can go back and forth without losing its place.
+function switchFor(label, changed) {
+  const node = make("button", { type: "button", className: "audiosae-beside" });
+  let on = false;
+  const show = () => {
+    node.textContent = on ? `You hear: ${label}. Go back` : `Compare with: ${label}`;
+    node.setAttribute("aria-pressed", String(on));
+  };
+  node.addEventListener("click", () => {
+    on = !on;
+    show();
+    changed();
+  });
+  show();
+  return { node, on: () => on };
+}
+
+// A spectrogram with a line where the sound is.
+function pictureOf(audio) {
+  const image = make("img", { alt: "Spectrogram of this sound: low notes at the bottom, time from left to right", decoding: "async" });
+  const frame = make("div", { className: "audiosae-picture" }, image);
+  const text = "Spectrogram: time from left to right, pitch upwards from 40 Hz (mel scale), bright is loud.";
+  const node = make("figure", { hidden: true }, frame, make("figcaption", { textContent: text }));
+  const follow = () => {
+    frame.style.setProperty("--played", audio.duration ? audio.currentTime / audio.duration : 0);
+    if (!audio.paused) requestAnimationFrame(follow);
+  };
+  for (const event of ["play", "seeked", "loadedmetadata"]) audio.addEventListener(event, follow);
+  return { node, show: (address) => { node.hidden = !address; if (address) image.src = address; } };
+}
+
+// Lines over the values of the last axis, with a cursor that goes with its slider. `curves`: { label, by, sets }, where sets[i] holds
+// the lines, as [name, values], for value i of axis number `by`.
+function curvesOf({ label, by, sets }) {
+  const [width, height] = [600, 130];
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `-4 -4 ${width + 8} ${height + 8}`);
+  svg.setAttribute("role", "img");
+  const key = make("p", { className: "audiosae-key" });
+  const node = make("figure", { className: "audiosae-curves" }, svg, key);
+  const draw = (tag, properties) => {
+    const part = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(properties)) part.setAttribute(name, value);
+    svg.append(part);
+    return part;
+  };
+  const show = (indices) => {
+    const lines = sets[indices[by]];
+    const at = indices.at(-1);
+    const all = sets.flat().flatMap(([, values]) => values).concat(0, 1);
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const y = (value) => height * (high - value) / (high - low);
+    svg.replaceChildren();
+    for (const value of [0, 1]) {
+      draw("line", { x1: 0, x2: width, y1: y(value), y2: y(value), class: "rule" });
+      draw("text", { x: width, y: y(value) - 4, "text-anchor": "end" }).textContent = value;
+    }
+    for (const [name, values] of lines) {
+      const points = values.map((value, i) => `${width * i / (values.length - 1)},${y(value)}`).join(" ");
+      draw("polyline", { points, class: name });
+    }
+    const x = width * at / (lines[0][1].length - 1);
+    draw("line", { x1: x, x2: x, y1: 0, y2: height, class: "cursor" });
+    for (const [name, values] of lines) draw("circle", { cx: x, cy: y(values[at]), r: 4.5, class: name });
+    svg.setAttribute("aria-label", `${label}, from 0 to 1`);
+    key.replaceChildren(`${label}: `, ...lines.map(([name, values]) =>
+      make("span", { className: `audiosae-${name}`, textContent: `${name} ${values[at].toFixed(2)}` })));
+  };
+  return { node, show };
+}
+
+// The live form: anywidget calls this in JupyterLab, and Python answers each request with an MP3 and a picture.
 function render({ model, el }) {
   const pending = new Map();
   let request = 0;
@@ -127,19 +215,21 @@ function render({ model, el }) {
     if (!settle) return;
     pending.delete(message.request);
     if (message.error) return settle.reject(new Error(message.error));
-    const url = URL.createObjectURL(new Blob([buffers[0]], { type: "audio/mpeg" }));
-    settle.resolve({ url, readout: message.readout, release: () => URL.revokeObjectURL(url) });
+    const [url, picture] = ["audio/mpeg", "image/webp"].map((type, i) =>
+      buffers[i] && URL.createObjectURL(new Blob([buffers[i]], { type })));
+    const release = () => [url, picture].forEach((address) => address && URL.revokeObjectURL(address));
+    settle.resolve({ url, picture, readout: message.readout, release });
   };
   model.on("msg:custom", answered);
   const element = make("div", { className: "audiosae-switch" });
   el.append(element);
-  build(element, model.get("description"), async (indices) => {
+  build(element, model.get("description"), async (wanted) => {
     // A slider on the move should not ask for every value that it passes.
     await new Promise((resolve) => setTimeout(resolve, 120));
     const number = ++request;
     return new Promise((resolve, reject) => {
       pending.set(number, { resolve, reject });
-      model.send({ request: number, indices });
+      model.send({ request: number, ...wanted });
     });
   });
   return () => model.off("msg:custom", answered);

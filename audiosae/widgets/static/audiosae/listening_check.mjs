@@ -1,0 +1,132 @@
+// A blind check: of two sounds, which was steered, and how? Made of the steering desk's states; answers leave as CSV, by the listener's own hand.
+
+const TRIALS = 12;
+const ALPHA = "20";
+const WAYS = {
+  pitch: ["pitch lower", "pitch higher"],
+  amplitude: ["softer", "louder"],
+  timbre: ["darker", "brighter"],
+};
+
+function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+// A small generator of random numbers, so that a code gives everybody the same trials (mulberry32, in the public domain).
+function random(text) {
+  let state = [...text].reduce((hash, letter) => Math.imul(hash ^ letter.codePointAt(0), 16777619), 2166136261);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+function shuffled(items, draw) {
+  const left = [...items];
+  return items.map(() => left.splice(Math.floor(draw() * left.length), 1)[0]);
+}
+
+// As many trials of each property; codec, clip and direction by lot, none twice.
+export function trials(index, code) {
+  const draw = random(code);
+  const [codecs, clips, properties, targets, alphas] = index.axes.map(([, labels]) => labels);
+  const strong = Math.max(alphas.indexOf(ALPHA), 1);
+  const found = properties.flatMap((property, p) => {
+    const all = codecs.flatMap((codec, c) => clips.flatMap((clip, i) => targets.map((target, t) => ({
+      codec, clip, property, target, alpha: alphas[strong],
+      still: `${c}-${i}-${p}-${t}-0`, moved: `${c}-${i}-${p}-${t}-${strong}`, way: WAYS[property][t],
+    }))));
+    return shuffled(all, draw).slice(0, Math.ceil(TRIALS / properties.length));
+  });
+  return shuffled(found, draw).slice(0, TRIALS).map((trial) => ({ ...trial, steered: draw() < 0.5 ? "A" : "B" }));
+}
+
+function csv(rows) {
+  const cell = (value) => /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
+  const names = Object.keys(rows[0]);
+  return [names, ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+}
+
+// `index` is that of the steering desk; `fetchSound(file)` resolves to { url, release }.
+export function build(element, index, fetchSound) {
+  const answers = [];
+  element.setAttribute("role", "group");
+  element.setAttribute("aria-label", "Listening check");
+
+  function start() {
+    const code = make("input", { type: "text", id: "audiosae-code", value: Math.random().toString(36).slice(2, 7), maxLength: 20 });
+    const begin = make("button", { type: "button", textContent: "Begin" });
+    begin.addEventListener("click", () => ask(trials(index, code.value.trim()), 0, code.value.trim()));
+    element.replaceChildren(
+      make("p", { textContent: `${TRIALS} pairs of sounds, some five minutes. Listen as often as you like; there are no readouts, and no way back. Headphones help.` }),
+      make("div", { className: "audiosae-axis" }, make("label", { htmlFor: code.id, textContent: "Code (the same code gives a group the same pairs)" }), code),
+      make("p", {}, begin));
+  }
+
+  function choices(legend, name, options) {
+    const set = make("fieldset", {}, make("legend", { textContent: legend }));
+    options.forEach((text, i) => {
+      const input = make("input", { type: "radio", name, value: text, id: `${name}-${i}` });
+      set.append(make("div", {}, input, make("label", { htmlFor: input.id, textContent: text })));
+    });
+    return { set, value: () => set.querySelector("input:checked")?.value };
+  }
+
+  async function ask(all, number, code) {
+    const trial = all[number];
+    const began = performance.now();
+    const plays = { A: 0, B: 0 };
+    const status = make("p", { className: "audiosae-status" });
+    status.setAttribute("role", "status");
+    const releases = [];
+    const players = ["A", "B"].map((letter) => {
+      const key = letter === trial.steered ? trial.moved : trial.still;
+      const audio = make("audio", { controls: true, preload: "none" });
+      audio.setAttribute("aria-label", `Sound ${letter}`);
+      audio.addEventListener("play", () => { plays[letter] += 1; });
+      fetchSound(index.states[key].file).then(({ url, release }) => { audio.src = url; releases.push(release); })
+        .catch((error) => { status.textContent = error.message; });
+      return make("div", { className: "audiosae-axis" }, make("b", { textContent: letter }), audio);
+    });
+    const which = choices("Which of the two was steered?", "audiosae-which", ["A", "B"]);
+    const how = choices("And how?", "audiosae-how", [...Object.values(WAYS).flat(), "cannot say"]);
+    const next = make("button", { type: "button", textContent: number + 1 < all.length ? "Next" : "Finish" });
+    next.addEventListener("click", () => {
+      if (!which.value() || !how.value()) {
+        status.textContent = "Please answer both questions; a guess is an answer.";
+        return;
+      }
+      answers.push({
+        code, trial: number + 1, codec: trial.codec, clip: trial.clip, property: trial.property, way: trial.way, alpha: trial.alpha,
+        steered: trial.steered, answer: which.value(), answered_way: how.value(), right: which.value() === trial.steered,
+        right_way: how.value() === trial.way, plays_a: plays.A, plays_b: plays.B, seconds: ((performance.now() - began) / 1000).toFixed(1),
+      });
+      releases.forEach((release) => release());
+      if (number + 1 < all.length) ask(all, number + 1, code);
+      else finish();
+    });
+    const title = make("h2", { textContent: `Pair ${number + 1} of ${all.length}`, tabIndex: -1 });
+    element.replaceChildren(title, ...players, which.set, how.set, make("p", {}, next), status);
+    element.dataset.trial = number + 1;
+    if (number > 0) title.focus();
+  }
+
+  function finish() {
+    const right = answers.filter((answer) => answer.right).length;
+    const ways = answers.filter((answer) => answer.right_way).length;
+    const file = URL.createObjectURL(new Blob([csv(answers)], { type: "text/csv" }));
+    const save = make("a", { href: file, download: `listening-check-${answers[0].code}.csv`, textContent: "Save the answers as CSV" });
+    const title = make("h2", { textContent: "Thank you", tabIndex: -1 });
+    element.replaceChildren(title,
+      make("p", { textContent: `You named the steered sound in ${right} of ${answers.length} pairs (guessing gives half), and how it was steered in ${ways}.` }),
+      make("p", {}, save), make("p", { textContent: "The answers are on this page alone; they were sent nowhere." }));
+    element.dataset.trial = "done";
+    title.focus();
+  }
+
+  start();
+}

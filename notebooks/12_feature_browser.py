@@ -1,0 +1,87 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Feature browser: what the features speak for
+#
+# An autoencoder has some hundred features or more, and most of what can be said of them is said by listening. Here are those that
+# matter: for each class of pitch, amplitude and timbre, the feature that adds most to its score (Paek et al. 2025, section 3.2;
+# $W_{kj} f_j$, averaged over training frames of class $k$). Choose one, look at what it speaks for, and play the moments that
+# excite it most. Does it keep its word?
+#
+# Each card has an address of its own, for a link.
+
+# %% tags=["parameters", "hide-input"]
+codec = "encodec"
+clips = 4  # of each feature, the most exciting ones
+sounds = ""  # folder for the book's files; empty for live cards in JupyterLab
+
+# %% tags=["hide-input"]
+import json
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import display
+
+from audiosae import corpus, determinism, feature_cards, labels, own_sound
+from audiosae.clips import sound
+from audiosae.widgets import FeatureBrowser, SoundSwitch
+
+determinism.prepare(0)
+_, sae, fitted, table = own_sound.models(codec, Path(".."))
+named = feature_cards.speakers(table, sae, fitted)
+cards = feature_cards.cards(table, sae, fitted, named, clips)
+
+# %% tags=["hide-input"]
+described = json.loads(Path("../book/_static/sounds/clips/index.json").read_text())
+manifest = corpus.load("../data/corpus")
+files = manifest.set_index("clip")["file"]
+FeatureBrowser(f"Features of the autoencoder on {codec}", cards, feature_cards.class_names(table.edges), described,
+               **({"folder": Path(sounds)} if sounds else {"sound": lambda clip: sound(files[clip])}))
+
+# %% [markdown]
+# The bars of a card are the probe's weights for this feature, times its mean activation where it fires: how much it speaks for or against
+# each class. Under a waveform runs the feature's activation; the upright line is its strongest moment, and the player starts a little before. Clips come from all
+# splits, so a feature may well be strongest in music that it was trained on; sounds are matched in loudness.
+#
+# ## How many voices has a class?
+#
+# A feature can be the best speaker of several classes, and then it cannot stand for any one of them.
+
+# %% tags=["hide-input"]
+display(pd.DataFrame({prop: {
+    "classes with a speaker": len(of := named[named["property"] == prop]),
+    "different speakers": of["feature"].nunique(),
+    "most classes of one speaker": of["feature"].value_counts().max(),
+    "median strength": of["strength"].median(),
+} for prop in labels.PROPERTIES}).T.round(2))
+
+# %% [markdown]
+# Whether a speaker is silent elsewhere, which is what a name would promise, is tested with intervals under
+# *Evidence*, on recordings that no feature was chosen on.
+#
+# ## Push one feature
+#
+# Steering moves a mixture of many features, the row of a classifier. What does one do alone? Here the strongest speaker of each property is pushed in a test clip: at
+# strength 1 the push is as long as the whole feature vector was. Does the sound become what the feature is named after?
+
+# %% tags=["hide-input"]
+singles = manifest[(manifest["split"] == "test") & manifest["monophonic"]]
+example = singles.iloc[len(singles) // 2]
+mine = own_sound.load(example.file, codec)
+strongest = named.sort_values("strength", ascending=False, kind="stable").drop_duplicates("property")
+offered = {f"{row.feature}, for {row.property} {labels.class_name(row.property, row.number, table.edges[row.property])}": row.feature
+           for row in strongest.sort_values("property").itertuples()}
+SoundSwitch(f"One feature, pushed: {example.instrument}", {"feature": list(offered), "strength": [0, 0.5, 1, 2, 4]},
+            lambda feature, strength: mine.pushed(offered[feature], strength), Path(sounds) / "pushed" if sounds else None,
+            "Sounds are matched in loudness; the button goes to the original and back.", beside="the original", pictures=True)
+
+# %% [markdown]
+# With a sound of your own, any feature and any strength, this runs in JupyterLab: see *A sound of your own*.

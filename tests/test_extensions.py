@@ -1,0 +1,91 @@
+"""The book's extensions for parameters, docstrings, launching and citing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import accessible  # noqa: E402
+import docstrings  # noqa: E402
+import launch  # noqa: E402
+import parameters  # noqa: E402
+
+
+def test_every_parameter_gets_a_row_in_the_order_of_the_file() -> None:
+    rows = parameters.lines({"seed": 3, "name": "", "shares": {"a": 1, "b": 2}}, {"name": "A word.", "shares": "Two.", "seed": "Of all."}, "part")
+    assert rows[2:] == ["| `seed` | `3` | Of all. |", '| `name` | `""` | A word. |', "| `shares` | `a: 1`<br>`b: 2` | Two. |"]
+
+
+@pytest.mark.parametrize(("section", "message"), [({"seed": 0, "new": 1}, "part: no words for new"), ({}, "part has no seed")])
+def test_a_parameter_without_words_and_words_without_a_parameter_stop_the_build(section: dict[str, int], message: str) -> None:
+    with pytest.raises(ExtensionError, match=message):
+        parameters.lines(section, {"seed": "Of all."}, "part")
+
+
+def test_the_page_explains_every_section_of_params_yaml() -> None:
+    page = (ROOT / "book/parameters.md").read_text()
+    for name, section in yaml.safe_load((ROOT / "params.yaml").read_text()).items():
+        assert f"`{name}`" in page or all(f"{{parameters}} {name}.{inner}" in page for inner in section), name
+
+
+@pytest.mark.parametrize(
+    ("line", "escaped"),
+    [
+        ("With |s_u − 1| ≤ 0.1", r"With \|s_u − 1\| ≤ 0.1"),
+        ("x* of `a|b` and ``2 * 3``", r"x\* of `a|b` and ``2 * 3``"),
+        (r"already \* so", r"already \* so"),
+    ],
+)
+def test_bars_and_stars_of_a_docstring_are_no_markup_outside_of_code(line: str, escaped: str) -> None:
+    assert docstrings.escape(line) == escaped
+
+
+def test_a_notebook_opens_in_binder_where_the_book_belongs_to_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/audiosae")
+    monkeypatch.setenv("GITHUB_SHA", "abc123")
+    assert launch.address("13_live") == "https://mybinder.org/v2/gh/someone/audiosae/abc123?urlpath=lab/tree/notebooks/13_live.py"
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    assert launch.address("13_live") is None
+
+
+def test_what_a_launched_machine_runs_is_there() -> None:
+    """Binder's set-up is a script whose stages and modules exist; pages launch notebooks that exist."""
+    script = ROOT / "binder/postBuild"
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0 and script.stat().st_mode & 0o111
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for line in script.read_text().splitlines():
+        words = line.split()
+        if words[:2] in (["dvc", "repro"], ["dvc", "pull"]):
+            assert {word for word in words[2:] if not word.startswith("-") and word != "embedded"} <= stages.keys(), line
+    assert "{launch} 13_live" in (ROOT / "book/live.md").read_text() and (ROOT / "notebooks/13_live.py").is_file()
+
+
+def test_the_page_on_citing_says_what_the_citation_file_says() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    page = (ROOT / "book/cite.md").read_text()
+    paper = citation["preferred-citation"]
+    names = " and ".join(author["family-names"] for author in paper["authors"])
+    for text in (citation["title"], f"{{{citation['version']}}}", paper["title"], names, str(paper["year"]), paper["identifiers"][0]["value"]):
+        assert text in page, text
+
+
+def test_an_empty_head_of_a_table_is_a_plain_cell() -> None:
+    table = '<tr><th class="head"><p></p></th><th></th><th class="blank">&nbsp;</th><th><p>name</p></th></tr><thead></thead>'
+    assert accessible.without_empty_heads(table) == (
+        '<tr><td class="head"><p></p></td><td></td><td class="blank">&nbsp;</td><th><p>name</p></th></tr><thead></thead>'
+    )
+
+
+def test_a_bibliography_has_no_roles_that_were_withdrawn() -> None:
+    cited = '<div role="list" class="citation-list"><div class="citation" id="id6" role="doc-biblioentry"><a role="doc-backlink">x</a></div></div>'
+    assert accessible.without_withdrawn_roles(cited) == (
+        '<div class="citation-list"><div class="citation" id="id6"><a role="doc-backlink">x</a></div></div>'
+    )
