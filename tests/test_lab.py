@@ -69,6 +69,7 @@ def test_the_steering_widget_computes_in_jupyterlab(lab: str, tone: Path) -> Non
         expect.set_options(timeout=ENOUGH)
         page.goto(f"{lab}/lab/tree/notebooks/13_live.py?reset")
         page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+        page.get_by_text("(ipykernel) | Idle").wait_for()  # asked to run earlier, JupyterLab would ask for a kernel
         page.get_by_text("Run", exact=True).first.click()
         page.get_by_text("Run All Cells", exact=True).click()
         switch = page.locator(".audiosae-switch[data-state]").first
@@ -93,6 +94,6 @@ def test_the_steering_widget_computes_in_jupyterlab(lab: str, tone: Path) -> Non
             page.get_by_role("button", name="Upload a sound").click()
         chooser.value.set_files(tone)
         expect(page.get_by_role("button", name="Upload a sound (1)")).to_be_visible()
-        page.get_by_role("button", name="Load").click()
+        page.get_by_role("button", name="Load", exact=True).click()
         expect(page.get_by_text("my tone.wav, 2.0 s")).to_be_visible()
         expect(page.get_by_role("cell", name="MIDI 69.0")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 from audiosae import audio, feature_cards, own_sound
+from audiosae.codecs import embedded
 from audiosae.errors import AudiosaeError, ParameterError
 from audiosae.own_sound import OwnSound
 from conftest import Clone
@@ -24,6 +26,14 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("own") / "tone.wav"
     soundfile.write(path, np.stack([wave, wave], axis=1) / np.abs(wave).max() / 4, RATE)
     return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def weights_of_the_clone(clone: Clone) -> Iterator[None]:
+    """In a fresh clone those that ship are not checked out yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "FOLDER", clone.root / "checkpoints")
+        yield
 
 
 @pytest.fixture(scope="module")

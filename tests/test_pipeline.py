@@ -125,7 +125,7 @@ def test_generation_keeps_the_contract_and_its_curves_lie_beside_it(clone: Clone
 def test_every_state_of_a_generation_can_be_heard(clone: Clone, built_book: Path) -> None:
     folder = built_book / "_static/sounds/small-diffrhythm/states"
     index = json.loads((folder / "index.json").read_text())
-    assert index["axes"][-1] == ["state", ["0", "1", "2", "3", "4"]]
+    assert index["axes"][-1] == ["state", ["0", "1", "2", "3", "4"], "slider"]
     assert {state["file"] for state in index["states"].values()} == {path.name for path in folder.glob("*.mp3")}
     assert len(index["states"]) == 2 * 5
     # Both ways end in the same music.

@@ -2,6 +2,7 @@
 
 pandas and Markdown mark the corner of a table as a head, empty though it is, and screen readers announce it; here it becomes a plain cell.
 docutils gives entries of a bibliography roles that have been withdrawn, or that do not fit what is inside; they go.
+A table of sounds scrolls on a narrow screen, and the keyboard has to reach what scrolls.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ def without_withdrawn_roles(html: str) -> str:
     return CITED.sub(lambda match: match[1] or f"<div {match[2]}", html)
 
 
+def reachable(html: str) -> str:
+    """HTML whose tables of sounds can be reached by keyboard."""
+    return html.replace('<div class="audiosae-table">', '<div class="audiosae-table" tabindex="0" role="group" aria-label="Sounds">')
+
+
 def mend(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
     """Mend the body of a page."""
     if "body" in context:
-        context["body"] = without_withdrawn_roles(without_empty_heads(context["body"]))
+        context["body"] = reachable(without_withdrawn_roles(without_empty_heads(context["body"])))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
