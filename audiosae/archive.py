@@ -6,12 +6,12 @@ read with any file server.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
+from audiosae.checkpoint import file_hash
 from audiosae.errors import ParameterError, report
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -47,7 +47,7 @@ def pack(html: Path, target: Path) -> str:
             # Sounds and pictures are compressed already.
             entry.compress_type = zipfile.ZIP_STORED if path.suffix in (".mp3", ".webp", ".png") else zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    digest = file_hash(partial)
     os.replace(partial, target)
     target.with_name(target.name + ".sha256").write_text(f"{digest}  {target.name}\n", encoding="utf-8")
     return digest

@@ -15,7 +15,7 @@ import torch
 from audiosae import labels
 from audiosae.errors import ParameterError
 from audiosae.frames import Frames
-from audiosae.probes import Probe
+from audiosae.probes import Probe, speaking
 from audiosae.sae import SparseAutoencoder
 
 ENOUGH_FRAMES = 20
@@ -55,8 +55,8 @@ def speakers(table: Frames, sae: SparseAutoencoder, fitted: Mapping[str, Probe])
         classes, counts = np.unique(table.table.loc[usable, prop], return_counts=True)
         for k in classes[counts >= ENOUGH_FRAMES]:
             members = torch.from_numpy(usable & (table.table[prop] == k).to_numpy())
-            adds = fitted[prop].weight[int(k)] * features[members].mean(dim=0)
-            rows.append({"property": prop, "number": int(k), "feature": int(adds.argmax()), "strength": float(adds.max())})
+            (feature, strength), *_ = speaking(fitted[prop], features[members], int(k), 1)
+            rows.append({"property": prop, "number": int(k), "feature": feature, "strength": strength})
     if not rows:
         raise ParameterError(f"no class of any property has {ENOUGH_FRAMES} training frames; give a longer corpus.")
     return pd.DataFrame(rows)
