@@ -5,11 +5,15 @@ PIP_ARGS ?=        # passed to every pip install, for example --extra-index-url 
 DATA     :=        # for `make released`: the folder that holds the paper's data sets
 WEIGHTS  :=        # for `make released`: checkpoints that are here already, as CODEC=FILE
 ONLY     :=        # for `make evidence` and `make verify`: some stages, by name, in place of all
+ACCEPT   ?=        # the SHA-256 of a released program that is not on record, to let it run; the message about it says more
+# Recipes read these from their environment: what is typed never becomes part of a command.
+export DATA WEIGHTS ONLY ACCEPT
 SHIPPED  := train_codec train_generator  # stages whose outputs travel inside the repository
 
 VENV  := .venv
 PY    := $(VENV)/bin/python
 DVC   := $(VENV)/bin/dvc
+CHECK := $(PY) -m audiosae.check
 PIP   := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 READY := $(VENV)/.ready
 HTML  := book/_build/html/index.html
@@ -45,9 +49,11 @@ $(READY): requirements.lock | $(PY)
 	@$(PY) -m audiosae.torchaudio_cpu
 	@$(VENV)/bin/jupytext-config --settings-file $(VENV)/etc/jupyter/labconfig/default_setting_overrides.json set-default-viewer python
 	@touch $@
+	@[ -e .git ] || { echo 'setup: no git here, so DVC is told to do without'; $(DVC) config --local core.no_scm true; }
 	@echo 'setup: ready'
 
 weights: setup
+	@$(CHECK)
 	@echo 'weights: checking out those that travel with the repository'
 	@$(DVC) pull --remote embedded $(SHIPPED)
 
@@ -58,16 +64,17 @@ repro: weights  ## compute every result, figure and sound, and build the book
 # Frozen, since it takes an hour and a half; forced one by one, because to force them with what they need would train the codecs again.
 evidence: weights  ## compute the evidence of sections 6 to 11 anew (an hour and a half on 2 cores), or some of it: ONLY=evidence_grid@encodec
 	@$(DVC) repro probing
-	@for stage in $(or $(ONLY),$$($(DVC) stage list --name-only | grep ^evidence_)); do $(DVC) repro --force --single-item $$stage || exit 1; done
+	@set -f; for stage in $${ONLY:-$$($(DVC) stage list --name-only | grep ^evidence_)}; do $(DVC) repro --force --single-item "$$stage" || exit 1; done
+	@$(PY) -m audiosae.frozen
 	@$(DVC) repro
 
 # Weights are fetched only where none stand: those that stand are what is to be verified, altered or not.
 verify: setup  ## compute every result again in a copy, and compare with results/, number by number; ONLY=probing@encodec for one and what it needs
 	@[ -f checkpoints/generator.safetensors ] || $(MAKE) --no-print-directory weights
-	@$(PY) -m audiosae.verify $(if $(ONLY),--only $(ONLY))
+	@set -f; $(PY) -m audiosae.verify $${ONLY:+--only $$ONLY}
 
 released: weights  ## the same with the authors' weights, and with the paper's data: DATA=/path/to/folder
-	@$(PY) -m audiosae.released_run $(if $(DATA),--data '$(DATA)') $(if $(WEIGHTS),--weights $(WEIGHTS))
+	@$(PY) -m audiosae.released_run $${DATA:+--data "$$DATA"} --weights "$$WEIGHTS"
 
 book: weights  ## bring the book, and what it is made from, up to date
 	@$(DVC) repro book

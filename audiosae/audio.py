@@ -5,11 +5,16 @@ A wave is a float32 array [channels, samples], full scale at ±1, next to its sa
 
 from __future__ import annotations
 
+import io
+import math
 import os
+import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import librosa
 import numpy as np
 import soundfile
 import torch
@@ -20,7 +25,17 @@ from audiosae.errors import AudioError
 SAMPLE_RATE = 44100
 """Rate in Hz of the corpus, and of the mono mix on which labels are measured."""
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
+SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".mp3", ".ogg", ".opus")
+"""Formats that are read, and in which a file that was cut short is noticed."""
+
+RATES = (4_000, 384_000)
+"""Lowest and highest sample rate in Hz that a recording may have; others are damaged headers."""
+
+_BLOCK = 2**22
+"""Samples to read at a time: memory grows with what a file holds, not with what its header claims."""
+
+_LARGEST_KERNEL = 2**22
+"""Numbers in the longest filter that torchaudio is asked for (32 MB); from 384 to 44.1 kHz it is 0.2 million."""
 
 
 def read(path: str | Path) -> tuple[np.ndarray, int]:
@@ -29,7 +44,7 @@ def read(path: str | Path) -> tuple[np.ndarray, int]:
     Parameters
     ----------
     path
-        A wav, flac, mp3 or ogg file.
+        One of `SUFFIXES`.
 
     Returns
     -------
@@ -41,23 +56,43 @@ def read(path: str | Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     AudioError
-        If the file is missing, is no audio, ends before its header says, or fails `check`.
+        If the file is missing or may not be read, is no audio, has an impossible sample rate, ends before its header
+        says, or fails `check`.
     """
     path = Path(path)
     with opened(path) as file:
-        wave, sample_rate = file.read(dtype="float32", always_2d=True).T, file.samplerate
+        blocks = [_block(file)]
+        while len(blocks[-1]) == len(blocks[0]) > 0 and sum(map(len, blocks)) < file.frames:
+            blocks.append(_block(file))
+        wave, sample_rate = np.concatenate(blocks).T, file.samplerate
         refuse_truncated(path, file, wave.shape[1])
     check(wave, sample_rate, where=str(path))
     return np.ascontiguousarray(wave), sample_rate
 
 
+def _block(file: soundfile.SoundFile) -> np.ndarray:
+    """The next samples [samples, channels]."""
+    return file.read(max(1, _BLOCK // file.channels), dtype="float32", always_2d=True)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Open a recording; what libsndfile says against it, now or while it is read, becomes an `AudioError`."""
-    if not path.is_file():
-        raise AudioError(f"{path}: there is no such file; check the path.")
+    """Open a recording; what speaks against it, now or while it is read, becomes an `AudioError`."""
     try:
-        with soundfile.SoundFile(path) as file:
+        if not path.is_file():
+            raise AudioError(f"{path}: there is no such file; check the path.")
+        source = _completed(path)
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be opened ({error.strerror}); check its permissions.") from error
+    try:
+        with soundfile.SoundFile(source) as file:
+            if not RATES[0] <= file.samplerate <= RATES[1]:
+                raise AudioError(
+                    f"{path}: its header gives a sample rate of {file.samplerate} Hz; rates from {RATES[0]} to {RATES[1]} Hz "
+                    "are read. Export it again, or mend its header."
+                )
+            if file.frames >= 2**62:  # how libsndfile says that it does not know
+                raise AudioError(f"{path}: its header does not say how long it is; convert it to wav, or export it again.")
             yield file
     except soundfile.LibsndfileError as error:
         raise AudioError(
@@ -66,13 +101,44 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
         ) from error
 
 
+def _completed(path: Path) -> bytes | io.BytesIO:
+    """What to open: the path, or for a wav whose header gives its sound no length, a copy in memory that does.
+
+    A program that writes to a pipe cannot go back and fill in the length. Some leave 0, which libsndfile takes at its word.
+    """
+    with path.open("rb") as file:
+        if file.read(12)[::8] != b"RW":  # RIFF....WAVE
+            return os.fsencode(path)
+        while len(head := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name == b"data":
+                break
+            file.seek(size + size % 2, io.SEEK_CUR)
+        else:
+            return os.fsencode(path)
+        start = file.tell()
+        follows = file.read(4)
+        if size or len(follows) < 4 or follows.isascii() and follows.decode().isprintable():  # another chunk, so it is empty
+            return os.fsencode(path)
+        file.seek(0)
+        content = bytearray(file.read())
+    struct.pack_into("<I", content, start - 4, len(content) - start)
+    return io.BytesIO(content)
+
+
 def refuse_truncated(path: Path, file: soundfile.SoundFile, samples: int) -> None:
     """Raise `AudioError` if a recording that gave so many samples has lost its end."""
-    # libsndfile trusts the length of a wav file over its header, and leaves only this remark in its log.
-    truncated = "should be" in file.extra_info and path.suffix.lower() == ".wav"
-    truncated |= path.suffix.lower() == ".ogg" and not _ogg_is_whole(path)
+    # libsndfile trusts the length of a file over its header, and leaves only these remarks in its log.
+    sizes = re.findall(r"^\s*(?:data|SSND|Riff size)\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    truncated = any(int(said) > int(there) and not _streamed(int(said)) for said, there in sizes)
+    truncated |= path.suffix.lower() in (".ogg", ".opus") and not _ogg_is_whole(path)
     if truncated or samples != file.frames:
         raise AudioError(f"{path}: the file ends before its header says (truncated); copy or export it again.")
+
+
+def _streamed(size: int) -> bool:
+    """Whether a length is what programs write that do not know it yet: near the end of 31 or of 32 bits."""
+    return 2**31 - 2**16 <= size <= 2**31 or size >= 2**32 - 2**16
 
 
 def _ogg_is_whole(path: Path) -> bool:
@@ -123,7 +189,9 @@ def check(wave: np.ndarray, sample_rate: int, where: str) -> None:
 
 
 def resample(wave: np.ndarray, sample_rate: int, target_rate: int) -> np.ndarray:
-    """Change the sample rate with a windowed sinc (torchaudio).
+    """Change the sample rate with a windowed sinc (torchaudio), or with SoX's resampler between rates with no simple ratio.
+
+    Torchaudio keeps a filter for each phase between the two rates: from 44,099 to 44,100 Hz these would fill 16 GB.
 
     Parameters
     ----------
@@ -138,6 +206,11 @@ def resample(wave: np.ndarray, sample_rate: int, target_rate: int) -> np.ndarray
     """
     if sample_rate == target_rate:
         return wave
+    common = math.gcd(sample_rate, target_rate)
+    if sample_rate // common * (target_rate // common) > _LARGEST_KERNEL:
+        samples = -(-wave.shape[-1] * target_rate // sample_rate)
+        found = librosa.resample(wave, orig_sr=sample_rate, target_sr=target_rate, res_type="soxr_vhq", fix=False)
+        return librosa.util.fix_length(found, size=samples).astype(np.float32)
     tensor = torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32))
     return torchaudio.functional.resample(tensor, sample_rate, target_rate, lowpass_filter_width=32).numpy()
 

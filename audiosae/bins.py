@@ -61,8 +61,24 @@ def measure(manifest: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def load(path: str | Path) -> dict[str, np.ndarray]:
-    """Read what the stage wrote; raises `ResultsError` if it is missing."""
-    return {prop: np.array(edges) for prop, edges in results.read(path)["edges"].items()}
+    """Read what the stage wrote.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing or damaged, or holds no increasing edges for a property.
+    """
+    read = results.read(path)
+    try:
+        found = {prop: np.array(read["edges"][prop], dtype=float) for prop in labels.PROPERTIES}
+    except (KeyError, TypeError, ValueError) as error:
+        raise results.ResultsError(f"{path} lacks the edges of bins ({error}); run `dvc repro bins`.") from error
+    for prop, edges in found.items():
+        if edges.ndim != 1 or len(edges) < 2 or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
+            raise results.ResultsError(
+                f"{path}: the edges of {prop} are not two or more finite, increasing numbers; run `dvc repro bins`."
+            )
+    return found
 
 
 def main() -> None:

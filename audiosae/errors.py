@@ -6,6 +6,7 @@ exit status, for the commands that DVC runs.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -32,6 +33,28 @@ class DownloadError(AudiosaeError):
 
 class ParameterError(AudiosaeError):
     """A parameter has an unknown name or a value outside its range."""
+
+
+def check_name(name: object, where: str) -> None:
+    """Refuse a name that could lead out of the folder in which a file of that name is read or written.
+
+    Parameters
+    ----------
+    name
+        To become part of a path: letters, digits, ., - and _, beginning with a letter or digit, at most 100 of them.
+    where
+        Which file and which row hold it, for the message.
+
+    Raises
+    ------
+    CorpusError
+        If it is another kind of name, such as ``../clip``, an absolute path, or one with a line break.
+    """
+    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)):
+        raise CorpusError(
+            f"{where}: {name!r} cannot name a file; a name has letters, digits, ., - and _ alone, begins with a letter or digit, "
+            "and is at most 100 long. Build the corpus again."
+        )
 
 
 def report(command: Callable[[], None]) -> None:

@@ -108,7 +108,7 @@ def execute(notebook: Path, out: Path, options: dict[str, list[str]]) -> nbforma
     ParameterError
         If a parameter is unknown or its value does not suit the type of the default.
     NotebookError
-        If the notebook is missing or a cell fails; `out` is then left as it was.
+        If the notebook is missing, or a cell fails or ends the run; `out` is then left as it was.
     """
     if not notebook.is_file():
         raise NotebookError(f"{notebook}: there is no such notebook; check the path.")
@@ -138,6 +138,13 @@ def execute(notebook: Path, out: Path, options: dict[str, list[str]]) -> nbforma
             f"{notebook}: the process that ran the cells was killed ({error}), perhaps for want of memory; "
             f"{out} was not written."
         ) from None
+    for number, cell in enumerate(executed.cells, start=1):
+        # Papermill takes `sys.exit()` for a good end, and leaves out the cells that follow.
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            raise NotebookError(
+                f"{notebook}, cell {number}: it ended the run with sys.exit() or SystemExit, so the cells after it did not run; raise an "
+                f"error instead, or take the line out.\n--- the cell\n{cell.source}\n---\n{out} was not written."
+            )
     result = canonical(executed, root=notebook.resolve().parent.parent, where=str(notebook))
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
@@ -152,7 +159,8 @@ def fill_parameters(book: nbformat.NotebookNode, options: dict[str, list[str]], 
     Parameters
     ----------
     book
-        Changed in place. Each line of the cell is ``name = literal``; its comments stay.
+        Changed in place. Each line of the cell is ``name = literal``; its comments stay. A list of whole numbers whose name is
+        annotated with ``list[float]`` takes fractions too.
     options
         Parameter name to words.
     where
@@ -171,6 +179,7 @@ def fill_parameters(book: nbformat.NotebookNode, options: dict[str, list[str]], 
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     spans: dict[str, tuple[int, int, object]] = {}
+    fractions: set[str] = set()
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue  # a docstring
@@ -185,6 +194,8 @@ def fill_parameters(book: nbformat.NotebookNode, options: dict[str, list[str]], 
                 f"{where}: line {statement.lineno} of the parameters cell is not `name = literal`; "
                 "move anything computed to the next cell."
             ) from None
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.annotation) == "list[float]":
+            fractions.add(name)
         spans[name] = (
             starts[value.lineno - 1] + value.col_offset,
             starts[value.end_lineno - 1] + value.end_col_offset,
@@ -198,7 +209,11 @@ def fill_parameters(book: nbformat.NotebookNode, options: dict[str, list[str]], 
     # From the end backwards, so that the earlier offsets stay true.
     for name, (start, end, default) in sorted(spans.items(), key=lambda item: -item[1][0]):
         if name in options:
-            value = convert(name, options[name], default, where)
+            words = options[name]
+            if name in fractions:  # of whole numbers, but 0.5 would do as well
+                value: object = [int(word) if word.isdigit() else convert(name, [word], 0.5, where) for word in words]
+            else:
+                value = convert(name, words, default, where)
             source = source[:start] + repr(value).encode() + source[end:]
     cells[0].source = source.decode()
 

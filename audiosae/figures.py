@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from audiosae import labels, pitch
@@ -26,6 +27,12 @@ def style() -> None:
         "svg.hashsalt": "audiosae", "figure.dpi": 110, "savefig.bbox": "tight", "figure.constrained_layout.use": True,
         "axes.spines.top": False, "axes.spines.right": False,
     })
+
+
+def legend_beside(axis: Axes, **options: object) -> None:
+    """Move a legend to the right of its panel; a panel without data has none."""
+    if axis.get_legend() is not None:
+        sns.move_legend(axis, "upper left", bbox_to_anchor=(1.02, 1), **options)
 
 
 def coverage(notes: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
@@ -111,7 +118,7 @@ def training_curves(curves: pd.DataFrame) -> Figure:
                      legend=axis is axes[1], ax=axis)
         axis.set(yscale="log", xlabel="epoch", ylabel=unit, title=term)
         axis.xaxis.get_major_locator().set_params(integer=True)
-    sns.move_legend(axes[1], "upper left", bbox_to_anchor=(1.02, 1))
+    legend_beside(axes[1])
     return figure
 
 
@@ -124,7 +131,7 @@ def grid_points(grid: pd.DataFrame, chosen: pd.Series) -> Figure:
                         legend=axis is axes[1])
         axis.plot(chosen[column], chosen["fvu"], "o", markersize=16, markerfacecolor="none", color="0.3")
         axis.set(xlabel=text, ylabel="variance unexplained (share)", ylim=(0, 1.15 * grid["fvu"].max()))
-    sns.move_legend(axes[1], "upper left", bbox_to_anchor=(1.02, 1))
+    legend_beside(axes[1])
     return figure
 
 
@@ -189,9 +196,10 @@ def steering_curves(heard: pd.DataFrame) -> Figure:
     axes[0].axhline(1, color="0.5", linestyle=":")
     axes[0].axhline(0, color="0.5", linewidth=0.8)
     axes[0].set(xlabel="α", ylabel="distance to target closed (share)")
-    sns.lineplot(others, x="alpha", y="value", hue="pair", style="pair", palette="colorblind", markers=True,
-                 errorbar=None, ax=axes[1])
+    if len(others):
+        sns.lineplot(others, x="alpha", y="value", hue="pair", style="pair", palette="colorblind", markers=True,
+                     errorbar=None, ax=axes[1])
     axes[1].set(xlabel="α", ylabel="change of the other properties (bins)")
     axes[0].legend(title=None, frameon=False)
-    sns.move_legend(axes[1], "upper left", bbox_to_anchor=(1.02, 1), title=None, frameon=False)
+    legend_beside(axes[1], title=None, frameon=False)
     return figure

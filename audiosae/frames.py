@@ -17,7 +17,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,13 +27,14 @@ import torch
 from tqdm.auto import tqdm
 
 from audiosae import audio, labels
-from audiosae.errors import AudioError, CorpusError
+from audiosae.errors import AudioError, CorpusError, check_name
 
 if TYPE_CHECKING:
     from audiosae.codecs import Codec
 
 _KEY = b"audiosae"
 _TEXT = ("clip", "piece", "part", "split")
+_FLOATS = ("time", "f0", "confidence", "rms", "centroid")
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,11 @@ def _lists(values: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1), type=kind), values.shape[1])
 
 
-def _array(column: pa.ChunkedArray) -> np.ndarray:
+def _array(table: pa.Table, name: str, kind: pa.DataType) -> np.ndarray:
     """[rows, length] of a column of fixed-size lists, not copied."""
-    whole = column.combine_chunks()
+    whole = table.column(name).combine_chunks()
+    _demand(pa.types.is_fixed_size_list(whole.type) and whole.type.value_type == kind and whole.type.list_size > 0,
+            f"{name} is {whole.type}, not lists of {kind} of one length")
     return whole.values.to_numpy(zero_copy_only=True).reshape(len(whole), -1)
 
 
@@ -201,20 +204,66 @@ def load(path: str | Path) -> Frames:
     Raises
     ------
     CorpusError
-        If it is missing or damaged.
+        If it is missing, damaged, or not what `save` writes.
     """
     path = Path(path)
     if not path.is_file():
         raise CorpusError(f"{path} is missing: run notebook 01_extraction, or `dvc repro`, first.")
     try:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        header = json.loads(table.schema.metadata[_KEY])
-    except (pa.ArrowInvalid, KeyError, TypeError) as error:
+        table.validate(full=True)
+        return _parse(table, json.loads(table.schema.metadata[_KEY]), path)
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorpusError(f"{path} is damaged or not a table of frames ({error}); run the extraction again.") from error
-    lists = {name: _array(table.column(name)) for name in ("latent", "codes") if name in table.column_names}
-    rest = table.drop_columns(list(lists)).to_pandas()
-    edges = {prop: np.array(values) for prop, values in header["edges"].items()}
+
+
+def _demand(condition: bool, told: str) -> None:
+    if not condition:
+        raise ValueError(told)
+
+
+def _parse(table: pa.Table, header: dict[str, Any], path: Path) -> Frames:
+    """What a file holds, looked at once; whatever is wrong with it is a ValueError."""
+    _demand(isinstance(header, dict) and isinstance(header.get("edges"), dict), "its header has no edges of bins")
+    missing = [name for name in ("latent", *_TEXT, "monophonic", *_FLOATS, *labels.PROPERTIES) if name not in table.column_names]
+    missing += [name for name in ("codec", "weights", "tracker", "frame_rate") if name not in header]
+    missing += [f"edges of {prop}" for prop in labels.PROPERTIES if prop not in header["edges"]]
+    _demand(not missing, f"it lacks {', '.join(missing)}")
+    _demand(len(table) > 0, "it has no rows")
+    for column, kind in zip(table.columns, table.schema):
+        _demand(column.null_count == 0, f"{kind.name} has empty cells")
+    latents = _array(table, "latent", pa.float32())
+    _demand(bool(np.isfinite(latents.min()) and np.isfinite(latents.max())), "latent holds NaN or infinite values")
+    codes = _array(table, "codes", pa.int32()) if "codes" in table.column_names else None
+    size = header.get("codebook_size")
+    if codes is None:
+        _demand(size is None, f"codebook_size is {size!r}, and there are no codes")
+    else:
+        _demand(type(size) is int and 0 <= codes.min() and codes.max() < size,
+                f"codes go from {codes.min()} to {codes.max()}, outside a codebook of {size!r}")
+    edges = {prop: np.array(header["edges"][prop], dtype=float) for prop in labels.PROPERTIES}
+    for prop, values in edges.items():
+        _demand(values.ndim == 1 and len(values) > 1 and bool(np.isfinite(values).all() and (np.diff(values) > 0).all()),
+                f"the edges of {prop} are not two or more finite, increasing numbers")
+    for name in ("codec", "weights", "tracker"):
+        _demand(isinstance(header[name], str), f"{name} is {header[name]!r}, no text")
+    rate = header["frame_rate"]
+    _demand(type(rate) in (int, float) and 0 < rate < np.inf, f"frame_rate is {rate!r}, no number of Hz")
+    rest = table.drop_columns([name for name in ("latent", "codes") if name in table.column_names]).to_pandas()
+    for name in _TEXT:
+        _demand(isinstance(rest[name].dtype, pd.CategoricalDtype), f"{name} is no dictionary-coded text")
+        _demand(all(isinstance(value, str) for value in rest[name].cat.categories), f"{name} is no text")
+    for clip in rest["clip"].cat.categories:
+        check_name(clip, f"{path}, clip")
+    _demand(set(rest["split"].cat.categories) <= {"train", "validation", "test"}, "a split is none of train, validation and test")
+    _demand(rest["monophonic"].dtype == bool, "monophonic is not true or false")
+    for name in _FLOATS:
+        _demand(rest[name].dtype == np.float32, f"{name} is {rest[name].dtype}, not float32")
+    for name in ("time", "confidence", "rms"):
+        _demand(bool(np.isfinite(rest[name]).all()), f"{name} holds NaN or infinite values")
+    for prop, values in edges.items():
+        _demand(rest[prop].dtype == np.int16 and bool(rest[prop].between(-1, len(values) - 2).all()),
+                f"{prop} must be int16 class numbers from −1 to {len(values) - 2}")
     return Frames(
-        lists["latent"], rest, edges, header["codec"], header["weights"], header["tracker"], header["frame_rate"],
-        lists.get("codes"), header.get("codebook_size"),
+        latents, rest, edges, header["codec"], header["weights"], header["tracker"], header["frame_rate"], codes, size
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from audiosae import audio, codecs, feature_cards, frames, labels, listening, pitch, probes, steering
+from audiosae import audio, codecs, feature_cards, frames, labels, listening, params, pitch, probes, steering
 from audiosae.codecs import Codec
 from audiosae.errors import ParameterError
 from audiosae.frames import Frames
@@ -111,10 +111,17 @@ class OwnSound:
 
 @lru_cache(maxsize=4)
 def models(codec: str, project: Path) -> tuple[Codec, SparseAutoencoder, dict[str, Probe], Frames]:
-    """What a codec's sections made: codec, with the weights that its frames came from, autoencoder, probes, and the corpus's frames. See `OwnSound`."""
+    """What a codec's sections made: codec, with the weights that its frames came from, autoencoder, probes, and the corpus's frames. See `OwnSound`.
+
+    Raises `ParameterError` if the frames come from other weights than those that params.yaml names.
+    """
     table = frames.load(project / f"data/frames/{codec}.arrow")
+    # A table is data, and must not name a program to run.
+    named = params.codecs(project / "params.yaml").get(codec, {}).get("weights")
+    if table.weights != named:
+        raise ParameterError(f"the frames of {codec} come from weights {table.weights!r}, but params.yaml names {named!r}; run `dvc repro`.")
     return (
-        codecs.load(codec, table.weights), SparseAutoencoder.load(project / f"checkpoints/sae/{codec}.safetensors"),
+        codecs.load(codec, named), SparseAutoencoder.load(project / f"checkpoints/sae/{codec}.safetensors"),
         probes.load(project / f"checkpoints/probes/{codec}.safetensors"), table,
     )
 

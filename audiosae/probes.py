@@ -244,14 +244,22 @@ def load(path: str | Path) -> dict[str, Probe]:
         If the file is missing or damaged.
     """
     tensors, header = checkpoint.load(path, KIND)
-    try:
-        found = {
-            prop: Probe(tensors[f"{prop}.weight"], tensors[f"{prop}.bias"], penalty)
-            for prop, penalty in header["penalty"].items()
-        }
-    except KeyError as error:
-        raise CheckpointError(f"{path} lacks {error}; run 03_probing again.") from error
-    for prop, probe in found.items():
-        if len(probe.weight) != len(probe.bias) or not (probe.weight.isfinite().all() and probe.bias.isfinite().all()):
-            raise CheckpointError(f"{path}: the probe of {prop} has NaN or unlike shapes; run 03_probing again.")
+    penalties = header.get("penalty")
+    if not isinstance(penalties, dict) or not penalties:
+        raise CheckpointError(f"{path} names no property that it has a probe of; run 03_probing again.")
+    wanted = {f"{prop}.{part}" for prop in penalties for part in ("weight", "bias")}
+    if wanted != tensors.keys():
+        odd = ", ".join(sorted(wanted ^ tensors.keys()))
+        raise CheckpointError(f"{path} lacks tensors or has some too many ({odd}); run 03_probing again.")
+    found = {}
+    for prop, penalty in penalties.items():
+        weight, bias = tensors[f"{prop}.weight"], tensors[f"{prop}.bias"]
+        shaped = weight.ndim == 2 and weight.numel() > 0 and bias.shape == weight.shape[:1]
+        if not (shaped and weight.dtype == bias.dtype == torch.float32):
+            raise CheckpointError(f"{path}: the probe of {prop} has unlike shapes or is not float32; run 03_probing again.")
+        if not (weight.isfinite().all() and bias.isfinite().all()):
+            raise CheckpointError(f"{path}: the probe of {prop} holds NaN or infinite values; run 03_probing again.")
+        if type(penalty) not in (int, float) or not 0 <= penalty < np.inf:
+            raise CheckpointError(f"{path}: the penalty of {prop} is {penalty!r}, not a number from 0; run 03_probing again.")
+        found[prop] = Probe(weight, bias, penalty)
     return found

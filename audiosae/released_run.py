@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from audiosae import codecs, generation
+from audiosae import codecs, frozen, generation
 from audiosae.errors import AudiosaeError, ParameterError, report
 from audiosae.generation.diffrhythm import CODEC
 from audiosae.summary import STAGES
@@ -110,14 +111,10 @@ def _records(project: Path, copy: Path) -> tuple[dict[str, Any], set[str]]:
     """
     here, there = (yaml.safe_load((folder / "dvc.lock").read_text()) if (folder / "dvc.lock").is_file() else {"stages": {}}
                    for folder in (project, copy))
-    declared = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    frozen = {name for name in {**here["stages"], **there["stages"]} if _is_frozen(declared.get(name.split("@")[0], {}))}
-    stages = here["stages"] | {name: record for name, record in there["stages"].items() if name not in frozen}
-    return stages, {out["path"] for name in frozen & here["stages"].keys() for out in here["stages"][name]["outs"]}
-
-
-def _is_frozen(stage: dict[str, Any]) -> bool:
-    return bool(stage.get("do", stage).get("frozen"))
+    declared = frozen.stages(project, "dvc.yaml")
+    fixed = {name for name in {**here["stages"], **there["stages"]} if frozen.is_frozen(declared.get(name.split("@")[0], {}))}
+    stages = here["stages"] | {name: record for name, record in there["stages"].items() if name not in fixed}
+    return stages, {out["path"] for name in fixed & here["stages"].keys() for out in here["stages"][name]["outs"]}
 
 
 def collect(results: Path, target: Path, named: list[str]) -> None:
@@ -194,10 +191,14 @@ def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="audiosae.released_run", description=__doc__, allow_abbrev=False)
     parser.add_argument("--data", type=Path, help="folder that holds the paper's data sets")
-    parser.add_argument("--weights", nargs="*", default=[], metavar="CODEC=FILE", help="checkpoints that are here already")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="CODEC=FILE", help="checkpoints that are here already; several in one argument are split as a shell would")
     given = parser.parse_args()
     files = {}
-    for word in given.weights:
+    try:
+        words = [word for argument in given.weights for word in shlex.split(argument)]
+    except ValueError as error:
+        raise ParameterError(f"--weights {' '.join(given.weights)}: {error}; put a path with spaces or quotes into quotes of the other kind.") from error
+    for word in words:
         name, equals, path = word.partition("=")
         if not (name and path):
             raise ParameterError(f"--weights {word}: write CODEC=FILE, such as encodec=/path/encodec_24khz-d7cc33bc.th.")

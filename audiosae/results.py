@@ -17,6 +17,10 @@ class ResultsError(AudiosaeError):
     """A file of results is missing or unreadable, or a figure is not a finite number."""
 
 
+accepted: set[str] = set()
+"""SHA-256 of the programs on no record that have run in this process because the reader accepted them; see `codecs.released`."""
+
+
 def provenance(
     inputs: dict[str, str | Path], parameters: dict[str, Any], notebook: str | Path | None = None
 ) -> dict[str, Any]:
@@ -39,6 +43,8 @@ def provenance(
         As given.
     code
         SHA-256 over the notebook and the modules of this package that are loaded by now.
+    accepted
+        SHA-256 of each program that ran because the reader accepted it, since it could change any figure; only where there is one.
     """
     loaded = {
         name: module.__file__
@@ -52,6 +58,7 @@ def provenance(
         "inputs": {name: file_hash(path) for name, path in inputs.items()},
         "parameters": parameters,
         "code": code.hexdigest(),
+        **({"accepted": sorted(accepted)} if accepted else {}),
     }
 
 
@@ -80,12 +87,15 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ResultsError
-        If the file is missing or no JSON.
+        If the file is missing, no JSON, or JSON of another kind than figures by name.
     """
     path = Path(path)
     if not path.is_file():
         raise ResultsError(f"{path} is missing: run the stage that writes it, or `dvc repro`.")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is no JSON ({error}); run the stage that writes it again.") from error
+    if not isinstance(figures, dict):
+        raise ResultsError(f"{path} holds a {type(figures).__name__}, not figures by name; run the stage that writes it again.")
+    return figures

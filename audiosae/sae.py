@@ -126,10 +126,10 @@ class SparseAutoencoder(nn.Module):
             If the file is missing, damaged, or of another shape.
         """
         tensors, header = checkpoint.load(path, KIND)
-        if not {"dim", "hidden"} <= header.keys():
-            raise CheckpointError(f"{path} does not say its size; train it again.")
-        sae = cls(header["dim"], header["hidden"])
-        checkpoint.restore(sae, tensors, path)
+        sizes = {name: header.get(name) for name in ("dim", "hidden")}
+        sae = checkpoint.rebuild(lambda given: cls(**given), sizes, tensors, path)
+        if not (sae.std > 0).all():
+            raise CheckpointError(f"{path}: a standard deviation is not above 0; train it again.")
         return sae.eval()
 
 

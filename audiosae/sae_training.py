@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from audiosae import resume
 from audiosae.distinct import Rows
 from audiosae.errors import ParameterError
 from audiosae.sae import SparseAutoencoder, evaluate
@@ -179,11 +179,8 @@ def train(
     curve: list[dict[str, float]] = []
 
     state_path = None if states is None else Path(states) / f"sae-{_key(latents, counts, settings)}.pt"
-    if state_path is not None and state_path.is_file():
-        state = torch.load(state_path, weights_only=True, map_location=latents.device)
-        sae.load_state_dict(state["sae"])
-        optimizer.load_state_dict(state["optimizer"])
-        curve = state["curve"]
+    if state_path is not None:
+        _, curve = resume.restore(state_path, {"sae": sae, "optimizer": optimizer}, settings.epochs, latents.device)
 
     for epoch in tqdm(range(len(curve), settings.epochs), desc=f"{settings.hidden} features, λ {settings.l1:g}",
                       initial=len(curve), total=settings.epochs, unit="epoch", disable=not progress):
@@ -217,6 +214,5 @@ def _save_state(
     path: Path, sae: SparseAutoencoder, optimizer: torch.optim.Optimizer, curve: list[dict[str, float]]
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    torch.save({"sae": sae.state_dict(), "optimizer": optimizer.state_dict(), "curve": curve}, partial)
-    os.replace(partial, path)
+    parts = {"sae": sae.state_dict(), "optimizer": optimizer.state_dict()}
+    resume.write({**parts, "step": len(curve), "progress": curve}, path)

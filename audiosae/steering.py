@@ -262,7 +262,7 @@ def summarise(effects: pd.DataFrame, heard: pd.DataFrame, prop: str, alpha: floa
         "pitch_lost": float(lost.mean()),
         "alpha": alpha,
         "by_alpha": {
-            str(strength): float(_by_clip(own[own["alpha"] == strength]).mean()) if len(on_target) else None
+            f"{strength:g}": float(_by_clip(own[own["alpha"] == strength]).mean()) if len(on_target) else None
             for strength in sorted(heard["alpha"].unique().tolist())
         },
     }

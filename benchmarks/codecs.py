@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import ast
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -34,6 +35,7 @@ import torch
 from torch import nn
 
 from audiosae import codecs
+from audiosae.checkpoint import file_hash
 from audiosae.codecs import batches, diffrhythm_vae, encodec, long, wavtokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "recorded"))
@@ -90,6 +92,7 @@ def build(name: str, given: argparse.Namespace) -> Pair:
         module = torch.jit.load(path, map_location=given.device)
         chunked = _diffrhythm(given.diffrhythm, module) if given.diffrhythm else ()
         mean = partial(_mean, module.encode_export)
+        os.environ["ACCEPT"] = file_hash(path)
         return Pair(codecs.load(name, path).to(given.device), mean, module.decode_export, *chunked)
 
 

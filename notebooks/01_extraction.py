@@ -57,6 +57,13 @@ parts = manifest.groupby("part", sort=False).agg(
 )
 display(parts.rename(columns=lambda name: name.replace("_", " ")).round(2))
 
+# %% tags=["hide-input"]
+listed = Path("../data/corpus/recordings.csv")  # what became of recordings of your own; no other source has it
+if listed.is_file():
+    with pd.option_context("display.max_rows", None, "display.max_colwidth", None, "display.html.use_mathjax", False):
+        display(pd.read_csv(listed, index_col="file").round(2).astype(object).fillna("").rename(columns={
+            "seconds": "length (s)", "monophonic": "one voice at a time (share)", "used": "used (s)"}))
+
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Histogram of note lengths over MIDI note numbers, stacked by family of instruments"}}
 if len(notes):
     figure = figures.coverage(notes, manifest)

@@ -24,7 +24,7 @@
 codec = "encodec"
 weights = "embedded"  # of the codec
 tracker = "swift-f0"
-alphas = [1, 10, 20, 30]  # the paper's
+alphas: list[float] = [1, 10, 20, 30]  # the paper's
 quantiles = [0.1, 0.9]  # low and high targets: quantiles of the training frames
 clips = 12  # how many monophonic test clips are steered
 seed = 0

@@ -160,8 +160,11 @@ places = {
     "test clips": judging.recognised(*of_test, known),
 }
 instrument = {who: {"heard first": float(np.mean(at == 1)), "heard in the first three": float(np.mean(at <= 3)), "pieces": len(at)}
-              for who, at in ((who, at[np.isfinite(at)]) for who, at in places.items()) if len(at)}
-display(pd.DataFrame(instrument).T.assign(**{"by chance, first": 1 / len(known)}).round(3).astype({"pieces": int}))
+              if len(at) and len(known) > 1 else None for who, at in ((who, at[np.isfinite(at)]) for who, at in places.items())}
+if rated := {who: rates for who, rates in instrument.items() if rates}:
+    display(pd.DataFrame(rated).T.assign(**{"by chance, first": 1 / len(known)}).round(3).astype({"pieces": int}))
+else:
+    print("This corpus does not name two instruments, so none can be heard rightly or wrongly.")
 
 # %% [markdown]
 # ## Hear every state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,10 +27,15 @@ from audiosae.sae import SparseAutoencoder
 SHARES = dict.fromkeys(PARTS, 1.0)
 
 
-def tone(seconds: float = 1.0, channels: int = 1) -> np.ndarray:
+def tone(seconds: float = 1.0, channels: int = 1, hertz: float = 440.0) -> np.ndarray:
     """[samples, channels], as soundfile writes it."""
-    wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE)
+    wave = 0.3 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE)
     return np.repeat(wave[:, None], channels, axis=1)
+
+
+def write_opus(path: Path, keep: float = 1.0) -> None:
+    soundfile.write(path, noise, 48000, format="OGG", subtype="OPUS")
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
 
 
 def write(path: Path, samples: np.ndarray, keep: float = 1.0, **options: str) -> None:
@@ -37,6 +43,14 @@ def write(path: Path, samples: np.ndarray, keep: float = 1.0, **options: str) ->
     soundfile.write(path, samples, SAMPLE_RATE, **options)
     data = path.read_bytes()
     path.write_bytes(data[: int(keep * len(data))])
+
+
+def with_header(path: Path, samples: np.ndarray, at: int, packing: str, *values: int) -> None:
+    """Write a sound, and other numbers into its header."""
+    write(path, samples)
+    data = bytearray(path.read_bytes())
+    struct.pack_into(packing, data, at, *values)
+    path.write_bytes(data)
 
 
 def with_sample(value: float) -> np.ndarray:
@@ -61,6 +75,14 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {  # file: how it is made
     "short.wav": (lambda path: write(path, tone(0.04)), "shorter than one analysis frame"),
     "none.wav": (lambda path: write(path, tone(0.0)), "shorter than one analysis frame"),
     "seven.wav": (lambda path: write(path, tone(channels=7)), "7 channels; only mono and stereo"),
+    "cut.aiff": (lambda path: write(path, noise, 0.6), "truncated"),
+    "cut.aif": (lambda path: write(path, noise, 0.999, format="AIFF", subtype="FLOAT"), "truncated"),
+    "cut.opus": (lambda path: write_opus(path, 0.999), "truncated"),
+    "streamed and cut.wav": (lambda path: with_header(path, noise, 40, "<I", 2 * len(noise) + 4), "truncated"),
+    "slow.wav": (lambda path: with_header(path, noise, 24, "<I", 1), "sample rate of 1 Hz; rates from 4000 to 384000 Hz"),
+    "fast.wav": (lambda path: with_header(path, noise, 24, "<I", 400_000), "sample rate of 400000 Hz"),
+    "endless.flac": (lambda path: with_header(path, noise, 21, ">BI", 0xFF, 0xFFFFFFFF), "cannot be read as audio|truncated"),
+    "unknown.flac": (lambda path: with_header(path, noise, 21, ">BI", 0xF0, 0), "does not say how long it is"),
 }
 
 
@@ -82,8 +104,41 @@ def test_what_is_no_file_is_said(tmp_path: Path, name: str) -> None:
 
 def test_a_whole_ogg_mp3_or_flac_is_not_called_truncated(tmp_path: Path) -> None:
     for suffix in audio.SUFFIXES:
-        write(tmp_path / f"a{suffix}", noise)
+        path = tmp_path / f"a{suffix}"
+        write_opus(path) if suffix == ".opus" else write(path, noise, format={".aif": "AIFF"}.get(suffix, suffix[1:].upper()))
         assert audio.read(tmp_path / f"a{suffix}")[0].shape[1] == pytest.approx(2 * SAMPLE_RATE, abs=3000)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(0, 0), (0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFFFFF, 0x7FFFFFFF), (0x7FFFF024, 0x7FFFF000), (0x80000024, 0x80000000), (0, None)],
+    ids=lambda sizes: "{:x}".format(sizes[0]) + f" {sizes[1]}",
+)
+def test_a_wav_that_was_written_to_a_pipe_is_read_to_its_end(tmp_path: Path, sizes: tuple[int, int | None]) -> None:
+    whole, streamed = tmp_path / "whole.wav", tmp_path / "streamed.wav"
+    write(whole, noise)
+    with_header(streamed, noise, 4, "<I", sizes[0])
+    data = bytearray(streamed.read_bytes())
+    if sizes[1] is not None:
+        struct.pack_into("<I", data, 40, sizes[1])
+    streamed.write_bytes(data)
+    np.testing.assert_array_equal(audio.read(streamed)[0], audio.read(whole)[0])
+
+
+def test_a_wav_with_no_block_align_is_read_and_still_told_when_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with_header(path, noise, 32, "<H", 0)
+    assert audio.read(path)[0].shape == (1, len(noise))
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(AudioError, match="truncated"):
+        audio.read(path)
+
+
+def test_an_empty_wav_with_a_comment_is_not_taken_for_a_stream(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write(path, tone(0.0))
+    path.write_bytes(path.read_bytes() + b"LIST\x00\x40\x00\x00INFO" + bytes(0x3FFC))
+    with pytest.raises(AudioError, match="0 samples"):
+        audio.read(path)
 
 
 # --- a folder of recordings ---------------------------------------------------------------------------------------------
@@ -112,7 +167,8 @@ def untouched(target: Path) -> bool:
 def good(folder: Path, count: int = 3) -> Path:
     folder.mkdir(exist_ok=True)
     for number in range(count):
-        write(folder / f"good{number}.wav", tone(0.5 + number / 10))
+        notes = np.concatenate([tone(0.4, hertz=440 + 50 * number), tone(0.4, hertz=880 + 50 * number)])
+        write(folder / f"good{number}.wav", notes)
     return folder
 
 

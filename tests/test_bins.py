@@ -63,3 +63,14 @@ def test_a_corpus_without_training_clips_and_a_missing_file_are_said(manifest: p
         bins.measure(manifest[manifest["split"] == "test"])
     with pytest.raises(ResultsError, match="bins.json is missing"):
         bins.load(tmp_path / "bins.json")
+
+
+@pytest.mark.parametrize("text", [
+    "{}", "[]", "null", "7", '{"edges": null}', '{"edges": []}', '{"edges": {"pitch": [1, 2], "timbre": [1, 2]}}',
+    *('{"edges": {"pitch": [1, 2], "timbre": [1, 2], "amplitude": %s}}' % bad
+      for bad in ("null", "[]", "[1]", "[2, 1]", "[1, 1]", "[1, NaN]", "[1, Infinity]", '["low", "high"]', "[[1, 2]]", "[1, [2]]", "{}")),
+])
+def test_a_damaged_file_of_bins_is_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "bins.json").write_text(text)
+    with pytest.raises(ResultsError, match="bins.json.*( edges .*run `dvc repro bins`|holds a .*run the stage)"):
+        bins.load(tmp_path / "bins.json")

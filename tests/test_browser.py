@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import functools
 import http.server
+import io
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from urllib.parse import urlsplit
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+
+from audiosae.widgets.sound import ASSETS
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 """Rules of accessibility, by Deque Systems, run inside each page."""
@@ -393,6 +397,31 @@ def test_a_listening_check_is_answered_by_keyboard_and_saved(page: Page, record:
     assert {prop: sum(row["property"] == prop for row in rows) for prop in ("pitch", "amplitude", "timbre")} == dict.fromkeys(("pitch", "amplitude", "timbre"), 4)
     assert all((row["right"] == "true") == (row["steered"] == "A") for row in rows) and not any(row["right_way"] == "true" for row in rows)
     assert not record.faults
+
+
+def test_the_saved_answers_hold_no_formula(browser: Browser) -> None:
+    """Codes and names that begin as formulas do get an apostrophe, numbers stay numbers, and each cell comes back whole."""
+    rows = [
+        {"text": text, "number": number, "right": True}
+        for text, number in zip(
+            ['=HYPERLINK("http://a","b")', "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "a;=1", "a,=1", 'say "=1"', "two\nlines", "−20", "20", ""],
+            [-1, -0.5, 0, 1, 1e21, -1e-7, *range(8)],
+        )
+    ]
+    context = browser.new_context()
+    page = context.new_page()
+    # A page of nothing but the module: no book is needed.
+    page.route("**/*", lambda route: route.fulfill(body="" if route.request.url.endswith("/") else (ASSETS / "listening_check.mjs").read_text(),
+                                                   content_type="text/html" if route.request.url.endswith("/") else "text/javascript"))
+    page.goto("http://127.0.0.1:9/")
+    text = page.evaluate("""async (rows) => (await import("/listening_check.mjs")).csv(rows)""", rows)
+    context.close()
+    read = list(csv.DictReader(io.StringIO(text, newline="")))
+    guarded = [f"'{row['text']}" if row["text"] and row["text"][0] in "=+-@\t\r\n" else row["text"] for row in rows]
+    assert [row["text"] for row in read] == guarded and sum(given.startswith("'") for given in guarded) == 7
+    assert [float(row["number"]) for row in read] == [row["number"] for row in rows] and {row["right"] for row in read} == {"true"}
+    # A spreadsheet whose separator is a semicolon or a tab finds no cell that begins with =, either.
+    assert 'a;=1' not in re.sub('"[^"]*"', "", text)
 
 
 def test_the_same_code_gives_the_same_pairs(page: Page) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from audiosae import checkpoint
+from audiosae.codecs import embedded, encodec
 from audiosae.errors import CheckpointError
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}
@@ -139,3 +140,69 @@ def test_weights_that_are_no_numbers_are_refused_and_named(bad: float) -> None:
     with pytest.raises(CheckpointError, match="file.x: tensor bias holds NaN or infinite"):
         checkpoint.restore(module, state(bias=torch.full((3,), bad)), "file.x")
     assert torch.equal(module.weight, before)
+
+
+@pytest.mark.parametrize(("header", "told"), [
+    ('[["kind", "toy"]]', "damaged header .a list, not an object"), ('"toy"', "damaged header .a str"), ("null", "damaged header .a NoneType"),
+    ("NaN", "damaged header .a float"), ("{}", "checkpoint of None, but 'toy'"), ('{"kind": ["toy"]}', "checkpoint of .'toy'., but 'toy'"),
+    ("[" * 100_000, "damaged header"), ('{"kind": "toy"', "damaged header"),
+], ids=["pairs", "a word", "null", "NaN", "no kind", "a list of kinds", "nested", "cut off"])
+def test_a_header_of_another_kind_of_json_is_said(tmp_path: Path, header: str, told: str) -> None:
+    save_file(TENSORS, tmp_path / "a.safetensors", metadata={"audiosae": header})
+    with pytest.raises(CheckpointError, match=f"(?s)a.safetensors .*{told}"):
+        checkpoint.load(tmp_path / "a.safetensors", "toy")
+
+
+@pytest.mark.parametrize("bad", [torch.zeros(3, 2, dtype=torch.int64), torch.zeros(3, 2, dtype=torch.complex64), torch.zeros(3, 2, dtype=torch.bool),
+                                 torch.zeros(3, 2).to(torch.float8_e4m3fn)], ids=["integers", "complex", "booleans", "8 bits"])
+def test_another_kind_of_number_is_refused(bad: torch.Tensor) -> None:
+    with pytest.raises(CheckpointError, match="file.x does not fit Linear: weight is .*, not float32"):
+        checkpoint.restore(nn.Linear(2, 3), state(weight=bad), "file.x")
+
+
+# --- a module from the sizes in a header --------------------------------------------------------------------------------
+
+
+def rebuilt(sizes: object, tensors: dict[str, torch.Tensor] | None = None) -> nn.Module:
+    return checkpoint.rebuild(lambda given: nn.Linear(**given), sizes, state() if tensors is None else tensors, "file.x")
+
+
+def test_a_module_is_rebuilt_and_draws_no_more_random_numbers_than_its_own() -> None:
+    held = state()
+    torch.manual_seed(0)
+    nn.Linear(2, 3)
+    after = torch.get_rng_state()
+    torch.manual_seed(0)
+    made = rebuilt({"in_features": 2, "out_features": 3}, held)
+    assert all(torch.equal(tensor, held[name]) for name, tensor in made.state_dict().items())
+    assert made.weight.device.type == "cpu" and torch.equal(torch.get_rng_state(), after)
+
+
+@pytest.mark.parametrize("sizes", [
+    None, [], "2", 7, {}, {"in_features": 2}, {"in_features": 2, "out_features": 3, "more": 1},
+    *({"in_features": 2, "out_features": bad} for bad in (True, -3, 0, 3.0, float("nan"), None, "3", 10**15, [3], {"a": 3}, [True])),
+], ids=str)
+def test_sizes_that_are_none_are_refused(sizes: object) -> None:
+    with pytest.raises(CheckpointError, match="file.x does not say its shape .*; fetch or train it again"):
+        rebuilt(sizes)
+
+
+def test_sizes_are_compared_with_the_tensors_before_they_take_memory() -> None:
+    """A side of a million is in the file, so a million is no absurd size; a million by a million is four terabytes."""
+    large = 2**20
+    tensors = state(large=torch.zeros(large, dtype=torch.int8))
+    with pytest.raises(CheckpointError, match=r"does not fit Linear: .*size mismatch for weight: \[3, 2\] in the file, \[1048576, 1048576\] in the model"):
+        rebuilt({"in_features": large, "out_features": large}, tensors)
+
+
+@pytest.mark.parametrize("changes", [
+    {"filters": True}, {"filters": -2}, {"filters": 2.0}, {"filters": 10**12}, {"lstm": 10**9}, {"codebooks": 10**9}, {"norm": "none of them"},
+    {"norm": None}, {"surprise": 1}, {"filters": 1000}, {"codebooks": 1},
+], ids=str)
+def test_the_sizes_of_a_codec_are_looked_at_before_it_is_built(changes: dict[str, object], tmp_path: Path) -> None:
+    shape = encodec.Shape(filters=2, lstm=1, norm="none", codebooks=2)
+    embedded.save("encodec", encodec.Network(shape), shape, tmp_path / "a.safetensors", {})
+    tensors, header = checkpoint.load(tmp_path / "a.safetensors", "codec/encodec")
+    checkpoint.save(tmp_path / "a.safetensors", tensors, {**header, "shape": header["shape"] | changes})
+    with pytest.raises(CheckpointError, match="a.safetensors does not (say its shape|fit Network)"):
+        encodec.load(tmp_path / "a.safetensors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from damaged_states import KINDS
 from encodec.quantization import ResidualVectorQuantizer
 from torch.distributions import Normal, kl_divergence
 
@@ -23,7 +25,7 @@ from audiosae.codecs.initialisation import scale_layers
 from audiosae.codecs.losses import reconstruction
 from audiosae.codecs.recipes import RECIPES
 from audiosae.codecs.training import Loss, Run, Settings
-from audiosae.errors import CheckpointError, ParameterError, report
+from audiosae.errors import ParameterError, report
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU = torch.device("cpu")
@@ -513,12 +515,21 @@ def test_a_full_disk_under_a_render_leaves_nothing_behind(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_state_is_named(quick: Path) -> None:
-    run("encodec", quick / "a.safetensors")
+def test_a_run_after_a_damaged_state_starts_anew_and_ends_with_the_same_bytes(
+    quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is no file of torch, one that lacks something, and one that fits in part; test_resume has all of them."""
+    run("encodec", quick / "whole.safetensors")
     [state] = quick.glob(".resume/encodec-*/state.pt")
-    state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="state.pt, where a stopped run left off, is damaged; delete it"):
-        run("encodec", quick / "a.safetensors")
+    for kind in ("cut", "a key less", "other moments"):
+        change, said = KINDS[kind]
+        change(state)
+        capsys.readouterr()
+        run("encodec", quick / "again.safetensors")
+        assert re.search(rf"{state.parent.name}/state\.pt, where a stopped run left off, cannot be used: .*({said})",
+                         capsys.readouterr().err), kind
+        assert (quick / "again.safetensors").read_bytes() == (quick / "whole.safetensors").read_bytes(), kind
+    assert {path.name for path in state.parent.iterdir()} == {"state.pt", "state.pt.damaged"}
 
 
 # --- the command --------------------------------------------------------------------------------------------------------

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiosae import audio, corpus, listening, pitch
 from audiosae.audio import SAMPLE_RATE
-from audiosae.corpus import building, embedded, folder, groove
+from audiosae.corpus import building, embedded, groove
 from audiosae.corpus.building import build
 from audiosae.corpus.embedded import Clip, Session, perform, plan
 from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, GUITARS, KITS, ORCHESTRA, PIANOS, VOICES
@@ -254,70 +253,7 @@ def test_a_loudness_is_reached_or_the_peak_is_the_reason(target: float, amplitud
     assert reached == pytest.approx(target, abs=0.05) or (peak > 0.99 * listening.PEAK and reached < target)
 
 
-# --- a folder of one's own ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def recordings(tmp_path: Path) -> Path:
-    """Four recordings of other formats, rates, channels and lengths, one of them in a folder of its own."""
-    source = tmp_path / "mine"
-    (source / "deeper").mkdir(parents=True)
-    for name, rate, channels, seconds, hertz in (
-        ("a.wav", 44100, 2, 2.0, 300), ("b.flac", 48000, 1, 3.2, 400), ("c.mp3", 44100, 1, 1.0, 500),
-        ("deeper/D.OGG", 22050, 2, 4.7, 600),
-    ):
-        tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
-        soundfile.write(source / name, np.repeat(tone[:, None], channels, axis=1), rate)
-    (source / "notes.txt").write_text("no sound")
-    return source
-
-
-def test_a_folder_becomes_a_corpus(recordings: Path, tmp_path: Path) -> None:
-    manifest = build(tmp_path / "corpus", str(recordings), 15, 2.0, SHARES, 0)
-    loaded = corpus.load(tmp_path / "corpus")
-    assert manifest["clip"].tolist() == loaded["clip"].tolist()
-    # 3.2 s is 2 and 1.2; 4.7 s is 2, 2 and 0.7.
-    lengths = loaded.groupby("piece")["duration"].apply(list).to_dict()
-    assert {piece: pytest.approx(cut, abs=0.03) for piece, cut in lengths.items()} == {
-        "a.wav": [2.0], "b.flac": [2.0, 1.2], "c.mp3": [1.0], "deeper/D.OGG": [2.0, 2.0, 0.7],
-    }
-    assert loaded.groupby("piece")["split"].nunique().max() == 1 and set(loaded["split"]) == set(SPLITS)
-    for row in loaded.itertuples():
-        wave, rate = audio.read(row.file)
-        assert rate == SAMPLE_RATE and wave.shape[1] == round(row.duration * rate)
-        hertz = {"a.wav": 300, "b.flac": 400, "c.mp3": 500, "deeper/D.OGG": 600}[row.piece]
-        spectrum = np.abs(np.fft.rfft(wave[0, : rate // 2]))
-        assert spectrum.argmax() * 2 == hertz
-        assert np.sqrt((wave[0, : rate // 2] ** 2).mean()) == pytest.approx(0.3 / 2**0.5, rel=0.05)
-    assert corpus.load_notes(tmp_path / "corpus").empty
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "mine"]
-
-
-def test_a_rest_too_short_to_use_is_dropped(recordings: Path) -> None:
-    assert [clip.row["clip"] for clip in folder.clips(recordings, 1.5, 0) if clip.row["piece"] == "deeper/D.OGG"] == [
-        "own-0003-000", "own-0003-001", "own-0003-002"
-    ]  # 4.7 s is three times 1.5, and 0.2 is left
-
-
-def test_the_split_of_a_folder_repeats_and_turns_with_the_seed(recordings: Path) -> None:
-    def split(seed: int) -> dict[str, str]:
-        return {clip.row["piece"]: clip.row["split"] for clip in folder.clips(recordings, 5.0, seed)}
-
-    assert split(0) == split(0)
-    assert len({tuple(split(seed).items()) for seed in range(6)}) > 1
-
-
-def test_building_again_gives_the_same_bytes_and_replaces_what_was_there(recordings: Path, tmp_path: Path) -> None:
-    target = tmp_path / "corpus"
-
-    def contents() -> dict[str, bytes]:
-        return {str(p.relative_to(target)): p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()}
-
-    build(target, str(recordings), 15, 2.0, SHARES, 0)
-    first = contents()
-    (target / "stale").write_text("from before")
-    build(target, str(recordings), 15, 2.0, SHARES, 0)
-    assert contents() == first
+# --- what is written --------------------------------------------------------------------------------------------------
 
 
 def test_the_embedded_corpus_is_written_as_it_was_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +268,7 @@ def test_the_embedded_corpus_is_written_as_it_was_played(tmp_path: Path, monkeyp
         np.testing.assert_allclose(audio.read(row.file)[0], clip.wave, atol=2**-23)
         kept = notes[notes["clip"] == row.clip][["start", "end", "midi"]].to_numpy()
         np.testing.assert_allclose(kept.reshape(-1, 3), np.array(clip.notes).reshape(-1, 3), atol=1e-6)
+    assert sorted(path.name for path in (tmp_path / "corpus").iterdir()) == ["audio", "manifest.csv", "notes.csv"]
 
 
 def test_a_piece_in_two_splits_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ The numbers were recorded by tests/recorded/record.py, which also compares the t
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ import torch
 from recorded import formula
 from torch import nn
 
+from audiosae import results
+from audiosae.checkpoint import file_hash
 from audiosae.codecs import diffrhythm_vae
+from audiosae.codecs import released as pins
 from audiosae.codecs.diffrhythm_vae import DiffRhythmVAE, Network, distribution
 from audiosae.errors import CheckpointError
 
@@ -55,6 +60,23 @@ class Tiny(nn.Module):
         return self.up(latents)
 
 
+class Hostile(nn.Module):
+    """Does what it should, and makes the file `at`."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self.at = at
+
+    @torch.jit.export
+    def encode_export(self, audio: torch.Tensor) -> torch.Tensor:
+        made = torch.from_file(self.at, True, 4)
+        return torch.zeros([audio.shape[0], 128, audio.shape[2] // 2048]) + made.fill_(0).sum()
+
+    @torch.jit.export
+    def decode_export(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents
+
+
 class HalfTiny(nn.Module):
     """Only encodes."""
 
@@ -65,6 +87,19 @@ class HalfTiny(nn.Module):
     @torch.jit.export
     def encode_export(self, audio: torch.Tensor) -> torch.Tensor:
         return self.down(audio)
+
+
+def accept(patch: pytest.MonkeyPatch, path: Path) -> Path:
+    """What a reader does who trusts a file."""
+    patch.setenv("ACCEPT", file_hash(path))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def accepted_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program is accepted, and none has run, before a test."""
+    monkeypatch.delenv("ACCEPT", raising=False)
+    monkeypatch.setattr(results, "accepted", set())
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +120,8 @@ def released(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Diff
     path = tmp_path_factory.mktemp("vae") / "vae_model.pt"
     example = {"encode_export": torch.zeros(1, 2, 4096), "decode_export": torch.zeros(1, 64, 2)}
     torch.jit.trace_module(Exported(network), example).save(str(path))
-    return diffrhythm_vae.load(path)
+    with pytest.MonkeyPatch.context() as patch:
+        return diffrhythm_vae.load(accept(patch, path))
 
 
 def music(samples: int) -> torch.Tensor:
@@ -151,27 +187,27 @@ def test_a_released_module_works_at_any_length(released: DiffRhythmVAE, embedded
     assert released.to("cpu") is released
 
 
-def test_a_scripted_module_with_exported_methods_works(tmp_path: Path) -> None:
+def test_a_scripted_module_with_exported_methods_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = Tiny()
     torch.jit.script(tiny).save(str(tmp_path / "a.pt"))
-    codec = diffrhythm_vae.load(tmp_path / "a.pt")
+    codec = diffrhythm_vae.load(accept(monkeypatch, tmp_path / "a.pt"))
     with torch.no_grad():
         expected = tiny.down(music(4096))[:, :64]
     torch.testing.assert_close(codec.encode(music(4096)).transpose(1, 2), expected)
     assert codec.decode(codec.encode(music(4096))).shape == (1, 2, 4096)
 
 
-def test_a_module_of_something_else_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
+def test_a_module_of_something_else_is_refused_with_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.jit.script(nn.Conv1d(2, 2, 1)).save(str(tmp_path / "other.pt"))
     with pytest.raises(CheckpointError, match="other.pt .*without encode_export and decode_export"):
-        diffrhythm_vae.load(tmp_path / "other.pt")
+        diffrhythm_vae.load(accept(monkeypatch, tmp_path / "other.pt"))
     torch.jit.script(HalfTiny()).save(str(tmp_path / "half.pt"))
     with pytest.raises(CheckpointError, match="half.pt .*without decode_export: not DiffRhythm's VAE"):
-        diffrhythm_vae.load(tmp_path / "half.pt")
+        diffrhythm_vae.load(accept(monkeypatch, tmp_path / "half.pt"))
 
 
 @pytest.mark.parametrize("content", ["empty", "text", "cut", "weights"])
-def test_a_file_that_is_no_whole_module_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_whole_module_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     path = tmp_path / "a.pt"
     torch.jit.script(Tiny()).save(str(path))
     if content == "weights":
@@ -179,4 +215,87 @@ def test_a_file_that_is_no_whole_module_is_refused(tmp_path: Path, content: str)
     else:
         path.write_bytes({"empty": b"", "text": b"not a module", "cut": path.read_bytes()[:-1000]}[content])
     with pytest.raises(CheckpointError, match="a.pt is no readable TorchScript module"):
-        diffrhythm_vae.load(path)
+        diffrhythm_vae.load(accept(monkeypatch, path))
+
+
+# --- a module is a program ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    path = tmp_path / "vae_model.pt"
+    torch.jit.script(Hostile(str(tmp_path / "sprung"))).save(str(path))
+    return path
+
+
+def test_a_program_on_no_record_is_not_loaded_and_the_message_says_how_to_go_on(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(CheckpointError) as caught:
+        diffrhythm_vae.load(hostile).encode(music(4096))
+    said, found = str(caught.value), file_hash(hostile)
+    assert not hostile.with_name("sprung").exists()
+    for part in (str(hostile), f"{hostile.stat().st_size:,} bytes", found, "is a program, which runs with your rights",
+                 pins.DIFFRHYTHM_VAE.page, f"`make repro ACCEPT={found}`", f"`ACCEPT={found} .venv/bin/dvc repro`"):
+        assert part in said
+    assert not said.endswith("now.") and results.provenance({}, {}).keys() == {"inputs", "parameters", "code"}
+
+
+@pytest.mark.parametrize(("value", "said"), [
+    ("yes", "'yes' now, which is no SHA-256: that has 64 hexadecimal digits.$"),
+    ("0" * 63, "which is no SHA-256"),
+    ("g" * 64, "which is no SHA-256"),
+    ("0" * 64, "which is that of another file.$"),
+])
+def test_what_is_wrong_with_accept_is_said(hostile: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str) -> None:
+    monkeypatch.setenv("ACCEPT", value)
+    with pytest.raises(CheckpointError, match=f"was not loaded.*ACCEPT is .*{said}"):
+        diffrhythm_vae.load(hostile)
+
+
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_accept_is_none(hostile: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("ACCEPT", value)
+    with pytest.raises(CheckpointError, match=r"dvc repro`\.$"):
+        diffrhythm_vae.load(hostile)
+
+
+@pytest.mark.parametrize("write", [str.lower, str.upper])
+def test_a_program_that_the_reader_accepts_runs_and_provenance_says_so(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str]
+) -> None:
+    found = file_hash(hostile)
+    monkeypatch.setenv("ACCEPT", write(found))
+    diffrhythm_vae.load(hostile).encode(music(4096))
+    assert hostile.with_name("sprung").exists()  # as any program may
+    made = results.provenance({"weights/codec": hostile}, {})
+    assert made["accepted"] == [found] == [made["inputs"]["weights/codec"]]
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_program_on_record_runs_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: bool) -> None:
+    path = tmp_path / "a.pt"
+    torch.jit.script(Tiny()).save(str(path))
+    known = {"sha256": file_hash(path)} if pinned else {"by_path": (*pins.DIFFRHYTHM_VAE.by_path, file_hash(path))}
+    monkeypatch.setattr(pins, "DIFFRHYTHM_VAE", replace(pins.DIFFRHYTHM_VAE, **known))
+    for value in ("", file_hash(path), "0" * 64):
+        monkeypatch.setenv("ACCEPT", value)
+        assert diffrhythm_vae.load(path).encode(music(4096)).shape == (1, 2, 64)
+    assert "accepted" not in results.provenance({"weights/codec": path}, {})
+
+
+def test_what_runs_is_what_was_compared(hostile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is changed for the hostile one just before torch is asked to load it."""
+    path = tmp_path / "a.pt"
+    torch.jit.script(Tiny()).save(str(path))
+    accept(monkeypatch, path)
+    load = torch.jit.load
+
+    def late(*words: object, **more: object) -> object:
+        hostile.replace(path)
+        return load(*words, **more)
+
+    monkeypatch.setattr(torch.jit, "load", late)
+    diffrhythm_vae.load(path).encode(music(4096))
+    assert not path.with_name("sprung").exists()

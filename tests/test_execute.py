@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,15 @@ def test_a_failing_cell_is_shown_and_nothing_is_written(notebook: Path, tmp_path
     assert "cell 4" in result.stderr and "latents = None" in result.stderr
     assert out.read_text() == "the last good run"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ipynb", "project"]
+
+
+@pytest.mark.parametrize("line", ["sys.exit()", "sys.exit(0)", "raise SystemExit", "sys.exit(3)", "sys.exit('no more')"])
+def test_a_cell_that_ends_the_run_is_named_and_nothing_is_written(notebook: Path, tmp_path: Path, line: str) -> None:
+    notebook.write_text(NOTEBOOK + f"\n# %%\n{line}\n\n# %%\nprint('never')\n")
+    out = tmp_path / "out.ipynb"
+    with pytest.raises(NotebookError, match=f"(?s)01_try.py, cell 4: .*SystemExit.*--- the cell\n{re.escape(line)}.*out.ipynb was not written"):
+        execute(notebook, out, {})
+    assert not out.exists()
 
 
 def test_a_missing_notebook_and_an_unknown_parameter_are_named(notebook: Path, tmp_path: Path) -> None:
@@ -197,3 +207,13 @@ def test_a_widget_shows_its_html_and_one_without_is_refused(tmp_path: Path) -> N
         canonical(lone, tmp_path, "n")
     lone.cells[0].metadata["tags"] = ["remove-output"]
     assert canonical(lone, tmp_path, "n").cells[0].outputs == []
+
+
+def test_a_list_of_whole_numbers_takes_fractions_where_it_says_so() -> None:
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+        "alphas: list[float] = [1, 20]  # the paper's\nsteps = [1, 2]", metadata={"tags": ["parameters"]})])
+    fill_parameters(book, {"alphas": ["0.5", "1", "20"]}, "x.py")
+    assert book.cells[0].source == "alphas: list[float] = [0.5, 1, 20]  # the paper's\nsteps = [1, 2]"
+    for name, word in (("alphas", "loud"), ("steps", "0.5")):
+        with pytest.raises(ParameterError, match=name):
+            fill_parameters(book, {name: [word]}, "x.py")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.ipc
 import pytest
 import soundfile
 import torch
@@ -191,3 +196,127 @@ def test_a_clip_shorter_than_a_frame_of_the_codec_is_named(manifest: pd.DataFram
 def test_a_manifest_without_clips_is_said(manifest: pd.DataFrame) -> None:
     with pytest.raises(CorpusError, match="lists no clips"):
         extract(manifest.iloc[:0], Averager())
+
+
+def test_names_that_lead_out_of_a_folder_are_refused(extracted: frames.Frames, tmp_path: Path) -> None:
+    """The feature browser fetches a clip by this name; that of a piece is text."""
+    for column, name in (("piece", "../../a"), ("clip", "../../../a"), ("clip", "a\n"), ("clip", "")):
+        table = extracted.table.assign(**{column: extracted.table[column].cat.rename_categories(lambda old: name if old[-1] == "b" else old)})
+        frames.save(replace(extracted, table=table), tmp_path / "a.arrow")
+        if column == "piece":
+            assert "../../a" in set(frames.load(tmp_path / "a.arrow").table["piece"])
+        else:
+            with pytest.raises(CorpusError, match="a.arrow, clip: .* cannot name a file"):
+                frames.load(tmp_path / "a.arrow")
+
+
+def column(name: str, values: Callable[[pa.Table], object]) -> Callable[[pa.Table, dict], pa.Table]:
+    """Put other values into a column; None takes it out."""
+    def change(table: pa.Table, _: dict) -> pa.Table:
+        new = values(table)
+        return table.drop_columns([name]) if new is None else table.set_column(table.column_names.index(name), name, new)
+
+    return change
+
+
+def cell(name: str, value: object) -> Callable[[pa.Table, dict], pa.Table]:
+    """Put another value into the first row of a column."""
+    return column(name, lambda table: pa.array([value, *table[name].to_pylist()[1:]], table[name].type))
+
+
+def header(change: Callable[[dict], object]) -> Callable[[pa.Table, dict], pa.Table]:
+    return lambda table, held: change(held) and table or table
+
+
+def lists(table: pa.Table, name: str, kind: pa.DataType, change: Callable[[np.ndarray], object] | None = None) -> pa.Array:
+    values = np.stack(table[name].to_pylist()).astype(np.float64)
+    if change is not None:
+        change(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)).cast(kind), values.shape[1])
+
+
+DAMAGED = {
+    **{f"no {name}": (column(name, lambda table: None), f"it lacks {name}")
+       for name in ("latent", "clip", "piece", "part", "split", "monophonic", "time", "f0", "confidence", "rms", "centroid", "pitch", "amplitude", "timbre")},
+    "no rows": (lambda table, _: table.slice(0, 0), "it has no rows"),
+    "latents of 64 bits": (column("latent", lambda t: lists(t, "latent", pa.float64())), "latent is fixed_size_list.*double"),
+    "latents of no fixed size": (column("latent", lambda t: pa.array(t["latent"].to_pylist(), pa.list_(pa.float32()))), "latent is list"),
+    "latents that are no lists": (column("latent", lambda t: t["rms"]), "latent is float"),
+    "a latent that is NaN": (column("latent", lambda t: lists(t, "latent", pa.float32(), lambda v: v.__setitem__((7, 1), np.nan))), "latent holds NaN"),
+    "an infinite latent": (column("latent", lambda t: lists(t, "latent", pa.float32(), lambda v: v.__setitem__((7, 1), -np.inf))), "latent holds NaN or inf"),
+    "a latent left out": (column("latent", lambda t: pa.array([None, *t["latent"].to_pylist()[1:]], t["latent"].type)), "latent has empty cells"),
+    "a code beyond the codebook": (column("codes", lambda t: lists(t, "codes", pa.int32(), lambda v: v.__setitem__((0, 0), 10))), "codes go from 0 to 10"),
+    "a negative code": (column("codes", lambda t: lists(t, "codes", pa.int32(), lambda v: v.__setitem__((0, 0), -1))), "codes go from -1"),
+    "codes of 64 bits": (column("codes", lambda t: lists(t, "codes", pa.int64())), "codes is fixed_size_list.*int64"),
+    "a codebook without codes": (column("codes", lambda t: None), "codebook_size is 10, and there are no codes"),
+    "text that is not dictionary-coded": (column("piece", lambda t: pa.array(t["piece"].to_pylist())), "piece is no dictionary-coded text"),
+    "numbers for text": (column("piece", lambda t: pa.array(range(len(t))).dictionary_encode()), "piece is no text"),
+    "no name of a clip": (cell("clip", None), "clip has empty cells"),
+    "an unknown split": (column("split", lambda t: pa.array(["dev"] * len(t)).dictionary_encode()), "a split is none of"),
+    "monophonic as a number": (column("monophonic", lambda t: t["monophonic"].cast(pa.int8())), "monophonic is not true or false"),
+    "monophonic left out": (cell("monophonic", None), "monophonic has empty cells"),
+    "times in words": (column("time", lambda t: pa.array(["late"] * len(t))), "time is .*, not float32"),
+    "a time that is NaN": (cell("time", float("nan")), "time holds NaN"),
+    "an infinite rms": (cell("rms", float("inf")), "rms holds NaN or infinite"),
+    "f0 of 64 bits": (column("f0", lambda t: t["f0"].cast(pa.float64())), "f0 is float64, not float32"),
+    "a class too high": (cell("amplitude", 20), "amplitude must be int16 class numbers from −1 to 19"),
+    "a class too low": (cell("pitch", -2), "pitch must be int16 class numbers from −1 to 65"),
+    "classes as fractions": (column("timbre", lambda t: t["timbre"].cast(pa.float32())), "timbre must be int16"),
+    "no edges": (header(lambda held: held.pop("edges")), "its header has no edges"),
+    "a list of edges": (header(lambda held: held.update(edges=[1, 2])), "its header has no edges"),
+    "edges of two properties": (header(lambda held: held["edges"].pop("timbre")), "it lacks edges of timbre"),
+    "falling edges": (header(lambda held: held["edges"]["timbre"].reverse()), "edges of timbre are not two or more"),
+    "an edge twice": (header(lambda held: held["edges"]["timbre"].insert(1, held["edges"]["timbre"][0])), "edges of timbre are not two or more"),
+    "one edge": (header(lambda held: held["edges"].update(timbre=[1.0])), "edges of timbre are not two or more"),
+    "edges that are NaN": (header(lambda held: held["edges"].update(timbre=[1.0, float("nan")])), "edges of timbre are not two or more"),
+    "edges in words": (header(lambda held: held["edges"].update(timbre=["low", "high"])), "could not convert"),
+    "an edge of edges": (header(lambda held: held["edges"].update(timbre=[[1.0], [2.0, 3.0]])), "inhomogeneous"),
+    **{f"no {name}": (header(lambda held, name=name: held.pop(name)), f"it lacks {name}") for name in ("codec", "weights", "tracker", "frame_rate")},
+    "a number for a codec": (header(lambda held: held.update(codec=7)), "codec is 7, no text"),
+    **{f"a frame rate of {rate}": (header(lambda held, rate=rate: held.update(frame_rate=rate)), "frame_rate is")
+       for rate in (0, -1, True, "75", float("nan"), float("inf"))},
+    **{f"a codebook of {size}": (header(lambda held, size=size: held.update(codebook_size=size)), "outside a codebook of")
+       for size in (None, 0, -1, True, "10", 10.0, 1)},
+}
+
+
+@pytest.fixture(scope="module")
+def coded(manifest: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("coded") / "a.arrow"
+    frames.save(extract(manifest, Rounder()), path)
+    return path
+
+
+def write(path: Path, table: pa.Table, metadata: dict[bytes, bytes] | None) -> None:
+    table = table.replace_schema_metadata(metadata)
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_table_is_told_with_what_to_do(coded: Path, damage: str, tmp_path: Path) -> None:
+    change, told = DAMAGED[damage]
+    table = pa.ipc.open_file(coded).read_all()
+    held = json.loads(table.schema.metadata[b"audiosae"])
+    held["codebook_size"] = 10
+    table = change(table, held)
+    write(tmp_path / "b.arrow", table, {b"audiosae": json.dumps(held).encode()})
+    with pytest.raises(CorpusError, match=f"b.arrow is damaged or not a table of frames .*{told}.*run the extraction again"):
+        frames.load(tmp_path / "b.arrow")
+
+
+@pytest.mark.parametrize("metadata", [None, {b"other": b"{}"}, {b"audiosae": b"no json"}, {b"audiosae": b"[]"}, {b"audiosae": b"null"},
+                                      {b"audiosae": b"\xff"}, {b"audiosae": b"[" * 100_000}, {b"audiosae": b"{}"}], ids=lambda m: str(m)[:30])
+def test_a_table_with_another_header_is_told(coded: Path, metadata: dict[bytes, bytes] | None, tmp_path: Path) -> None:
+    write(tmp_path / "b.arrow", pa.ipc.open_file(coded).read_all(), metadata)
+    with pytest.raises(CorpusError, match="b.arrow is damaged or not a table of frames"):
+        frames.load(tmp_path / "b.arrow")
+
+
+def test_a_number_of_a_name_beyond_the_names_is_told(coded: Path, tmp_path: Path) -> None:
+    """Followed, it would be read from wherever in memory it leads."""
+    table = pa.ipc.open_file(coded).read_all()
+    wild = pa.DictionaryArray.from_arrays(pa.array([10**6] * len(table), pa.int32()), pa.array(["a"]), safe=False)
+    write(tmp_path / "b.arrow", table.set_column(table.column_names.index("clip"), "clip", wild), table.schema.metadata)
+    with pytest.raises(CorpusError, match="b.arrow is damaged"):
+        frames.load(tmp_path / "b.arrow")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from damaged_states import KINDS
 
 from audiosae import checkpoint, resume
 from audiosae.codecs import diffrhythm_vae
@@ -132,6 +135,28 @@ def test_a_generator_with_another_vocabulary_is_refused(
         embedded.load()
 
 
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"provenance": None}, "does not say on the latents of which diffrhythm-vae"), ({"provenance": []}, "does not say on the latents of which"),
+    ({"provenance": {}}, "does not say on the latents of which"), ({"provenance": {"codec": 7}}, "does not say on the latents of which"),
+    ({"words": None}, "another vocabulary"), ({"words": 7}, "another vocabulary"), ({"shape": None}, "does not say its shape"),
+    ({"shape": []}, "does not say its shape"), ({"shape": {}}, "does not say its shape"), ({"shape": {**asdict(SHAPE), "depth": 10**9}}, "does not say its shape"),
+    ({"shape": {**asdict(SHAPE), "heads": True}}, "does not say its shape"), ({"shape": {**asdict(SHAPE), "width": -4}}, "does not say its shape"),
+    ({"shape": {**asdict(SHAPE), "inner": SHAPE.inner + 1}}, "does not fit Network: size mismatch"),
+])
+def test_a_damaged_header_is_told(changes: dict[str, object], told: str, tmp_path: Path, vae: Path) -> None:
+    header = {"kind": embedded.KIND, "shape": asdict(SHAPE), "words": embedded.prompts.WORDS, "provenance": {"codec": checkpoint.file_hash(vae)}}
+    changed = {name: value for name, value in (header | changes).items() if value is not None}
+    checkpoint.save(tmp_path / "generator.safetensors", network().state_dict(), changed)
+    with pytest.raises(CheckpointError, match=f"generator.safetensors .*{told}"):
+        embedded.load()
+
+
+def test_a_vae_that_is_missing_is_told(tmp_path: Path, vae: Path) -> None:
+    embedded.save(network(), tmp_path / "generator.safetensors", {"codec": checkpoint.file_hash(vae)})
+    with pytest.raises(CheckpointError, match="none.safetensors is missing, on whose latents .*generator.safetensors works"):
+        embedded.load(codec=tmp_path / "none.safetensors")
+
+
 def test_a_codec_is_no_generator(vae: Path) -> None:
     with pytest.raises(CheckpointError, match="codec/diffrhythm-vae"):
         embedded.load(vae)
@@ -164,6 +189,23 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(
     assert (tmp_path / "resumed.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     header = checkpoint.load(tmp_path / "whole.safetensors", embedded.KIND)[1]
     assert header["provenance"]["codec"] == checkpoint.file_hash(vae)
+
+
+def test_a_training_after_a_damaged_state_starts_anew_and_ends_with_the_same_bytes(
+    tmp_path: Path, vae: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "CHECKS", 6)
+    train.train(SHAPE, SETTINGS, tmp_path / "whole.safetensors")
+    state = next(tmp_path.glob(".resume/generator-*/state.pt"))
+    for kind in ("cut", "a key less", "other moments"):
+        change, said = KINDS[kind]
+        change(state)
+        capsys.readouterr()
+        train.train(SHAPE, SETTINGS, tmp_path / "again.safetensors")
+        assert re.search(rf"{state.parent.name}/state\.pt, where a stopped run left off, cannot be used: .*({said})",
+                         capsys.readouterr().err), kind
+        assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes(), kind
 
 
 def test_training_lowers_the_loss_on_what_it_sees() -> None:

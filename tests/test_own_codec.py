@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +201,55 @@ def test_the_book_shows_the_file_and_the_line() -> None:
     with pytest.raises(ParameterError) as error:
         codecs.check(broken, "examples/mel_codec.py")
     assert f"error: {error.value}\n" in page
+
+
+# --- a codec that never returns -----------------------------------------------------------------------------------------
+
+
+STUCK = {
+    "loading": ("def load(): return Mean()", "def load():\n    while True: pass", "loading the codec took more than 0.2 s"),
+    "importing": ("import torch\n", "import time\ntime.sleep(3600)\n", "loading the codec took more than 0.2 s"),
+    "encoding": ("return wave.unfold", "return stuck() or wave.unfold", "trying the codec .* took more than"),
+    "decoding": ("return latents.", "return stuck() or latents.", "trying the codec on a second of noise took more than 0.2 s"),
+}
+
+
+@pytest.mark.parametrize("where", STUCK)
+def test_a_codec_that_never_returns_is_stopped_and_told(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, told = STUCK[where]
+    assert old in CODE
+    stuck = "\ndef stuck():\n    while True:\n        try: sum(range(1000))\n        except Exception: pass\n"
+    (tmp_path / "mean.py").write_text(CODE.replace(old, new) + stuck)
+    monkeypatch.setenv("AUDIOSAE_CODEC_SECONDS", "0.2")
+    before = signal.getsignal(signal.SIGALRM)
+    # Where nothing stops the codec, this alarm does, so that a fault is a failed test and not a stuck one.
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("the codec was not stopped"))
+    signal.setitimer(signal.ITIMER_REAL, 20)
+    try:
+        with pytest.raises(ParameterError, match=f"mean.py: {told}.*set the environment variable AUDIOSAE_CODEC_SECONDS to more"):
+            codecs.load("mean", tmp_path / "mean.py")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_codec_within_the_limit_is_left_alone_and_so_is_the_alarm(tmp_path: Path) -> None:
+    (tmp_path / "mean.py").write_text(CODE)
+    before = signal.getsignal(signal.SIGALRM)
+    assert codecs.load("mean", tmp_path / "mean.py").dim == 2
+    assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_codec_is_loaded_in_any_thread(tmp_path: Path) -> None:
+    """There without a limit, as signals come to the main thread alone."""
+    (tmp_path / "mean.py").write_text(CODE)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(codecs.load, "mean", tmp_path / "mean.py").result().dim == 2
+
+
+@pytest.mark.parametrize("limit", ["", "soon", "0", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_time_is_told(limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mean.py").write_text(CODE)
+    monkeypatch.setenv("AUDIOSAE_CODEC_SECONDS", limit)
+    with pytest.raises(ParameterError, match="AUDIOSAE_CODEC_SECONDS is .*; give a number of seconds above 0"):
+        codecs.load("mean", tmp_path / "mean.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,12 @@ def test_a_file_that_is_no_sound_is_named(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "words.wav").write_text("no sound")
     with pytest.raises(AudiosaeError, match="words.wav"):
         own_sound.load(tmp_path / "words.wav", "encodec", clone.root)
+
+
+def test_frames_that_name_other_weights_run_nothing(clone: Clone, tone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of frames is data: it must not decide which program is run as a codec."""
+    table = own_sound.frames.load(clone.root / "data/frames/encodec.arrow")
+    monkeypatch.setattr(own_sound.frames, "load", lambda _: replace(table, weights="hostile.py"))
+    own_sound.models.cache_clear()
+    with pytest.raises(ParameterError, match="come from weights 'hostile.py', but params.yaml names 'embedded'"):
+        own_sound.load(tone, "encodec", clone.root)

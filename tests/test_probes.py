@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from audiosae import probes
-from audiosae.errors import ParameterError
+from audiosae import checkpoint, probes
+from audiosae.errors import CheckpointError, ParameterError
 
 PENALTIES = [1e-4, 1e-2]
 
@@ -221,3 +221,29 @@ def test_loaded_probes_say_the_same_and_equal_probes_are_equal_bytes(tmp_path: P
     for prop, probe in kept.items():
         assert torch.equal(loaded[prop].weight, probe.weight) and torch.equal(loaded[prop].bias, probe.bias)
         assert loaded[prop].penalty == probe.penalty
+
+
+def held(**changes: object) -> dict[str, torch.Tensor]:
+    made = {"pitch.weight": torch.ones(4, 2), "pitch.bias": torch.ones(4)} | {name.replace("__", "."): value for name, value in changes.items()}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+@pytest.mark.parametrize(("tensors", "penalty", "told"), [
+    (held(), None, "names no property"), (held(), {}, "names no property"), (held(), ["pitch"], "names no property"), (held(), 0.1, "names no property"),
+    (held(), {"timbre": 0.1}, "lacks tensors or has some too many .pitch.bias, pitch.weight, timbre.bias, timbre.weight"),
+    (held(pitch__bias=None), {"pitch": 0.1}, "lacks tensors .*pitch.bias"),
+    (held(more=torch.ones(1)), {"pitch": 0.1}, "some too many .more"),
+    *((held(), {"pitch": bad}, "the penalty of pitch is") for bad in (None, True, "0.1", -1.0, float("nan"), float("inf"), [0.1])),
+    (held(pitch__weight=torch.ones(8)), {"pitch": 0.1}, "unlike shapes"),
+    (held(pitch__weight=torch.ones(3, 2)), {"pitch": 0.1}, "unlike shapes"),
+    (held(pitch__weight=torch.ones(4, 0)), {"pitch": 0.1}, "unlike shapes"),
+    (held(pitch__bias=torch.ones(4, 1)), {"pitch": 0.1}, "unlike shapes"),
+    (held(pitch__bias=torch.tensor(1.0)), {"pitch": 0.1}, "unlike shapes"),
+    (held(pitch__weight=torch.ones(4, 2).double()), {"pitch": 0.1}, "not float32"),
+    (held(pitch__weight=torch.ones(4, 2).long()), {"pitch": 0.1}, "not float32"),
+    (held(pitch__bias=torch.full((4,), float("nan"))), {"pitch": 0.1}, "NaN or infinite"),
+])
+def test_damaged_probes_are_told(tensors: dict[str, torch.Tensor], penalty: object, told: str, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a.safetensors", tensors, {"kind": probes.KIND} | ({} if penalty is None else {"penalty": penalty}))
+    with pytest.raises(CheckpointError, match=f"a.safetensors.*{told}.*run 03_probing again"):
+        probes.load(tmp_path / "a.safetensors")

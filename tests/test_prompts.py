@@ -46,3 +46,9 @@ def test_a_clip_is_described_by_its_notes_and_its_level() -> None:
 def test_drums_have_neither_register_nor_pace() -> None:
     drums = clip(0.04, [], part="drums", instrument="drums, jazz")
     assert prompts.describe(drums) == "drums, jazz kit, together, medium"
+
+
+def test_a_recording_of_ones_own_is_described_by_what_is_known_of_it() -> None:
+    own = clip(0.1, [], part="own recordings", instrument="unknown", monophonic=True)
+    assert prompts.describe(own) == "alone, loud"
+    assert prompts.encode([prompts.describe(own)]).sum() == 2

@@ -9,7 +9,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -34,7 +36,12 @@ class Server(ThreadingHTTPServer):
     manner
         "plain" honours a Range, "ignores" sends the whole file whatever was asked, "breaks" ends the connection
         half-way through what it promised, "redirects" sends to /elsewhere first, "stalls" says nothing, "missing"
-        answers 404
+        answers 404, "endless" sends more and more without saying how much, "drips" sends a byte now and then, "drips
+        headers" does so before them
+    length
+        What it says in Content-Length, None for nothing; "right" for the size.
+    whole
+        What it says in Content-Range of the size of the whole file, where it sends a part.
     data
         The file.
     asked
@@ -47,12 +54,21 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.manner = "plain"
         self.data = DATA
+        self.length: str | None = "right"
+        self.whole = str(len(DATA))
         self.asked: list[str | None] = []
+        self.sent = 0
         self.over = threading.Event()
 
     @property
     def release(self) -> Release:
-        return Release("encodec", "toy.th", f"http://127.0.0.1:{self.server_port}/toy.th", SHA)
+        """The file, its size known roughly."""
+        return Release("encodec", "toy.th", f"http://127.0.0.1:{self.server_port}/toy.th", SHA, 2 * len(DATA))
+
+    @property
+    def exact(self) -> Release:
+        """The file, its size known."""
+        return replace(self.release, most=len(DATA), exact=True)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -75,11 +91,32 @@ class Handler(BaseHTTPRequestHandler):
             start = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1])
             if start >= len(server.data):
                 return self.send_error(416)
+        if server.manner == "drips headers":
+            return self.drip(b"HTTP/1.1 200 OK\r\nX-Nothing: ")
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(server.data) - start))
+        if server.length is not None:
+            self.send_header("Content-Length", str(len(server.data) - start) if server.length == "right" else server.length)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(server.data) - 1}/{server.whole}")
         self.end_headers()
+        if server.manner == "drips":
+            return self.drip(server.data[start : start + 3])
         end = (start + len(server.data)) // 2 if server.manner == "breaks" else None
         self.wfile.write(server.data[start:end])
+        while server.manner == "endless" and not server.over.is_set():
+            try:
+                server.sent += self.wfile.write(bytes(1 << 16))
+            except OSError:  # the other side has hung up
+                return None
+
+    def drip(self, start: bytes) -> None:
+        """Send this, and then a byte every 20 ms, which is no standstill."""
+        self.wfile.write(start)
+        while not self.server.over.wait(0.02):
+            try:
+                self.wfile.write(b"x")
+            except OSError:
+                return
 
     def log_message(self, *words: object) -> None:
         pass
@@ -114,6 +151,20 @@ def left(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file)
 def test_a_pin_is_a_hash_or_openly_missing(release: Release) -> None:
     assert release.sha256 is None or re.fullmatch("[0-9a-f]{64}", release.sha256)
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file)
+def test_a_pin_bounds_the_size_by_little_more_than_the_book_says(release: Release) -> None:
+    name = {"encodec": "EnCodec", "diffrhythm-vae": "DiffRhythm-VAE"}.get(release.codec) or (
+        f"WavTokenizer, {75 if '75token' in release.url else 40} frames a second")
+    [said] = re.findall(rf"^\| {name} \| ([\d.]+ [MG]B) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    number, unit = said.split()
+    assert 0.99 < release.most / (float(number) * {"MB": 1e6, "GB": 1e9}[unit]) < (1.01 if release.exact else 1.3)
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file)
+def test_hashes_on_record_are_hashes(release: Release) -> None:
+    assert all(re.fullmatch("[0-9a-f]{64}", known) for known in release.by_path) and len(set(release.by_path)) == len(release.by_path)
 
 
 def test_encodecs_pin_is_the_hash_that_the_authors_put_in_the_name() -> None:
@@ -181,7 +232,7 @@ def test_a_partial_that_was_whole_already_is_taken(cache: Path, server: Server) 
     assert server.asked == [f"bytes={len(DATA)}-"] and left(cache) == {"toy.th": DATA}
 
 
-@pytest.mark.parametrize("start", [b"of another version" * 9, DATA + b"too much"])
+@pytest.mark.parametrize("start", [b"of another version" * 9, DATA + b"a bit more"])
 def test_a_partial_of_another_file_is_found_out_deleted_and_fetched_anew(
     cache: Path, server: Server, start: bytes
 ) -> None:
@@ -215,13 +266,113 @@ def test_a_file_in_the_cache_that_is_not_the_pinned_one_is_refused_and_left_alon
 def test_the_right_file_put_into_the_cache_by_hand_needs_no_network(cache: Path) -> None:
     cache.mkdir()
     (cache / "toy.th").write_bytes(DATA)
-    assert released.fetch(Release("encodec", "toy.th", "http://nowhere.invalid/toy.th", SHA)) == cache / "toy.th"
+    release = Release("encodec", "toy.th", "http://nowhere.invalid/toy.th", SHA, len(DATA))
+    assert released.fetch(release) == cache / "toy.th"
 
 
 def test_a_release_without_a_hash_is_not_fetched(cache: Path, server: Server) -> None:
     with pytest.raises(DownloadError, match=r"not pinned yet.*codecs\.encodec\.weights in params\.yaml"):
         released.fetch(replace(server.release, sha256=None))
     assert not server.asked and not cache.exists()
+
+
+@pytest.mark.parametrize("length", ["right", None, "many", "-5", "1e4", "9" * 5000])
+@pytest.mark.parametrize("kind", ["release", "exact"])
+def test_a_content_length_that_is_no_number_says_nothing(cache: Path, server: Server, length: str | None, kind: str) -> None:
+    server.length = length
+    assert released.fetch(getattr(server, kind)).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("kind", ["release", "exact"])
+@pytest.mark.parametrize("length", [None, "many"])
+def test_more_than_the_pinned_size_is_not_taken(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, length: str | None, kind: str
+) -> None:
+    server.manner, server.length, release = "endless", length, getattr(server, kind)
+    least = "" if release.exact else "at most "
+    with pytest.raises(DownloadError, match=f"sent more than it should: the pinned one has {least}{release.most:,}. What came was del"):
+        released.fetch(release)
+    assert left(cache) == {} and server.sent < 50_000_000  # what a connection holds, and no disk
+    server.manner = "plain"
+    assert released.fetch(release).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("said", ["2400000000", str(len(DATA) - 1), str(len(DATA) + 1)])
+@pytest.mark.parametrize("partial", [b"", DATA[:HALF]])
+def test_a_server_that_says_another_size_is_not_listened_to(cache: Path, server: Server, said: str, partial: bytes) -> None:
+    """The whole file's in Content-Length, or in Content-Range where it sends the rest."""
+    cache.mkdir()
+    if partial:
+        (cache / "toy.th.partial").write_bytes(partial)
+        server.whole = said
+    else:
+        server.length = said
+    with pytest.raises(DownloadError, match=f"the server has a file of {int(said):,} bytes, and the pinned one has {len(DATA):,}"):
+        released.fetch(server.exact)
+    assert left(cache) == ({"toy.th.partial": partial} if partial else {})
+    server.length, server.whole = "right", str(len(DATA))
+    assert released.fetch(server.exact).read_bytes() == DATA
+
+
+def test_a_size_that_is_known_roughly_bounds_what_a_server_may_say(cache: Path, server: Server) -> None:
+    server.length = str(2 * len(DATA) + 1)
+    with pytest.raises(DownloadError, match=f"a file of {2 * len(DATA) + 1:,} bytes, and the pinned one has at most {2 * len(DATA):,}"):
+        released.fetch(server.release)
+
+
+def test_a_part_whose_length_leads_past_the_pinned_size_is_refused(cache: Path, server: Server) -> None:
+    cache.mkdir()
+    (cache / "toy.th.partial").write_bytes(DATA[:HALF])
+    server.length, server.whole = str(len(DATA)), "*"
+    with pytest.raises(DownloadError, match=f"a file of {HALF + len(DATA):,} bytes, and the pinned one has {len(DATA):,}"):
+        released.fetch(server.exact)
+
+
+@pytest.mark.parametrize("kind", ["release", "exact"])
+def test_a_partial_that_is_larger_than_the_file_is_fetched_anew(cache: Path, server: Server, kind: str) -> None:
+    cache.mkdir()
+    (cache / "toy.th.partial").write_bytes(DATA * 3)
+    assert released.fetch(getattr(server, kind)).read_bytes() == DATA
+    assert server.asked == [None] and left(cache) == {"toy.th": DATA}
+
+
+def test_a_partial_of_the_pinned_size_is_compared_without_a_server(cache: Path, server: Server) -> None:
+    cache.mkdir()
+    (cache / "toy.th.partial").write_bytes(DATA)
+    assert released.fetch(server.exact).read_bytes() == DATA and not server.asked
+
+
+def test_a_connection_that_ends_early_without_a_word_of_the_size_is_gone_on_with(cache: Path, server: Server) -> None:
+    server.manner, server.length = "breaks", None
+    with pytest.raises(DownloadError, match=f"broke off after {HALF:,} of {len(DATA):,} bytes"):
+        released.fetch(server.exact)
+    server.manner = "plain"
+    assert released.fetch(server.exact).read_bytes() == DATA and server.asked == [None, f"bytes={HALF}-"]
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let five hours pass between any two looks at the clock."""
+    monkeypatch.setattr(released, "time", SimpleNamespace(monotonic=count(0, 5 * 3600).__next__))
+
+
+def test_a_server_that_drips_does_not_hold_a_download_for_ever(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
+    server.manner = "drips"
+    with pytest.raises(DownloadError, match="toy.th could not be fetched: the download took more than 10,800 seconds. .* are kept in"):
+        released.fetch(server.exact)
+    assert left(cache)["toy.th.partial"].startswith(DATA[:1])
+
+
+def test_a_server_that_drips_its_headers_does_not_hold_a_download_for_ever(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(released, "LONGEST", 0.2)
+    server.manner = "drips headers"
+    with pytest.raises(DownloadError, match="toy.th could not be fetched: the server did not answer in 0.2 seconds"):
+        released.fetch(server.exact)
+    assert left(cache) == {}
 
 
 def refuse(server: Server) -> Release:
@@ -327,7 +478,7 @@ class Scene:
 
     def __init__(self, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server, self.folder, self.patch = server, folder, monkeypatch
-        self.release = replace(released.ENCODEC_24KHZ, url=server.release.url)
+        self.release = replace(released.ENCODEC_24KHZ, url=server.release.url, most=len(DATA))
 
     def message(self, codec: str, weights: str | Path) -> str:
         """The error of loading a codec, as it reads on the machine of "you", with the real address."""
@@ -356,6 +507,19 @@ class Scene:
         self.patch.setattr(released, "open", FullDisk, raising=False)
         return self.message("encodec", "released")
 
+    def too_slow(self) -> str:
+        hurry(self.patch)
+        return self.message("encodec", "released")
+
+    def another_size(self) -> str:
+        self.release = replace(released.ENCODEC_24KHZ, url=self.release.url)
+        return self.message("encodec", "released")
+
+    def too_much(self) -> str:
+        self.server.manner, self.server.length = "endless", None
+        real = f"{released.ENCODEC_24KHZ.most:,}"
+        return self.message("encodec", "released").replace(f"{len(DATA):,}", real)
+
     def damaged(self) -> str:
         return self.message("encodec", "released")
 
@@ -368,6 +532,11 @@ class Scene:
     def not_pinned(self) -> str:
         self.patch.setattr(released, "DIFFRHYTHM_VAE", replace(released.DIFFRHYTHM_VAE, sha256=None))
         return self.message("diffrhythm-vae", "released")
+
+    def a_program(self) -> str:
+        self.patch.delenv("ACCEPT", raising=False)
+        (self.folder / "vae_model.pt").write_bytes(DATA)
+        return self.message("diffrhythm-vae", self.folder / "vae_model.pt")
 
     def ours_of_another_model(self) -> str:
         path = self.folder / "mine.safetensors"
@@ -406,4 +575,5 @@ def test_the_book_quotes_no_other_message() -> None:
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file)
 def test_the_book_lists_the_pins(release: Release) -> None:
     listed = f"{release.file} {release.url} {release.sha256 or 'not pinned yet'} "
-    assert listed in words(PAGE.read_text(encoding="utf-8")).replace("```", "")
+    said = words(PAGE.read_text(encoding="utf-8")).replace("```", "")
+    assert listed in said and " ".join(release.by_path) in said

@@ -36,9 +36,10 @@ def test_a_figure_that_is_no_number_keeps_the_old_file(tmp_path: Path, bad: floa
 def test_missing_and_damaged_results_are_said(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="a.json is missing: run the stage"):
         results.read(tmp_path / "a.json")
-    (tmp_path / "a.json").write_text('{"accuracy": 0.')
-    with pytest.raises(ResultsError, match="a.json is no JSON"):
-        results.read(tmp_path / "a.json")
+    for content, told in ((b'{"accuracy": 0.', "is no JSON"), (b"\xff{}", "is no JSON"), (b"[" * 100_000, "is no JSON"), (b"[1]", "holds a list")):
+        (tmp_path / "a.json").write_bytes(content)
+        with pytest.raises(ResultsError, match=f"a.json {told}"):
+            results.read(tmp_path / "a.json")
 
 
 def test_provenance_names_inputs_parameters_and_code(tmp_path: Path) -> None:
@@ -53,6 +54,16 @@ def test_provenance_names_inputs_parameters_and_code(tmp_path: Path) -> None:
     after = results.provenance(inputs, {"seed": 0}, tmp_path / "notebook.py")
     assert after["inputs"] != before["inputs"] and after["code"] != before["code"]
     assert str(tmp_path) not in json.dumps(after)
+
+
+def test_provenance_names_the_programs_that_a_reader_accepted_and_is_silent_without_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "accepted", set())
+    assert results.provenance({}, {}).keys() == {"inputs", "parameters", "code"}
+    monkeypatch.setattr(results, "accepted", {"b" * 64, "a" * 64})
+    results.write(tmp_path / "a.json", {"provenance": results.provenance({}, {})})
+    assert results.read(tmp_path / "a.json")["provenance"]["accepted"] == ["a" * 64, "b" * 64]
 
 
 # --- the summary --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiosae import checkpoint
 from audiosae.errors import CheckpointError, ParameterError
 from audiosae.sae import SparseAutoencoder, evaluate, rms_norm
 
@@ -236,4 +237,39 @@ def test_a_file_whose_weights_are_of_another_shape_is_refused(tmp_path: Path) ->
     sae.hidden = 6
     sae.save(tmp_path / "sae.safetensors")
     with pytest.raises(CheckpointError, match="does not fit SparseAutoencoder"):
+        SparseAutoencoder.load(tmp_path / "sae.safetensors")
+
+
+def header(**changes: object) -> dict[str, object]:
+    """That of a file of 3 dimensions and 5 features, with some entries changed, or taken out where None is given."""
+    made = {"kind": "sae", "dim": 3, "hidden": 5, "provenance": {}} | changes
+    return {name: value for name, value in made.items() if value is not None}
+
+
+@pytest.mark.parametrize("changes", [
+    *({name: value} for name in ("dim", "hidden") for value in (None, True, False, -1, 0, 5.0, "5", [5], float("nan"), 4, 10**6, 10**15)),
+    {"dim": 5, "hidden": 3},
+], ids=str)
+def test_a_damaged_header_is_told(changes: dict[str, object], tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "sae.safetensors", random_sae().state_dict(), header(**changes))
+    with pytest.raises(CheckpointError, match="sae.safetensors does not (say its shape|fit SparseAutoencoder).*train it again"):
+        SparseAutoencoder.load(tmp_path / "sae.safetensors")
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"encoder.bias": None}, "Missing key encoder.bias"),
+    ({"more": torch.zeros(1)}, "Unexpected key more"),
+    ({"mean": torch.zeros(3, dtype=torch.int64)}, "mean is int64, not float32"),
+    ({"encoder.weight": torch.zeros(3, 5)}, "size mismatch for encoder.weight"),
+    ({"encoder.weight": torch.zeros(15)}, "size mismatch for encoder.weight"),
+    ({"std": torch.tensor(1.0)}, "size mismatch for std"),
+    ({"std": torch.tensor([1.0, 0.0, 1.0])}, "a standard deviation is not above 0"),
+    ({"std": torch.tensor([1.0, -1.0, 1.0])}, "a standard deviation is not above 0"),
+    ({"std": torch.tensor([1.0, float("inf"), 1.0])}, "tensor std holds NaN or infinite"),
+    ({"decoder.bias": torch.full((3,), float("nan"))}, "tensor decoder.bias holds NaN or infinite"),
+])
+def test_damaged_tensors_are_told(changes: dict[str, torch.Tensor | None], told: str, tmp_path: Path) -> None:
+    tensors = {name: value for name, value in (random_sae().state_dict() | changes).items() if value is not None}
+    checkpoint.save(tmp_path / "sae.safetensors", tensors, header())
+    with pytest.raises(CheckpointError, match=f"sae.safetensors.*{told}"):
         SparseAutoencoder.load(tmp_path / "sae.safetensors")

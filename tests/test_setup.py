@@ -204,6 +204,55 @@ def test_set_up_says_that_the_disk_is_full(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
+def environment(folder: Path, *, ready: bool) -> None:
+    """An environment in which python says how it was called, and dvc is the real one."""
+    (folder / ".venv/bin").mkdir(parents=True)
+    said = 'for word in "$@"; do printf "[%s]" "$word"; done; echo\n'
+    script(folder / ".venv/bin/python", said)
+    script(folder / ".venv/bin/jupytext-config", said)
+    (folder / ".venv/bin/dvc").symlink_to(Path(sys.executable).parent / "dvc")
+    if ready:
+        (folder / "requirements.lock").touch()
+        script(folder / ".venv/bin/dvc.said", said).rename(folder / ".venv/bin/dvc")
+        (folder / ".venv/.ready").touch()
+        os.utime(folder / ".venv/.ready", (2e9, 2e9))  # newer than the lock, which `make` below touches
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["released", "DATA=it's data; touch escaped"], "[-m][audiosae.released_run][--data][it's data; touch escaped][--weights][]"),
+    (["released", "WEIGHTS=a=/my files/x.pt; touch escaped"], "[--weights][a=/my files/x.pt; touch escaped]"),
+    (["verify", "ONLY=bins; touch escaped *"], "[-m][audiosae.verify][--only][bins;][touch][escaped][*]"),
+    (["evidence", "ONLY=evidence_grid@encodec `touch escaped`"], "[repro][--force][--single-item][`touch]"),
+])  # fmt: skip
+def test_what_is_typed_for_make_never_becomes_a_command(tmp_path: Path, words: list[str], told: str) -> None:
+    environment(tmp_path, ready=True)
+    done = make(tmp_path, *words)
+    assert told in done.stdout, done.stdout + done.stderr
+    assert not (tmp_path / "escaped").exists() and "No such file" not in done.stderr
+
+
+def test_every_command_that_computes_checks_first(tmp_path: Path) -> None:
+    environment(tmp_path, ready=True)
+    for command in ("repro", "book", "released", "evidence"):
+        first = make(tmp_path, command).stdout.splitlines()[0]
+        assert first == "[-m][audiosae.check]", command
+
+
+def test_a_folder_without_git_works_with_dvc_after_set_up(tmp_path: Path) -> None:
+    """As it is downloaded from a web page."""
+    environment(tmp_path, ready=False)
+    (tmp_path / ".dvc").mkdir()
+    shutil.copy(ROOT / ".dvc/config", tmp_path / ".dvc/config")
+    (tmp_path / "dvc.yaml").write_text("stages: {x: {cmd: touch y, outs: [y]}}\n")
+    repro = [tmp_path / ".venv/bin/dvc", "repro"]
+    before = subprocess.run(repro, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert before.returncode and "git" in before.stderr
+    done = make(tmp_path, "setup")
+    assert done.returncode == 0 and "no git here" in done.stdout, done.stderr
+    subprocess.run(repro, cwd=tmp_path, check=True)
+    assert (tmp_path / "y").exists()
+
+
 # --- weights that travel inside the repository -------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ frame is the mean of the encoder's normal distribution, or on request a seeded s
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ class DiffRhythmVAE:
 def load(weights: str | Path) -> DiffRhythmVAE:
     """Load "embedded" or "released" weights, or a file of either kind; see `audiosae.codecs.load`.
 
-    A path that ends in .pt is taken for the authors' TorchScript module.
+    A path that ends in .pt is taken for the authors' TorchScript module. That is a program, so it is loaded only if its hash
+    is on record or accepted: see `released.program`.
     """
     if weights == "released":
         return _load_released(released.fetch(released.DIFFRHYTHM_VAE))
@@ -159,12 +161,13 @@ def load(weights: str | Path) -> DiffRhythmVAE:
 
 
 def _load_released(path: Path) -> DiffRhythmVAE:
-    """The authors' module. TorchScript is code, which is run: hence the pin."""
+    """The authors' module. TorchScript is code, which runs when it is loaded and when it is called: hence the check first."""
+    content = io.BytesIO(released.program(path, released.DIFFRHYTHM_VAE))
     try:
         with warnings.catch_warnings():
             # torch advises its authors to publish in another form; this one is what they publish.
             warnings.filterwarnings("ignore", message=".*torch.jit.load.* is deprecated", category=DeprecationWarning)
-            module = torch.jit.load(str(path), map_location="cpu")
+            module = torch.jit.load(content, map_location="cpu")
     except (RuntimeError, ValueError, OSError) as error:
         raise CheckpointError(f"{path} is no readable TorchScript module ({error}); fetch it again.") from error
     missing = [name for name in ("encode_export", "decode_export") if not hasattr(module, name)]

@@ -72,11 +72,4 @@ def load(codec: str, weights: str | Path, build: Callable[[dict[str, Any]], nn.M
             "keeps the ending that its authors gave it."
         )
     tensors, header = checkpoint.load(path, f"codec/{codec}")
-    try:
-        network = build({name: tuple(value) if isinstance(value, list) else value
-                         for name, value in header["shape"].items()})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} does not say its shape ({error}); fetch or train it again.") from error
-    tensors |= {name: value for name, value in network.state_dict().items() if name.endswith(_TRAINER_ONLY)}
-    checkpoint.restore(network, tensors, path)
-    return network
+    return checkpoint.rebuild(build, header.get("shape"), tensors, path, unsaved=_TRAINER_ONLY)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -56,6 +62,65 @@ _METHODS = ("to", "encode", "decode")
 
 _BATCH = 2
 
+TIME_LIMIT = "AUDIOSAE_CODEC_SECONDS"
+"""The environment variable with the seconds that loading a codec of one's own may take, and that trying it may."""
+
+_SECONDS = 600.0
+
+
+class _TimeUp(BaseException):
+    """No `Exception`, so that a codec that catches those does not catch this."""
+
+
+@contextmanager
+def time_limit(where: str, doing: str) -> Iterator[None]:
+    """End what takes longer than `TIME_LIMIT` says, or ten minutes.
+
+    A signal does it, so Python code is ended, and what waits or sleeps; a single call into compiled code is ended only when
+    it returns, and a bare `except` in a loop holds the signal up. Outside the main thread, and on systems without such
+    signals, there is no limit. Nor is there one later, when the codec works on the corpus.
+
+    Parameters
+    ----------
+    where
+        The codec's file, for the message.
+    doing
+        What takes so long, for the message.
+
+    Raises
+    ------
+    ParameterError
+        When the time is up, or if `TIME_LIMIT` is no number of seconds.
+    """
+    said = os.environ.get(TIME_LIMIT, str(_SECONDS))
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = float("nan")
+    if not 0 < seconds <= 1e6:
+        raise ParameterError(f"{TIME_LIMIT} is {said!r}; give a number of seconds above 0, at most a million.")
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise _TimeUp
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _TimeUp:
+        raise ParameterError(
+            f"{where}: {doing} took more than {seconds:g} s, and was stopped. If it needs longer, set the environment variable "
+            f"{TIME_LIMIT} to more seconds; if not, something in it never ends."
+        ) from None
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
 
 def check(codec: Any, where: str) -> None:
     """Try a codec on a second of noise.
@@ -71,9 +136,13 @@ def check(codec: Any, where: str) -> None:
     ------
     ParameterError
         If an attribute or a method is missing or of the wrong kind, a result has the wrong shape or type or is not finite,
-        or encoding twice gives two results. The first thing that is wrong is told.
+        encoding twice gives two results, or it takes too long: see `time_limit`. The first thing that is wrong is told.
     """
+    with time_limit(where, "trying the codec on a second of noise"):
+        _check(codec, where)
 
+
+def _check(codec: Any, where: str) -> None:
     def demand(condition: bool, told: str) -> None:
         if not condition:
             raise ParameterError(f"{where}: {told}.")

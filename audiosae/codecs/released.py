@@ -3,15 +3,20 @@
 A download that breaks off is kept and goes on where it stopped. That is why this is not left to a library: of those at
 hand, pooch and huggingface_hub (2.4) throw a broken download away, and the second takes the hash from the server.
 
-The adapters read pickles with `weights_only=True`, so that no code in them is run. A TorchScript module brings its own
-program, which is a reason more to take the pinned file only.
+The adapters read pickles with `weights_only=True`, so that no code in them is run. A TorchScript module is a program,
+so it is run only if its hash is on record here, or if the reader names the hash: see `program`.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import http.client
 import os
+import queue
+import re
+import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -19,11 +24,18 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from audiosae import results
 from audiosae.checkpoint import file_hash
-from audiosae.errors import DownloadError
+from audiosae.errors import CheckpointError, DownloadError
 
 TIMEOUT = 30
 """Seconds without an answer, or without a further byte, after which a download has failed."""
+
+LONGEST = 3 * 3600
+"""Seconds after which a download stops, however it goes; what has come by then is kept."""
+
+ACCEPT = "ACCEPT"
+"""The environment variable with the SHA-256 of a program that the reader accepts."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +52,21 @@ class Release:
         Where its authors publish it, at a fixed revision where one is known.
     sha256
         Of the one file that is taken; None while it is not known, and then nothing is fetched.
+    most
+        Bytes that a download may have.
+    exact
+        Whether the file has just that many; else the size is known roughly, and `most` lies somewhat above it.
+    by_path
+        Further SHA-256 on record, for files given by path.
     """
 
     codec: str
     file: str
     url: str
     sha256: str | None
+    most: int
+    exact: bool = False
+    by_path: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:
@@ -53,14 +74,16 @@ class Release:
         return self.url.replace("/resolve/", "/blob/")
 
 
-# To pin a release, put the commit into its address and the SHA-256 that its page shows into its last line; nothing else
-# has to change. The tests hold book/released.md to what stands here.
+# To pin a release, put the commit into its address, and the SHA-256 that its page shows below it; nothing else has to
+# change. The tests hold book/released.md to what stands here.
 
 ENCODEC_24KHZ = Release(
     "encodec",
     "encodec_24khz-d7cc33bc.th",
     "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
     "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf",
+    93_171_529,  # as several programs that check this file say, beside the same SHA-256
+    exact=True,
 )
 
 # The paper does not say which of the 75-token checkpoints it used. The authors' table of models gives this one for
@@ -74,6 +97,7 @@ WAVTOKENIZER_75 = Release(
     "https://huggingface.co/novateur/WavTokenizer-large-speech-75token/resolve/main/"
     "wavtokenizer_large_speech_320_v2.ckpt",
     "5dd430d5f0d96e2313babb1b896d0f990b65bfd143b2894fc3851cfc3cca9846",
+    2_000_000_000,  # the hub's page says 1.75 GB
 )
 
 WAVTOKENIZER_40 = Release(
@@ -82,16 +106,20 @@ WAVTOKENIZER_40 = Release(
     "https://huggingface.co/novateur/WavTokenizer-large-unify-40token/resolve/7dc47a9450ce71cab736434b7645604013ca028b/"
     "wavtokenizer_large_unify_600_24k.ckpt",
     "72182c1b6bd5ea7f84cf3ec78a0a3244cf42daa660b2e9bce23f5d74064d8205",
+    2_000_000_000,  # the hub's page says 1.76 GB
 )
 
-# Two hashes are on record: cbf5e34d649b48fae7e5c5c2266bbbce97b647d52e7dcd584325a28a8338c81a, once shown on the authors'
-# page, and 712693f27299937c6ccf1a6d6f1d9b45c7c8c11210d3b0cbb0f36181465ba29f, of a later copy by others. Which of them
-# this commit holds has to be read from its page before it is pinned.
+# Which of the two hashes on record this commit holds has to be read from its page before it is pinned.
 DIFFRHYTHM_VAE = Release(
     "diffrhythm-vae",
     "diffrhythm_vae_model.pt",
     "https://huggingface.co/ASLP-lab/DiffRhythm-vae/resolve/74e2afacfd91dd1b96662c96dcef763c1258768b/vae_model.pt",
     None,
+    800_000_000,  # the hub's page says 625 MB
+    by_path=(
+        "cbf5e34d649b48fae7e5c5c2266bbbce97b647d52e7dcd584325a28a8338c81a",  # once shown on the authors' page
+        "712693f27299937c6ccf1a6d6f1d9b45c7c8c11210d3b0cbb0f36181465ba29f",  # of a later copy by others
+    ),
 )
 
 
@@ -108,8 +136,8 @@ def fetch(release: Release) -> Path:
     Raises
     ------
     DownloadError
-        Without a network, with a full disk, if the file is not the pinned one, or if it is not pinned yet. The message
-        names the file, the address, the path to put it at by hand, and the SHA-256.
+        Without a network, with a full disk, if the file is not the pinned one, has another size or takes too long, or if
+        it is not pinned yet. The message names the file, the address, the path to put it at by hand, and the SHA-256.
     """
     by_path = f"give its path as codecs.{release.codec}.weights in params.yaml"
     if release.sha256 is None:
@@ -123,7 +151,7 @@ def fetch(release: Release) -> Path:
     try:
         if not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
-            _download(release.url, partial)
+            _download(release, partial)
             if (found := file_hash(partial)) != release.sha256:
                 partial.unlink()
                 raise DownloadError(
@@ -143,25 +171,32 @@ def fetch(release: Release) -> Path:
 def _account(error: OSError | http.client.HTTPException, partial: Path) -> str:
     """What went wrong, what is left of it, and how to go on."""
     reason = error.reason if type(error) is urllib.error.URLError else error
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     room = "Make room, or set AUDIOSAE_CACHE to a folder with room. " if full else ""
     kept = partial.stat().st_size if partial.is_file() else 0
     again = f"{kept:,} bytes are kept in {partial}; run this again to go on from there" if kept else "Run this again"
     return f"{reason}. {room}{again}"
 
 
-def _download(url: str, partial: Path) -> None:
+def _download(release: Release, partial: Path) -> None:
     """Fetch the rest of a file, behind what is there already.
 
     Raises
     ------
     OSError, http.client.HTTPException
-        If the server cannot be reached, refuses, stops answering or breaks off, or if the disk is full.
+        If the server cannot be reached, refuses, stops answering, breaks off, takes too long or has a file of another
+        size, or if the disk is full.
     """
+    until = time.monotonic() + LONGEST
     done = partial.stat().st_size if partial.is_file() else 0
+    if done > release.most:  # of another file
+        partial.unlink()
+        done = 0
+    if release.exact and done == release.most:
+        return  # the hash will tell
     headers = {"User-Agent": "audiosae"} | ({"Range": f"bytes={done}-"} if done else {})
     try:
-        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
+        answer = _ask(urllib.request.Request(release.url, headers=headers))
     except urllib.error.HTTPError as error:
         if done and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing lies behind what is there: it is whole, or the hash will tell
@@ -169,14 +204,98 @@ def _download(url: str, partial: Path) -> None:
     with answer:
         if answer.status != http.client.PARTIAL_CONTENT:
             done = 0  # the server sends the whole file, whatever was asked for
-        size = answer.headers.get("Content-Length")
-        total = done + int(size) if size else None
+        for total in _sizes(answer, done):
+            if total > release.most or (release.exact and total != release.most):
+                raise ConnectionError(f"the server has a file of {total:,} bytes, and {_expected(release)}")
+        total = release.most if release.exact else max(_sizes(answer, done), default=None)
         with (
             open(partial, "ab" if done else "wb") as file,
             tqdm(total=total, initial=done, unit="B", unit_scale=True, desc=partial.stem) as bar,
         ):
-            while block := answer.read(1 << 20):
+            while block := answer.read1(1 << 20):  # what has arrived, however little, so that the clock is looked at
+                if done + len(block) > release.most:
+                    partial.unlink()
+                    raise ConnectionError(f"the server sent more than it should: {_expected(release)}. What came was deleted")
                 done += file.write(block)
                 bar.update(len(block))
+                if time.monotonic() > until:
+                    raise TimeoutError(f"the download took more than {LONGEST:,} seconds")
     if total is not None and done < total:
         raise ConnectionError(f"the connection broke off after {done:,} of {total:,} bytes")
+
+
+def _ask(request: urllib.request.Request) -> http.client.HTTPResponse:
+    """The answer up to its headers, in the time that a download may take.
+
+    The timeout of a socket starts again with each byte. So a thread waits for the headers, and is left behind if they
+    do not come.
+    """
+    found: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found.put(urllib.request.urlopen(request, timeout=TIMEOUT))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            found.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = found.get(timeout=LONGEST)
+    except queue.Empty:
+        raise TimeoutError(f"the server did not answer in {LONGEST:,} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _sizes(answer: http.client.HTTPResponse, done: int) -> list[int]:
+    """What the headers say of the size of the whole file; a header that says no number says nothing."""
+    length = re.fullmatch("[0-9]{1,18}", answer.headers.get("Content-Length", "").strip())
+    whole = re.search("/([0-9]{1,18})$", answer.headers.get("Content-Range", "").strip())
+    return ([done + int(length[0])] if length else []) + ([int(whole[1])] if whole else [])
+
+
+def _expected(release: Release) -> str:
+    return f"the pinned one has {'' if release.exact else 'at most '}{release.most:,}"
+
+
+def program(path: Path, release: Release) -> bytes:
+    """Read a file that is a program, and is run once it is loaded, if it may be.
+
+    The bytes that are returned are those whose hash was compared, whatever happens to the file meanwhile.
+
+    Parameters
+    ----------
+    path
+        The file.
+    release
+        What it should be. Its hashes are on record; any other has to stand in the environment variable ACCEPT, and is
+        then noted for provenance in `results.accepted`.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, or its hash is neither on record nor accepted. The message says how to accept it.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); check the path.") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found in (release.sha256, *release.by_path):
+        return content
+    accepted = os.environ.get(ACCEPT, "").strip()
+    if accepted.lower() == found:
+        results.accepted.add(found)
+        return content
+    now = ""
+    if accepted:
+        well_formed = re.fullmatch("[0-9a-fA-F]{64}", accepted)
+        fault = "that of another file" if well_formed else "no SHA-256: that has 64 hexadecimal digits"
+        now = f" {ACCEPT} is {accepted!r} now, which is {fault}."
+    raise CheckpointError(
+        f"{path} was not loaded, and nothing in it was run. A .pt of TorchScript is a program, which runs with your rights, and "
+        f"this one is not on record. It has {len(content):,} bytes and the SHA-256 {found}. Compare that with the SHA-256 shown "
+        f"at {release.page}. If you trust the file, type `make repro {ACCEPT}={found}`, or put `{ACCEPT}={found}` before the "
+        f"command that you typed, such as `{ACCEPT}={found} .venv/bin/dvc repro`.{now}"
+    )

@@ -62,8 +62,6 @@ def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Pat
     ------
     ParameterError
         If the clips are shorter than an example, or the loss is no number any more.
-    CheckpointError
-        If the saved state of a stopped run is damaged.
     OSError
         If the disk is full.
     """
@@ -90,12 +88,8 @@ def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Pat
 
     run = Run(recipe, shape, settings, loss, device)
     state_path = states / "state.pt"
-    first, progress = 0, []
-    if state_path.is_file():
-        state = resume.read(state_path, device)
-        run.restore(state["run"])
-        first, progress = state["step"], state["progress"]
-    else:
+    first, progress = resume.restore(state_path, run.parts(), settings.total, device)
+    if first == 0:
         run.start(batch(waves, settings.batch_size, crop, settings.seed, settings.steps, device))
 
     bar = tqdm(range(first, settings.total), initial=first, total=settings.total, desc=f"training {codec}", unit="step")
@@ -115,7 +109,7 @@ def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Pat
                 )
             progress.append({"step": step + 1, "quantised": run.rounds and rounding, **terms})
             bar.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
-            resume.write({"run": run.state(), "step": step + 1, "progress": progress}, state_path)
+            resume.write({**run.state(), "step": step + 1, "progress": progress}, state_path)
 
     corpus = [hashlib.sha256(data.tobytes()).hexdigest() for data in (waves, refining)]
     embedded.save(codec, run.result(), shape, target, {"corpus": corpus, "code": _code(), "parent": None, **given})

@@ -137,18 +137,14 @@ class Run:
         self.judge = judge.build().to(device) if loss.adversarial else None
         self.judge_optimizer = torch.optim.AdamW(self.judge.parameters(), **options) if self.judge else None
 
-    def _parts(self) -> dict[str, Any]:
+    def parts(self) -> dict[str, Any]:
+        """What a step changes, by name."""
         parts = {"network": self.network, "average": self.average, "optimizer": self.optimizer}
         return parts | ({"judge": self.judge, "judge_optimizer": self.judge_optimizer} if self.judge else {})
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, apart from its number."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+        return {name: part.state_dict() for name, part in self.parts().items()}
 
     def start(self, wave: torch.Tensor) -> None:
         """Set the weights before the first step, on one batch."""

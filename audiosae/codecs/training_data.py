@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiosae import corpus
+from audiosae import corpus, resume
 from audiosae.audio import SAMPLE_RATE, for_codec
 from audiosae.corpus.embedded import plan
 from audiosae.corpus.scores import PARTS
@@ -41,16 +41,21 @@ def render(
     float32 [clips, channels, samples], memory-mapped.
     """
     path = folder / f"{split}-{seed}.npy"
-    if not path.is_file():
-        sessions = plan(minutes, clip_seconds, {**dict.fromkeys(PARTS, 1.0), "chorales": chorales}, seed, (split,))
-        played = corpus.play(sessions, clip_seconds)
-        waves = [for_codec(clip.wave, SAMPLE_RATE, sample_rate, channels) for clip in played]
-        partial = path.with_suffix(".partial.npy")
-        try:
-            np.save(partial, np.stack(waves))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)  # where the disk was full
+    try:
+        return np.load(path, mmap_mode="r")
+    except FileNotFoundError:
+        pass
+    except resume.DAMAGE as error:
+        resume.set_aside(path, error)
+    sessions = plan(minutes, clip_seconds, {**dict.fromkeys(PARTS, 1.0), "chorales": chorales}, seed, (split,))
+    played = corpus.play(sessions, clip_seconds)
+    waves = [for_codec(clip.wave, SAMPLE_RATE, sample_rate, channels) for clip in played]
+    partial = path.with_suffix(".partial.npy")
+    try:
+        np.save(partial, np.stack(waves))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)  # where the disk was full
     return np.load(path, mmap_mode="r")
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from audiosae.audio import SAMPLE_RATE, write_flac
 from audiosae.corpus import folder, paper, play
 from audiosae.corpus.embedded import Clip, plan
+from audiosae.errors import CorpusError
 
 _COLUMNS = ["clip", "part", "piece", "instrument", "family", "seed", "duration", "monophonic", "split", "file"]
 
@@ -28,7 +29,7 @@ def build(
         "embedded"; or "paper:" and the path of a folder with the paper's data sets; or the path of a folder of
         recordings.
     minutes, shares
-        Length and proportions, see `embedded.plan` and `paper.clips`; a folder of recordings is taken whole.
+        Length and proportions, see `embedded.plan`, `paper.clips` and `folder.choose`; a folder of recordings has no parts.
     clip_seconds
         Length of a clip.
     seed
@@ -41,12 +42,13 @@ def build(
     Raises
     ------
     CorpusError, ParameterError, AudioError
-        See `embedded.plan`, `paper.clips` and `folder.clips`.
+        If the source is, holds or lies in the target, which is replaced. Else see `embedded.plan`, `paper.clips` and `folder.choose`.
     """
     target = Path(target)
     partial = target.with_name(target.name + ".partial")
+    _refuse_own_output(source, target, partial)
     shutil.rmtree(partial, ignore_errors=True)
-    clips = _clips(source, minutes, clip_seconds, shares, seed)
+    clips, recordings = _clips(source, minutes, clip_seconds, shares, seed)
     rows, notes = [], []
     try:
         (partial / "audio").mkdir(parents=True)
@@ -60,6 +62,8 @@ def build(
         pd.DataFrame(notes, columns=["clip", "start", "end", "midi"]).to_csv(
             partial / "notes.csv", index=False, float_format="%.6f"
         )
+        if recordings is not None:
+            recordings.to_csv(partial / "recordings.csv", index=False, float_format="%.3f")
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     finally:
@@ -67,9 +71,21 @@ def build(
     return manifest
 
 
-def _clips(source: str, minutes: float, clip_seconds: float, shares: dict[str, float], seed: int) -> Iterator[Clip]:
+def _refuse_own_output(source: str, *places: Path) -> None:
+    """Recordings that lie where the corpus is written would be deleted."""
+    given = Path(source.removeprefix("paper:")).expanduser().resolve()
+    for place in (path.resolve() for path in places if source != "embedded"):
+        if given == place or given in place.parents or place in given.parents:
+            raise CorpusError(f"{source}: the corpus is written to {place} and replaces what stands there; move your recordings elsewhere.")
+
+
+def _clips(
+    source: str, minutes: float, clip_seconds: float, shares: dict[str, float], seed: int
+) -> tuple[Iterator[Clip], pd.DataFrame | None]:
+    """The clips of a source; of a folder of recordings, also the table that says what became of each."""
     if source == "embedded":
-        return play(plan(minutes, clip_seconds, shares, seed), clip_seconds)
+        return play(plan(minutes, clip_seconds, shares, seed), clip_seconds), None
     if source.startswith("paper:"):
-        return paper.clips(source.removeprefix("paper:"), minutes, clip_seconds, shares, seed)
-    return folder.clips(source, clip_seconds, seed)
+        return paper.clips(source.removeprefix("paper:"), minutes, clip_seconds, shares, seed), None
+    recordings, clips = folder.choose(source, minutes, clip_seconds, seed)
+    return clips, recordings

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from audiosae.evidence.variants import VARIANTS
+from audiosae.figures import legend_beside
 
 LABELS = {name: variant.label for name, variant in VARIANTS.items()}
 COLOURS = dict(zip(LABELS.values(), ["#D55E00", "#0072B2", "#009E73", "#E69F00", "0.2"]))
@@ -46,7 +47,7 @@ def curves(sweep: pd.DataFrame, x: str, text: str) -> Figure:
         _logarithmic(axis)
         if x == "l0":
             axis.set_xscale("log", base=2)
-    sns.move_legend(axes[0, -1], "upper left", bbox_to_anchor=(1.02, 1), title=None, frameon=False)
+    legend_beside(axes[0, -1], title=None, frameon=False)
     return figure
 
 
@@ -63,7 +64,7 @@ def drift(rows: pd.DataFrame) -> Figure:
         axis.minorticks_off()
     axes[0].set_ylim(bottom=0)
     _logarithmic(axes[2])
-    sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1.02, 1), frameon=False)
+    legend_beside(axes[-1], frameon=False)
     return figure
 
 
@@ -76,5 +77,5 @@ def optimisers(rows: pd.DataFrame) -> Figure:
                       legend=axis is axes[-1])
         axis.set(xlabel=text, ylabel="")
         axis.set_xlim(left=0, right=1 if name == "sparsity" else 1.1 * rows[name].max())
-    sns.move_legend(axes[-1], "upper left", bbox_to_anchor=(1.02, 1), title=None, frameon=False)
+    legend_beside(axes[-1], title=None, frameon=False)
     return figure

@@ -126,14 +126,16 @@ def load(weights: str | Path = "embedded", codec: str | Path | None = None) -> G
     path = source(weights)
     codec = codec_weights.FOLDER / f"{CODEC}.safetensors" if codec is None else Path(codec)
     tensors, header = checkpoint.load(path, KIND)
-    parent = header["provenance"]["codec"]
+    parent = header["provenance"].get("codec") if isinstance(header.get("provenance"), dict) else None
+    if not isinstance(parent, str):
+        raise CheckpointError(f"{path} does not say on the latents of which {CODEC} it was trained; fetch or train it again.")
+    if codec.suffix == ".safetensors" and not codec.is_file():
+        raise CheckpointError(f"{codec} is missing, on whose latents {path} works; `make repro` fetches it.")
     if codec.suffix != ".safetensors" or checkpoint.file_hash(codec) != parent:
         raise CheckpointError(
             f"{path} was trained on the latents of another {CODEC} than {codec} (its SHA-256 is {parent[:12]}…): what it "
             "makes would be noise there. Use the VAE that it was trained on, or train the generator again."
         )
-    if tuple(header["words"]) != prompts.WORDS:
+    if header.get("words") != list(prompts.WORDS):
         raise CheckpointError(f"{path} knows another vocabulary than this version of audiosae; fetch or train it again.")
-    network = Network(Shape(**header["shape"]))
-    checkpoint.restore(network, tensors, path)
-    return Generator(network)
+    return Generator(checkpoint.rebuild(lambda sizes: Network(Shape(**sizes)), header.get("shape"), tensors, path))

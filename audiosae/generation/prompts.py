@@ -83,7 +83,7 @@ def encode(prompts: Sequence[str]) -> torch.Tensor:
 
 
 def describe(clip: Clip) -> str:
-    """The prompt that a clip of the corpus answers."""
+    """The prompt that a clip of the corpus answers; of recordings of one's own, whose instrument nobody named, it says less."""
     words = [clip.row["part"], plain(str(clip.row["instrument"]))]
     words.append("alone" if clip.row["monophonic"] else "together")
     if clip.notes:
@@ -91,7 +91,7 @@ def describe(clip: Clip) -> str:
         words.append(_word(REGISTERS, float(np.mean([midi for _, _, midi in clip.notes]))))
         words.append(_word(PACES, len(starts) / float(clip.row["duration"])))
     words.append(_word(DYNAMICS, 10 * np.log10(max(float(np.mean(np.square(clip.wave))), 1e-12))))
-    return ", ".join(str(word) for word in words)
+    return ", ".join(str(word) for word in words if word in WORDS)
 
 
 def of_corpus(manifest: pd.DataFrame, notes: pd.DataFrame) -> list[str]:

@@ -103,7 +103,7 @@ def train(shape: Shape, settings: Settings, target: Path) -> pd.DataFrame:
     ParameterError
         If the loss is no number any more.
     CheckpointError
-        If the VAE's weights or the saved state of a stopped run are damaged.
+        If the VAE's weights are damaged.
     OSError
         If the disk is full.
     """
@@ -126,12 +126,8 @@ def train(shape: Shape, settings: Settings, target: Path) -> pd.DataFrame:
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.01)
     parts = {"network": network, "average": average, "optimizer": optimizer}
-    state_path, first, progress = states / "state.pt", 0, []
-    if state_path.is_file():
-        state = resume.read(state_path, device)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        first, progress = state["step"], state["progress"]
+    state_path = states / "state.pt"
+    first, progress = resume.restore(state_path, parts, settings.steps, device)
     lately: list[float] = []
     for step in tqdm(range(first, settings.steps), desc="training the generator", initial=first, total=settings.steps, unit="step"):
         short = step < settings.short_share * settings.steps

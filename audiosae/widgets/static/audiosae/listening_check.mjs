@@ -45,8 +45,14 @@ export function trials(index, code) {
   return shuffled(found, draw).slice(0, TRIALS).map((trial) => ({ ...trial, steered: draw() < 0.5 ? "A" : "B" }));
 }
 
-function csv(rows) {
-  const cell = (value) => /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
+// A spreadsheet takes text that begins with one of = + - @ for a formula and runs it, so such text gets an apostrophe in front; a number
+// stays one. A semicolon or a tab separates cells in some countries' spreadsheets.
+function cell(value) {
+  const text = typeof value === "string" && /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : String(value);
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function csv(rows) {
   const names = Object.keys(rows[0]);
   return [names, ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }

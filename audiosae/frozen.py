@@ -1,0 +1,100 @@
+"""Outputs of frozen stages, held against the hashes with which they were committed: python -m audiosae.frozen
+
+DVC never runs a frozen stage, and takes whatever stands in the place of its outputs for what it made: it writes the new hash into
+dvc.lock. So frozen.sha256 keeps the hashes apart, in the format of sha256sum. No stage writes it; this command does, for somebody
+who has computed such a stage anew (`make evidence` calls it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiosae.errors import AudiosaeError, report
+
+RECORD = "frozen.sha256"
+
+
+class FrozenError(AudiosaeError):
+    """An output of a frozen stage cannot be told from a forged one."""
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """Hash of a file, in hexadecimal. `checkpoint.file_hash` would bring torch, and the check runs before everything else."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def is_frozen(stage: dict[str, Any]) -> bool:
+    """Whether an entry of dvc.yaml, be it one stage or a `foreach` of many, is frozen."""
+    return bool(stage.get("do", stage).get("frozen"))
+
+
+def stages(project: Path, file: str) -> dict[str, Any]:
+    """The stages that dvc.yaml, or dvc.lock, names, as they are written there.
+
+    Raises
+    ------
+    FrozenError
+        If the file is missing, or names none.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+    try:
+        return dict(yaml.load((project / file).read_text(encoding="utf-8"), Loader=loader)["stages"])
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise FrozenError(f"{project / file} names no stages ({error}); bring it back: git checkout {file}") from error
+
+
+def outputs(project: Path) -> list[str]:
+    """Paths of all outputs of frozen stages, as dvc.yaml and dvc.lock name them, in order."""
+    declared, recorded = stages(project, "dvc.yaml"), stages(project, "dvc.lock")
+    frozen = [name for name in recorded if is_frozen(declared.get(name.split("@")[0], {}))]
+    return sorted(out["path"] for name in frozen for out in recorded[name]["outs"])
+
+
+def altered(project: Path) -> list[str]:
+    """Say which outputs of frozen stages are not the committed ones. One that is missing is no forgery; DVC asks for it.
+
+    Parameters
+    ----------
+    project
+        The folder that holds dvc.yaml, dvc.lock and frozen.sha256.
+
+    Returns
+    -------
+    One line for each such file.
+
+    Raises
+    ------
+    FrozenError
+        If the record is missing or no list of hashes.
+    """
+    record = project / RECORD
+    if not record.is_file():
+        raise FrozenError(f"{record} is missing, so results of frozen stages cannot be checked; bring it back: git checkout {RECORD}")
+    try:
+        hashes = {path: digest for digest, path in (line.split("  ", 1) for line in record.read_text(encoding="utf-8").splitlines())}
+    except ValueError as error:
+        raise FrozenError(f"{record} is not a list of hashes and paths ({error}); bring it back: git checkout {RECORD}") from error
+    return [
+        f"{path} is not the file that was committed for its frozen stage ({RECORD}). Bring it back: "
+        + ("delete it and run `make weights`" if path.startswith("checkpoints/") else f"git checkout {path}")
+        + ". If you computed it anew yourself, record it: .venv/bin/python -m audiosae.frozen"
+        for path in outputs(project) if (project / path).is_file() and digest(project / path) != hashes.get(path)
+    ]
+
+
+def record(project: Path) -> None:
+    """Take the outputs of frozen stages, as they stand, for the true ones."""
+    lines = [f"{digest(project / path)}  {path}\n" for path in outputs(project)]
+    partial = project / f"{RECORD}.partial"
+    partial.write_text("".join(lines), encoding="utf-8")
+    os.replace(partial, project / RECORD)
+
+
+if __name__ == "__main__":
+    report(lambda: record(Path.cwd()))
