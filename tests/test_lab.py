@@ -34,6 +34,7 @@ def lab(clone: Clone, tmp_path: Path) -> Iterator[str]:
     root.mkdir()
     for name in ("audiosae", "checkpoints"):
         (root / name).symlink_to(clone.root / name)
+    shutil.copy(clone.root / "params.yaml", root / "params.yaml")
     shutil.copytree(clone.root / "data", root / "data")  # where an uploaded sound goes
     (root / "notebooks").mkdir()
     shutil.copy(clone.root / "notebooks/13_live.py", root / "notebooks")
