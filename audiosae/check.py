@@ -47,31 +47,31 @@ def check(project: Path) -> schema.Params:
         If a result of a frozen stage is not the committed one, or a checkpoint not the one that its stage wrote.
     """
     said = schema.read(project / "params.yaml")
-    source = said.corpus.source.removeprefix("paper:")
-    if source != "embedded":
-        folder = project / Path(source).expanduser()
+    written = outputs(project)
+    if said.corpus.source != "embedded":
+        folder = project / Path(said.corpus.source.removeprefix("paper:")).expanduser()
         if not folder.is_dir():
             raise ParameterError(f"corpus.source: there is no folder {folder}; name one, or write `embedded` for the scores that come with this.")
-        refuse_output(project, "corpus.source", folder)
+        refuse_output(written, "corpus.source", folder)
         for link in (path for path in walk(folder) if path.is_symlink()):
-            refuse_output(project, f"corpus.source has a link, {link}, which", link)
+            refuse_output(written, f"corpus.source has a link, {link}, which", link)
     if said.generation.texts:
-        refuse_output(project, "generation.texts", project / said.generation.texts)
+        refuse_output(written, "generation.texts", project / said.generation.texts)
     for section in ("codecs", "generators"):
         for name, line in getattr(said, section).items():
-            refuse_output(project, f"{section}.{name}.file", project / line.file, unless_made=True)
+            refuse_output(written, f"{section}.{name}.file", project / line.file, unless_made=True)
     if wrong := frozen.altered(project) + altered(project):
         raise CheckError("\n  ".join(["some results are not those that were computed; nothing was run:", *wrong]))
     return said
 
 
-def refuse_output(project: Path, name: str, given: Path, unless_made: bool = False) -> None:
+def refuse_output(written: list[Path], name: str, given: Path, unless_made: bool = False) -> None:
     """Refuse a path that is, holds or lies in an output of a stage, links followed: DVC would delete what stands there.
 
     Parameters
     ----------
-    project
-        The folder that holds dvc.yaml.
+    written
+        See `outputs`.
     name
         Of the parameter, for the message.
     given
@@ -85,7 +85,7 @@ def refuse_output(project: Path, name: str, given: Path, unless_made: bool = Fal
         With both paths.
     """
     parts = given.resolve().parts
-    for out in outputs(project):
+    for out in written:
         # Equal as far as both go: the same place, or one inside the other.
         if all(fnmatchcase(*pair) for pair in zip(parts, out.parts)) and not (unless_made and len(parts) == len(out.parts)):
             raise ParameterError(

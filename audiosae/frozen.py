@@ -49,11 +49,15 @@ def stages(project: Path, file: str) -> dict[str, Any]:
         raise FrozenError(f"{project / file} names no stages ({error}); bring it back: git checkout {file}") from error
 
 
+def names(declared: dict[str, Any], recorded: dict[str, Any]) -> set[str]:
+    """Which of the stages that dvc.lock records are frozen: stages of dvc.yaml, and of dvc.lock, to names in dvc.lock."""
+    return {name for name in recorded if is_frozen(declared.get(name.split("@")[0], {}))}
+
+
 def outputs(project: Path) -> list[str]:
     """Paths of all outputs of frozen stages, as dvc.yaml and dvc.lock name them, in order."""
-    declared, recorded = stages(project, "dvc.yaml"), stages(project, "dvc.lock")
-    frozen = [name for name in recorded if is_frozen(declared.get(name.split("@")[0], {}))]
-    return sorted(out["path"] for name in frozen for out in recorded[name]["outs"])
+    recorded = stages(project, "dvc.lock")
+    return sorted(out["path"] for name in names(stages(project, "dvc.yaml"), recorded) for out in recorded[name]["outs"])
 
 
 def altered(project: Path) -> list[str]:
@@ -73,13 +77,13 @@ def altered(project: Path) -> list[str]:
     FrozenError
         If the record is missing or no list of hashes.
     """
-    record = project / RECORD
-    if not record.is_file():
-        raise FrozenError(f"{record} is missing, so results of frozen stages cannot be checked; bring it back: git checkout {RECORD}")
+    file = project / RECORD
+    if not file.is_file():
+        raise FrozenError(f"{file} is missing, so results of frozen stages cannot be checked; bring it back: git checkout {RECORD}")
     try:
-        hashes = {path: digest for digest, path in (line.split("  ", 1) for line in record.read_text(encoding="utf-8").splitlines())}
+        hashes = {path: sha256 for sha256, path in (line.split("  ", 1) for line in file.read_text(encoding="utf-8").splitlines())}
     except ValueError as error:
-        raise FrozenError(f"{record} is not a list of hashes and paths ({error}); bring it back: git checkout {RECORD}") from error
+        raise FrozenError(f"{file} is not a list of hashes and paths ({error}); bring it back: git checkout {RECORD}") from error
     return [
         f"{path} is not the file that was committed for its frozen stage ({RECORD}). Bring it back: "
         + ("delete it and run `make weights`" if path.startswith("checkpoints/") else f"git checkout {path}")

@@ -109,12 +109,10 @@ def _records(project: Path, copy: Path) -> tuple[dict[str, Any], set[str]]:
 
     Frozen stages are as the project has them, so that none runs. Any other that ran in the copy is as it ran there.
     """
-    here, there = (yaml.safe_load((folder / "dvc.lock").read_text()) if (folder / "dvc.lock").is_file() else {"stages": {}}
-                   for folder in (project, copy))
-    declared = frozen.stages(project, "dvc.yaml")
-    fixed = {name for name in {**here["stages"], **there["stages"]} if frozen.is_frozen(declared.get(name.split("@")[0], {}))}
-    stages = here["stages"] | {name: record for name, record in there["stages"].items() if name not in fixed}
-    return stages, {out["path"] for name in fixed & here["stages"].keys() for out in here["stages"][name]["outs"]}
+    here, there = (frozen.stages(folder, "dvc.lock") if (folder / "dvc.lock").is_file() else {} for folder in (project, copy))
+    fixed = frozen.names(frozen.stages(project, "dvc.yaml"), here | there)
+    stages = here | {name: record for name, record in there.items() if name not in fixed}
+    return stages, {out["path"] for name in fixed & here.keys() for out in here[name]["outs"]}
 
 
 def collect(results: Path, target: Path, named: list[str]) -> None:
@@ -191,7 +189,8 @@ def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="audiosae.released_run", description=__doc__, allow_abbrev=False)
     parser.add_argument("--data", type=Path, help="folder that holds the paper's data sets")
-    parser.add_argument("--weights", nargs="*", default=[], metavar="CODEC=FILE", help="checkpoints that are here already; several in one argument are split as a shell would")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="CODEC=FILE",
+                        help="checkpoints that are here already; several in one argument are split as a shell would")
     given = parser.parse_args()
     files = {}
     try:

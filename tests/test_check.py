@@ -21,8 +21,6 @@ from audiosae.corpus import building
 from audiosae.errors import CorpusError, ParameterError
 from conftest import ROOT, Clone
 
-ALPHAS = [1, 10, 20, 30]
-
 
 def bare(folder: Path) -> Path:
     """A project with the pipeline as it is, and nothing computed."""

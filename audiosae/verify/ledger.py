@@ -6,7 +6,6 @@ its memory of a file whose size and time have not changed.
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
+from audiosae import frozen
 from audiosae.errors import AudiosaeError
 
 
@@ -129,5 +129,4 @@ def _matches(recorded: Output) -> bool:
     path = Path(recorded.fs_path)
     if path.is_dir():
         return not recorded.changed_checksum()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest() == recorded.hash_info.value
+    return frozen.digest(path, "md5") == recorded.hash_info.value
