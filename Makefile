@@ -13,17 +13,17 @@ SHIPPED  := train_codec train_generator  # stages whose outputs travel inside th
 VENV  := .venv
 PY    := $(VENV)/bin/python
 DVC   := $(VENV)/bin/dvc
-CHECK := $(PY) -m audiosae.check
+CHECK := $(PY) -m audiosae.pipeline.check
 PIP   := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 READY := $(VENV)/.ready
 HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup weights repro evidence verify released book links archive lab browser test lock
+.PHONY: help setup weights repro evidence verify released book links archive lab browser lint test test-all lock
 
 help:  ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## create .venv and install the locked packages; once for each requirements.lock
 
@@ -46,7 +46,7 @@ $(READY): requirements.lock | $(PY)
 	@echo 'setup: installing the other packages of requirements.lock (some minutes)'
 	@$(PIP) --no-deps --requirement requirements.lock
 	@$(PIP) --no-deps --editable .
-	@$(PY) -m audiosae.torchaudio_cpu
+	@$(PY) setup/torchaudio_cpu.py
 	@$(VENV)/bin/jupytext-config --settings-file $(VENV)/etc/jupyter/labconfig/default_setting_overrides.json set-default-viewer python
 	@touch $@
 	@[ -e .git ] || { echo 'setup: no git here, so DVC is told to do without'; $(DVC) config --local core.no_scm true; }
@@ -62,29 +62,32 @@ repro: weights  ## compute every result, figure and sound, and build the book
 	@echo 'the book is in $(dir $(HTML)); to read it: $(PY) -m http.server --directory $(dir $(HTML)), then open http://localhost:8000'
 
 # Frozen, since it takes an hour and a half; forced one by one, because to force them with what they need would train the codecs again.
-evidence: weights  ## compute the evidence of sections 6 to 11 anew (an hour and a half on 2 cores), or some of it: ONLY=evidence_grid@encodec
+evidence: weights  ## compute the evidence of sections 6 to 11 anew (an hour and a half on 2 cores), or some of it: ONLY=evidence@grid
 	@$(DVC) repro probing
-	@set -f; for stage in $${ONLY:-$$($(DVC) stage list --name-only | grep ^evidence_)}; do $(DVC) repro --force --single-item "$$stage" || exit 1; done
-	@$(PY) -m audiosae.frozen
+	@set -f; for stage in $${ONLY:-$$($(DVC) stage list --name-only | grep ^evidence@)}; do $(DVC) repro --force --single-item "$$stage" || exit 1; done
+	@$(PY) -m audiosae.pipeline.frozen
 	@$(DVC) repro
 
 # Weights are fetched only where none stand: those that stand are what is to be verified, altered or not.
 verify: setup  ## compute every result again in a copy, and compare with results/, number by number; ONLY=probing@encodec for one and what it needs
 	@[ -f checkpoints/generator.safetensors ] || $(MAKE) --no-print-directory weights
-	@set -f; $(PY) -m audiosae.verify $${ONLY:+--only $$ONLY}
+	@set -f; $(PY) -m audiosae.pipeline.verify $${ONLY:+--only $$ONLY}
 
 released: weights  ## the same with the authors' weights, and with the paper's data: DATA=/path/to/folder
-	@$(PY) -m audiosae.released_run $${DATA:+--data "$$DATA"} --weights "$$WEIGHTS"
+	@$(PY) -m audiosae.pipeline.released $${DATA:+--data "$$DATA"} --weights "$$WEIGHTS"
 
 book: weights  ## bring the book, and what it is made from, up to date
 	@$(DVC) repro book
 	@echo 'the book: $(HTML)'
 
 links: setup  ## ask every address that the book refers to whether it is there; needs a network
-	@$(PY) -m audiosae.book linkcheck
+	@$(PY) -m audiosae.pipeline.book linkcheck
 
+archive: ARCHIVE = audiosae-book-$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 archive:  ## the built book as one file with its checksum, to be deposited
-	@$(PY) -m audiosae.archive
+	@[ -f $(HTML) ] || { echo 'archive: there is no book yet; run `make repro`' >&2; exit 1; }
+	@cd book/_build && tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --transform 's,^html,$(ARCHIVE),' -cf - html \
+	    | gzip -n >$(ARCHIVE).tar.gz && sha256sum $(ARCHIVE).tar.gz | tee $(ARCHIVE).tar.gz.sha256
 
 # A notebook that was changed is for its reader to run, so the pipeline runs here only if it never has.
 lab: weights  ## open the notebooks in JupyterLab
@@ -99,7 +102,15 @@ browser: setup
 	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update >>$$log 2>&1 && apt-get install -y chromium >>$$log 2>&1 && exit 0; \
 	echo "browser: needs Chromium or Chrome; install one, or set AUDIOSAE_CHROMIUM to its path (what was tried: $$log)" >&2; exit 1
 
-test: browser  ## run every test, with a small book of its own in a real browser
+lint: setup  ## look for mistakes of style and type
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+
+test: browser  ## run the tests that take minutes: all that is pure, a small pipeline, and its book in a real browser
+	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest -m 'not slow' -n 2 --dist loadgroup
+
+test-all: browser  ## run every test: all codecs and one of your own, JupyterLab, every page
 	@$(PY) -m pytest
 
 # Versions already locked are kept; a CPU build's local version (+cpu) is dropped, since other machines have other builds.

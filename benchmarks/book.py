@@ -38,7 +38,7 @@ def weigh(browser: Browser, address: str, turns: int) -> tuple[int, float, float
     for _ in range(turns):
         page = browser.new_context().new_page()
         loaded: list[int] = []
-        page.on("requestfinished", lambda request: loaded.append(request.sizes()["responseBodySize"]))
+        page.on("requestfinished", lambda request, loaded=loaded: loaded.append(request.sizes()["responseBodySize"]))
         page.on("console", lambda line: line.type == "error" and errors.append(line.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address, wait_until="commit")

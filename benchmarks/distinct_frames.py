@@ -13,21 +13,24 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
-from audiosae import distinct, probes, sae, sae_training
-from audiosae.determinism import prepare
+from audiosae import probes, sae
+from audiosae.files.determinism import prepare
+from audiosae.frames import unique
+from audiosae.sae import training as sae_training
 
 FRAMES, CODES, DIM, CLASSES = 67_000, 4096, 512, 66
 FACTOR, L1, BATCH = 8, 0.05, 1024
 
 
-def timed(work: Callable[[], object]) -> tuple[object, float]:
+def timed(work: Callable[..., Any], *arguments: object, **options: object) -> tuple[Any, float]:
     """The result of some work, and its processor time in seconds."""
     start = time.process_time()
-    result = work()
+    result = work(*arguments, **options)
     return result, time.process_time() - start
 
 
@@ -49,18 +52,21 @@ def main() -> None:
 
     settings = sae_training.Settings(FACTOR * DIM, L1, epochs, BATCH, 1e-3, 0)
     found: dict[str, dict[str, float]] = {}
-    for name, few in (("distinct rows", distinct.FEW), ("every frame", 0.0)):
-        rows, finding = timed(lambda: distinct.find(latents, few))
+    for name, few in (("distinct rows", unique.FEW), ("every frame", 0.0)):
+        rows, finding = timed(unique.find, latents, few)
         x = torch.from_numpy(rows.latents)
         counts = torch.from_numpy(rows.counts(train))
-        (model, _), training = timed(lambda: sae_training.train(x, settings, counts, progress=False))
+        (model, _), training = timed(sae_training.train, x, settings, counts, progress=False)
         with torch.no_grad():
-            features, encoding = timed(lambda: model.encode(x))
+            features, encoding = timed(model.encode, x)
         histograms = [torch.from_numpy(rows.histogram(chosen, labels, CLASSES)) for chosen in (train, validation)]
-        probe, probing = timed(lambda: probes.fit(features, *histograms, [1e-4], iterations))
+        probe, probing = timed(probes.fit, features, *histograms, [1e-4], iterations)
         hit = probe.predict(features)[rows.of_frame[test]] == labels[test]
         found[name] = {
-            "rows": len(x), "finding, s": finding, f"SAE, {epochs} epochs, s": training, "encoding, s": encoding,
+            "rows": len(x),
+            "finding, s": finding,
+            f"SAE, {epochs} epochs, s": training,
+            "encoding, s": encoding,
             f"probe, {iterations} iterations, s": probing,
             "FVU, all test frames": sae.evaluate(model, x, torch.from_numpy(rows.counts(test)))["fvu"],
             "probe accuracy": hit.mean(),

@@ -12,12 +12,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 
-from audiosae import sae_training
-from audiosae.determinism import prepare
-from audiosae.evidence import stacked
+from audiosae.files.determinism import prepare
+from audiosae.sae import stacked, training
 
 
 def fastest(work: Callable[[], object], turns: int = 2) -> float:
@@ -37,18 +37,18 @@ def main() -> None:
     prepare(0)
     torch.set_num_threads(1)
     latents = torch.randn(rows, dim // 4) @ torch.randn(dim // 4, dim) + 0.3 * torch.randn(rows, dim)
-    penalties = sae_training.GRIDS["paper"][1]
+    penalties = training.GRIDS["paper"][1]
     print(f"{rows} rows of {dim}, {epochs} epochs, {len(penalties)} λ\n")
     print("| features | batch | one by one, s | stack, s | ratio |\n|---|---|---|---|---|")
     for hidden in words[3:] or (256, 1024, 2048):
         for batch in (128, 1024):
-            settings = sae_training.Settings(hidden, penalties[0], epochs, batch, 1e-3, 0)
+            settings = training.Settings(hidden, penalties[0], epochs, batch, 1e-3, 0)
 
-            def one_by_one(settings: sae_training.Settings = settings) -> None:
+            def one_by_one(settings: training.Settings = settings) -> None:
                 for l1 in penalties:
-                    sae_training.train(latents, replace(settings, l1=l1), progress=False)
+                    training.train(latents, replace(settings, l1=l1), progress=False)
 
-            apart, together = fastest(one_by_one), fastest(lambda: stacked.train(latents, settings, penalties))
+            apart, together = fastest(one_by_one), fastest(partial(stacked.train, latents, settings, penalties))
             print(f"| {hidden} | {batch} | {apart:.2f} | {together:.2f} | {apart / together:.2f} |", flush=True)
 
 

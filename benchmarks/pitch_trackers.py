@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 import time
 
-from audiosae import audio, corpus, labels, pitch
-from audiosae.determinism import prepare
+from audiosae import audio, corpus
+from audiosae.audio import labels, pitch
+from audiosae.files.determinism import prepare
 
 
 def main() -> None:

@@ -35,23 +35,22 @@ learning_rate = 0.001  # of Adam
 seed = 0
 
 # %% tags=["hide-input"]
-import pandas as pd
-import torch
+from pathlib import Path
+
 from IPython.display import display
 
-from audiosae import determinism, distinct, figures, frames, results, sae_training
+from audiosae.figures import sae_training as figures
+from audiosae.figures import theme
+from audiosae.sae.training import HELD_OUT
+from audiosae.sections import sae_training
 
-figures.style()
-device = determinism.prepare(seed)
-table = frames.load(f"../data/frames/{codec}.arrow")
-rows = distinct.find(table.latents)
-split = sae_training.hold_out(rows, table.rows("train"), table.rows("test"), seed)
-latents = torch.from_numpy(rows.latents).to(device)
-dim = latents.shape[1]
-held_out = {"recordings": "test pieces", "codes": f"{sae_training.HELD_OUT:.0%} of the codes, drawn by lot"}
-print(f"{table.rows('train').sum():,} frames of training pieces, {split.test.sum():,} of test pieces, {dim} numbers each")
-print(f"{rows.distinct:,} of all {len(table.latents):,} frames are distinct")
-print(f"held out: {held_out[split.held_out]}; reconstruction is measured on {split.unseen.sum():,} test frames")
+theme.style()
+found = sae_training.run(codec, grid, factor, l1, epochs, batch, learning_rate, seed, Path(".."))
+points, counts = found.points, found.counts
+held_out = {"recordings": "test pieces", "codes": f"{HELD_OUT:.0%} of the codes, drawn by lot"}
+print(f"{counts['train']:,} frames of training pieces, {counts['test']:,} of test pieces, {counts['dim']} numbers each")
+print(f"{found.figures['distinct_frames']:,} of all {found.figures['frames']:,} frames are distinct")
+print(f"held out: {held_out[found.figures['held_out']]}; reconstruction is measured on {counts['unseen']:,} test frames")
 
 # %% [markdown]
 # ## Frames that repeat
@@ -68,19 +67,8 @@ print(f"held out: {held_out[split.held_out]}; reconstruction is measured on {spl
 # The width of the hidden layer and λ are the two choices that matter. Each point of the grid is trained from the same
 # seed; every figure below is measured on test recordings.
 
-# %% tags=["hide-input"]
-curves, points, trained = [], [], {}
-for k, penalty in sae_training.grid(grid, factor, l1):
-    settings = sae_training.Settings(k * dim, penalty, epochs, batch, learning_rate, seed)
-    trained[k, penalty], curve = sae_training.train(latents, settings, split.train, states="../.resume")
-    curves.append(curve.assign(hidden=k * dim, l1=penalty))
-    found = sae_training.measure(trained[k, penalty], latents, split)
-    points.append({"factor": k, "hidden": k * dim, "l1": penalty, **found})
-points = pd.DataFrame(points)
-chosen = points[(points["factor"] == factor) & (points["l1"] == l1)].iloc[0]
-
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of training curves: reconstruction error and penalty over epochs, for each grid point"}}
-figure = figures.training_curves(pd.concat(curves))
+figure = figures.training_curves(found.curves)
 
 # %% [markdown]
 # *Both terms of the loss over training. In the usual bargain a smaller penalty is paid for with reconstruction. Where the
@@ -99,7 +87,7 @@ display(shown.round(4).set_index(["features", "λ"]))
 # frame; they count towards sparsity without saying anything. The last column is the root mean square of $h$.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Scatter plots of variance unexplained against sparsity and against the number of active features"}}
-figure = figures.grid_points(points, chosen)
+figure = figures.grid_points(points, found.chosen)
 
 # %% [markdown]
 # *Each mark is one SAE, and its height is the FVU of what was held out; the ringed one is used from here on. Lower is a
@@ -114,20 +102,3 @@ figure = figures.grid_points(points, chosen)
 # on the optimiser and on how long it runs, not on λ alone. The last column of the table shows how far $h$ has shrunk by
 # the end of training: compare it over λ, at one number of features. A later chapter takes this up; until then, read λ
 # as a setting, not as a price.
-
-# %% tags=["hide-input"]
-parameters = {
-    "codec": codec, "grid": grid, "factor": factor, "l1": l1, "epochs": epochs, "batch": batch,
-    "learning_rate": learning_rate, "seed": seed,
-}
-provenance = results.provenance({"data/frames": f"../data/frames/{codec}.arrow"}, parameters, "02_sae_training.py")
-trained[factor, l1].cpu().save(f"../checkpoints/sae/{codec}.safetensors", provenance)
-names = ["sparsity", "l0", "dead", "fvu", "fvu_test", "scale", "hidden", "l1"]
-results.write(f"../results/sae_training/{codec}.json", {
-    "chosen": {name: int(chosen[name]) if name == "hidden" else float(chosen[name]) for name in names},
-    "grid": points.to_dict("records"),
-    "held_out": split.held_out,
-    "distinct_frames": rows.distinct,
-    "frames": len(table.latents),
-    "provenance": provenance,
-})

@@ -27,32 +27,24 @@ codec = "encodec"
 penalties = [0.000001, 0.00001, 0.0001, 0.001]  # weight decays to choose from, on validation pieces
 iterations = 50  # of L-BFGS for each
 seed = 0
-sounds = ""  # folder for the book's sound files; empty for players inside JupyterLab
 
 # %% tags=["hide-input"]
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
 from IPython.display import display
-from tqdm.auto import tqdm
 
-from audiosae import audio, corpus, determinism, distinct, figures, frames, labels, listening, probes, results
-from audiosae.sae import SparseAutoencoder
-from audiosae.widgets import Sound, SoundTable
+from audiosae.audio import labels
+from audiosae.figures import probing as figures
+from audiosae.figures import theme
+from audiosae.sections import probing
+from audiosae.widgets import SoundTable
 
-figures.style()
-device = determinism.prepare(seed)
-table = frames.load(f"../data/frames/{codec}.arrow")
-sae = SparseAutoencoder.load(f"../checkpoints/sae/{codec}.safetensors").to(device)
-rows = distinct.find(table.latents)
-latents = torch.from_numpy(rows.latents).to(device)
-with torch.no_grad():
-    inputs = {"SAE features": sae.encode(latents), "raw latents": sae.normalised(latents)}
-classes = {prop: len(table.edges[prop]) - 1 for prop in labels.PROPERTIES}
-print(f"{rows.distinct:,} of {len(table.latents):,} frames are distinct; the probes are fitted on "
-      + ("these, with counts of each label" if rows.few else "every frame"))
+theme.style()
+found = probing.run(codec, penalties, iterations, seed, Path(".."))
+scores = {prop: found.figures["properties"][prop] for prop in labels.PROPERTIES}
+print(f"{found.distinct:,} of {found.frames:,} frames are distinct; the probes are fitted on "
+      + ("these, with counts of each label" if found.repeats else "every frame"))
 
 # %% [markdown]
 # ## Fitting
@@ -66,36 +58,8 @@ print(f"{rows.distinct:,} of {len(table.latents):,} frames are distinct; the pro
 # code its commonest label: with labels from the test frames themselves, that is a *ceiling* for every probe; with labels
 # from the training frames, it is what a plain table of codes would have learnt.
 
-# %% tags=["hide-input"]
-fitted, scores, predictions = {}, {}, {}
-for prop in tqdm(labels.PROPERTIES, desc="fitting probes"):
-    label = table.table[prop].to_numpy()
-    where = {split: table.rows(split, prop) for split in ("train", "validation", "test")}
-    counts = {split: rows.histogram(chosen, label, classes[prop]) for split, chosen in where.items()}
-    truth, pieces = label[where["test"]], table.table.loc[where["test"], "piece"].astype(str).to_numpy()
-    train, validation = (torch.from_numpy(counts[split]).to(device) for split in ("train", "validation"))
-    scores[prop] = probes.baselines(label[where["train"]], truth, classes[prop])
-    for name, x in inputs.items():
-        probe = probes.fit(x, train, validation, penalties, iterations)
-        predicted = probe.predict(x)[rows.of_frame[where["test"]]]
-        score = {**probes.score(predicted, truth, pieces, seed), "penalty": probe.penalty}
-        if name == "SAE features":
-            fitted[prop], predictions[prop] = probe, (predicted, truth)
-            scores[prop] |= score
-        else:
-            scores[prop]["raw_latents"] = score
-    at = rows.of_frame[where["test"]]
-    scores[prop]["ceiling"] = probes.ceiling(counts["train"], at, truth, pieces, seed) if rows.few else None
-
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bar chart of probe accuracies with intervals for the three properties, beside majority class and chance"}}
-bars = []
-for prop, s in scores.items():
-    bars.append({"property": prop, "input": "SAE features", "accuracy": s["accuracy"], "low": s["ci95"][0], "high": s["ci95"][1]})
-    raw = s["raw_latents"]
-    bars.append({"property": prop, "input": "raw latents", "accuracy": raw["accuracy"], "low": raw["ci95"][0], "high": raw["ci95"][1]})
-    bars += [{"property": prop, "input": name, "accuracy": s[key], "low": np.nan, "high": np.nan}
-             for name, key in (("commonest class", "majority"), ("chance", "chance"))]
-bars = pd.DataFrame(bars)
+bars = found.accuracies()
 ceilings = {prop: s["ceiling"]["oracle"]["accuracy"] for prop, s in scores.items() if s["ceiling"]}
 figure = figures.accuracies(bars, ceilings)
 
@@ -106,15 +70,14 @@ figure = figures.accuracies(bars, ceilings)
 
 # %% tags=["hide-input"]
 shown = bars.pivot(index="property", columns="input", values="accuracy").loc[list(labels.PROPERTIES)]
-for name, title in (("learned", "table of codes"), ("oracle", "ceiling")) if rows.few else ():
+for name, title in (("learned", "table of codes"), ("oracle", "ceiling")) if found.repeats else ():
     shown[title] = [scores[prop]["ceiling"][name]["accuracy"] for prop in shown.index]
 shown["test recordings"] = [scores[prop]["recordings"] for prop in shown.index]
 shown["classes without training frames"] = [len(scores[prop]["without_training"]) for prop in shown.index]
 display(shown.round(3))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three confusion matrices: pitch, amplitude and timbre"}}
-matrices = {prop: probes.confusion(*predictions[prop], classes[prop]) for prop in labels.PROPERTIES}
-figure = figures.confusions(matrices, table.edges)
+figure = figures.confusions(found.confusion, found.edges)
 
 # %% [markdown]
 # *What each true class (row) is called (column), on test frames. A bright diagonal is right; marks beside it are near
@@ -124,11 +87,10 @@ figure = figures.confusions(matrices, table.edges)
 # Exact accuracy treats a neighbouring bin and the far end as equally wrong. How far off is the answer?
 
 # %% tags=["hide-input"]
-error = {prop: np.abs(predicted - truth) for prop, (predicted, truth) in predictions.items()}
 display(pd.DataFrame({
-    "exact (share)": {prop: (e == 0).mean() for prop, e in error.items()},
-    "within one class (share)": {prop: (e <= 1).mean() for prop, e in error.items()},
-    "mean error (classes)": {prop: e.mean() for prop, e in error.items()},
+    "exact (share)": {prop: s["accuracy"] for prop, s in scores.items()},
+    "within one class (share)": {prop: s["within_one"] for prop, s in scores.items()},
+    "mean error (classes)": {prop: s["mean_error_classes"] for prop, s in scores.items()},
 }).round(3))
 
 # %% [markdown]
@@ -136,12 +98,7 @@ display(pd.DataFrame({
 # something, mostly the top or bottom voice, and the same probe can be compared with it: a test of transfer, not of truth.
 
 # %% tags=["hide-input"]
-ensemble = ((table.table["split"] == "test") & ~table.table["monophonic"] & (table.table["part"] != "drums")
-            & (table.table["pitch"] >= 0)).to_numpy(copy=True)
-if ensemble.any():
-    called = fitted["pitch"].predict(inputs["SAE features"])[rows.of_frame[ensemble]]
-    apart = probes.score(called, table.table.loc[ensemble, "pitch"].to_numpy(), table.table.loc[ensemble, "piece"].astype(str).to_numpy(), seed)
-    scores["pitch"]["ensembles"] = apart
+if apart := scores["pitch"].get("ensembles"):
     print(f"pitch on ensembles, against the tracker: {apart['accuracy']:.3f}, interval {apart['ci95'][0]:.3f} to {apart['ci95'][1]:.3f}")
 
 # %% [markdown]
@@ -152,38 +109,8 @@ if ensemble.any():
 # matched in loudness, except for amplitude, where one gain is shared.
 
 # %% tags=["hide-input"]
-manifest = corpus.load("../data/corpus").set_index("clip")
-train_rows = np.flatnonzero(table.rows("train"))
-sounding, named = {}, {}
-for prop in labels.PROPERTIES:
-    usable = table.rows("train", prop)
-    for quantile in (0.1, 0.5, 0.9):
-        k = int(np.quantile(table.table.loc[usable, prop], quantile, method="nearest"))
-        members = rows.of_frame[usable & (table.table[prop] == k).to_numpy()]
-        (feature, strength), *_ = probes.speaking(fitted[prop], inputs["SAE features"][members], k, 1)
-        activation = inputs["SAE features"][:, feature].cpu().numpy()[rows.of_frame[train_rows]]
-        moments = table.table.iloc[train_rows].assign(activation=activation).sort_values("activation", ascending=False, kind="stable")
-        moments = moments.drop_duplicates("clip").head(3)
-        cuts = [listening.excerpt(*audio.read(manifest.loc[m.clip, "file"]), m.time, 1.2) for m in moments.itertuples()]
-        level = listening.shared_gain if prop == "amplitude" else lambda waves: listening.match_loudness(waves, audio.SAMPLE_RATE)
-        name = f"{prop}, {labels.class_name(prop, k, table.edges[prop])}: feature {feature}"
-        sounding[name] = {
-            f"{place}.": Sound(wave, audio.SAMPLE_RATE, {"from": manifest.loc[m.clip, "instrument"], "activation": f"{m.activation:.1f}"})
-            for place, (wave, m) in enumerate(zip(level(cuts), moments.itertuples()), start=1)
-        }
-        named.setdefault(prop, []).append({"class": k, "feature": feature, "contribution": strength})
-SoundTable(sounding, Path(sounds) / "features" if sounds else None, "Where the feature that speaks most for a class is strongest.")
+SoundTable(found.sounds)
 
 # %% [markdown]
 # A feature may well speak most for a class and still fire elsewhere: the probe sums over many. Listen whether the three
 # clips of a row share what the row's name says.
-
-# %% tags=["hide-input"]
-parameters = {"codec": codec, "penalties": penalties, "iterations": iterations, "seed": seed}
-read = {"data/frames": f"../data/frames/{codec}.arrow", "weights/sae": f"../checkpoints/sae/{codec}.safetensors"}
-provenance = results.provenance(read, parameters, "03_probing.py")
-probes.save({prop: probes.Probe(p.weight.cpu(), p.bias.cpu(), p.penalty) for prop, p in fitted.items()},
-            f"../checkpoints/probes/{codec}.safetensors", provenance)
-for prop in scores:
-    scores[prop] |= {"within_one": float((error[prop] <= 1).mean()), "mean_error_classes": float(error[prop].mean())}
-results.write(f"../results/probing/{codec}.json", {"properties": scores, "speaking": named, "provenance": provenance})

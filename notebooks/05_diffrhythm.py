@@ -29,47 +29,31 @@ texts = ""  # a file with one prompt a line; empty for the prompts that the test
 prompts = 64  # how many are generated
 seconds = 5.0  # of music each, as long as the clips of the corpus
 states = 32  # noise and music among them
-strength = 4.0  # of the guidance
+strength = 4.0  # of the guidance: DiffRhythm's guidance scale
 batch = 8  # prompts at a time
 steered = 8  # prompts that are steered on the way …
 steered_seconds = 2.0  # … in pieces of this length
 alpha = 5.0  # strength of the control vector
 seed = 0
-sounds = ""  # folder for the book's sound files; empty for live widgets in JupyterLab
 
 # %% tags=["hide-input"]
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
 from IPython.display import Markdown, display
-from tqdm.auto import tqdm
 
-from audiosae import codecs, corpus, determinism, frames, generation, labels, listening, probes, results, steering
-from audiosae import figures as look
-from audiosae.generation import conclusions, figures, flow, judging, order, reading, settling
-from audiosae.generation import prompts as vocabulary
-from audiosae.generation import steered as on_the_way
-from audiosae.sae import SparseAutoencoder
-from audiosae.widgets import Sound, SoundSwitch, SoundTable
+from audiosae.figures import generation as figures
+from audiosae.figures import theme
+from audiosae.generation import conclusions, flow
+from audiosae.generation.prompts import KINDS
+from audiosae.generation.trajectory import ESTIMATE, LINE, NOISY, OTHER_LINE
+from audiosae.sections import generation
+from audiosae.widgets import SoundSwitch, SoundTable
 
-look.style()
-device = determinism.prepare(seed)
-model = codecs.load("diffrhythm-vae", vae).to(device)
-made = generation.load(generator, vae).to(device)
-table = frames.load("../data/frames/diffrhythm-vae.arrow")
-sae = SparseAutoencoder.load("../checkpoints/sae/diffrhythm-vae.safetensors").to(device)
-trained = {prop: probes.Probe(probe.weight.to(device), probe.bias.to(device), probe.penalty)
-           for prop, probe in probes.load("../checkpoints/probes/diffrhythm-vae.safetensors").items()}
-manifest = corpus.load("../data/corpus")
-
-
-def hear(latents):
-    """Decode music, and measure it as the clips were measured."""
-    waves = [steering.render(model, one) for one in tqdm(latents, desc="decoding", unit="piece")]
-    return waves, [steering.listen(wave, model.sample_rate, tracker, model.frame_rate) for wave in waves]
-
+theme.style()
+found = generation.run(  # reads what was computed with these parameters, or computes it
+    name, generator, vae, tracker, texts, prompts, seconds, states, strength, batch, steered, steered_seconds, alpha, seed, Path(".."))
+curves, settled, tests = found.curves, found.settled, found.tests
 
 # %% [markdown]
 # ## Prompts, and what they give
@@ -77,7 +61,7 @@ def hear(latents):
 # A prompt of the small generator is a list of words from this vocabulary, at most one of each kind; DiffRhythm itself takes any text.
 
 # %% tags=["hide-input"]
-display(pd.Series({kind: ", ".join(words) for kind, words in vocabulary.KINDS.items()}, name="words").to_frame().style.set_properties(
+display(pd.Series({kind: ", ".join(words) for kind, words in KINDS.items()}, name="words").to_frame().style.set_properties(
     **{"white-space": "normal", "text-align": "left"}).set_uuid("words").set_table_attributes('class="wide"'))
 
 # %% [markdown]
@@ -86,24 +70,7 @@ display(pd.Series({kind: ", ".join(words) for kind, words in vocabulary.KINDS.it
 # velocity $v_c$ that knows the prompt, away from the velocity $v_u$ that does not.
 
 # %% tags=["hide-input"]
-if texts:
-    asked = [line.strip() for line in Path(texts).read_text(encoding="utf-8").splitlines() if line.strip()]
-else:
-    asked = vocabulary.of_corpus(manifest[manifest["split"] == "test"], corpus.load_notes("../data/corpus"))
-    asked = [asked[number] for number in np.random.default_rng(seed).permutation(len(asked))]
-windows = {when: window for when, window in on_the_way.thirds(states).items() if when != "middle"}
-asked = [asked[number % len(asked)] for number in range(prompts)]
-seeds = [seed + 1 + number for number in range(prompts)]
-length = int(np.ceil(seconds * model.frame_rate))
-classifiers = {"trained": trained, "untrained": {prop: reading.untrained(probe, seed) for prop, probe in trained.items()}}
-music = reading.generate(made, asked, seeds, sae, classifiers, length, states, strength, batch)
-
-# %% tags=["hide-input"]
-decoded = [steering.render(model, latents) for latents in tqdm(music.final[:32], desc="decoding", unit="piece")]
-shown = list(dict.fromkeys(asked[: len(decoded)]))[:8]
-waves = listening.match_loudness([decoded[asked.index(prompt)] for prompt in shown], model.sample_rate)
-SoundTable({prompt: {"generated": Sound(wave, model.sample_rate)} for prompt, wave in zip(shown, waves)},
-           Path(sounds) / "examples" if sounds else None, "The first generated piece for each prompt, matched in loudness.")
+SoundTable(found.examples)
 
 # %% [markdown]
 # ## Is it music?
@@ -123,29 +90,20 @@ if generator == "embedded":
 # alone, so real music of test pieces and pure noise stand beside it.
 
 # %% tags=["hide-input"]
-second = round(model.frame_rate)
-final = music.final.cpu().numpy()
-noise = made.noise(seeds, length).cpu().numpy()
-sets = {"test clips": judging.clips(table, "test"), "generated": final, "noise": noise}
-frechet = judging.distances(sets, judging.clips(table, "train"), second, seed)
-display(pd.Series(frechet, name="Fréchet distance to training clips").to_frame().round(1))
+display(found.frechet.rename("Fréchet distance to training clips").to_frame().round(1))
 
 # %% [markdown]
 # Second, the decoded sound: are pitch, loudness and brightness spread over frames as they are in the test clips, whose prompts these were?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three histograms: shares of frames by pitch, amplitude and timbre, generated against test clips"}}
-heard = judging.classes(decoded, model.sample_rate, tracker, model.frame_rate, table.edges)
-real = table.table[table.rows("test")][list(labels.PROPERTIES)]
-other = table.table[table.rows("train")][list(labels.PROPERTIES)]
-spread = {"generated": judging.spread(heard, real, table.edges), "training clips": judging.spread(other, real, table.edges)}
-figure = figures.spread({"generated": heard, "test clips": real}, table.edges)
+figure = figures.spread(found.arrays)
 
 # %% [markdown]
 # *Shares of frames in each class, of the first 32 generated pieces and of the test clips. The two should have the same shape; pitch in frames where
 # a pitch was found.* How far apart they are, as the mean number of bins by which frames would have to move (Wasserstein's distance), with training clips beside it:
 
 # %% tags=["hide-input"]
-display(pd.DataFrame(spread).T.round(2))
+display(found.spread.round(2))
 
 # %% [markdown]
 # Third, the instrument: a profile of what the classifiers say of each instrument's training clips is compared with the generated piece.
@@ -153,16 +111,8 @@ display(pd.DataFrame(spread).T.round(2))
 # asked for; real clips of test pieces say how much can be expected of such profiles.
 
 # %% tags=["hide-input"]
-known = judging.known(table, manifest, sae, trained)
-of_test = judging.clip_profiles(table, manifest, "test", sae, trained)
-places = {
-    "generated": judging.recognised(np.stack([judging.profile(one, sae, trained) for one in final]), [vocabulary.instrument(text) for text in asked], known),
-    "test clips": judging.recognised(*of_test, known),
-}
-instrument = {who: {"heard first": float(np.mean(at == 1)), "heard in the first three": float(np.mean(at <= 3)), "pieces": len(at)}
-              if len(at) and len(known) > 1 else None for who, at in ((who, at[np.isfinite(at)]) for who, at in places.items())}
-if rated := {who: rates for who, rates in instrument.items() if rates}:
-    display(pd.DataFrame(rated).T.assign(**{"by chance, first": 1 / len(known)}).round(3).astype({"pieces": int}))
+if found.instrument is not None:
+    display(found.instrument.round(3))
 else:
     print("This corpus does not name two instruments, so none can be heard rightly or wrongly.")
 
@@ -174,26 +124,7 @@ else:
 # have gone from what they say of noise to what they say of the end, by the ratio of sums that is explained below.
 
 # %% tags=["hide-input"]
-voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
-clear = [number for number in voiced.index if "alone" in asked[number] and voiced[number] >= 0.3]
-played = clear[0] if clear else 0
-trip = flow.sample(made.velocity([asked[played]]), made.noise([seeds[played]], length), states, strength, progress="generating")
-ways = {"the state itself": trip.noisy[:, 0], "the estimate of the music": trip.clean[:, 0]}
-heard_on_the_way = {way: hear(latents) for way, latents in ways.items()}
-read_on_the_way = {way: reading.read(latents[:, None], sae, {"trained": trained}) for way, latents in ways.items()}
-gone = {way: {prop: np.nan_to_num(settling.ratio_of_sums(found["trained", prop].p)[:, 0]).round(4).tolist() for prop in labels.PROPERTIES}
-        for way, found in read_on_the_way.items()}
-levelled = listening.shared_gain([wave for waves, _ in heard_on_the_way.values() for wave in waves])
-
-
-def play(sound, state):
-    place = list(ways).index(sound) * states + state
-    return Sound(levelled[place], model.sample_rate, steering.readout(heard_on_the_way[sound][1][state]))
-
-
-SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "state": list(range(states))}, play,
-            Path(sounds) / "states" if sounds else None, "Which comes first: a note, a colour, a level? What is measured stands below.",
-            pictures=True, curves={"label": "progress of this piece", "by": "sound", "sets": gone})
+SoundSwitch(found.states)
 
 # %% [markdown]
 # ## When a property settles
@@ -209,8 +140,7 @@ SoundSwitch(f"From noise to music: {asked[played]}", {"sound": list(ways), "stat
 # which on progress stays within 0.1 of 1.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of progress over the states of a generation, read on the noisy latents, one curve a property"}}
-curves = order.curves(music.readings["trained"], seed)
-figure = figures.progress(curves[curves["path"] == reading.NOISY], ["s", "ratio of sums", "projection"], paper=states == flow.STATES)
+figure = figures.progress(curves[curves["path"] == NOISY], ["s", "ratio of sums", "projection"], paper=states == flow.STATES)
 
 # %% [markdown]
 # *Read as in the paper, on the noisy latents. Bands are 95 % over prompts; grey is the zone of “settled”; dotted lines are where the paper
@@ -219,7 +149,7 @@ figure = figures.progress(curves[curves["path"] == reading.NOISY], ["s", "ratio 
 # The same on the generator's estimate of the music, which is free of noise, as the latents are that SAE and classifiers were trained on:
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of progress over the states of a generation, read on the estimate of the music"}}
-figure = figures.progress(curves[curves["path"] == reading.ESTIMATE], ["s", "ratio of sums", "projection"])
+figure = figures.progress(curves[curves["path"] == ESTIMATE], ["s", "ratio of sums", "projection"])
 
 # %% [markdown]
 # *As above, read on the estimate.*
@@ -231,15 +161,13 @@ figure = figures.progress(curves[curves["path"] == reading.ESTIMATE], ["s", "rat
 # never trained** know nothing of pitch, loudness or timbre: what settles for them is no property at all.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one a property: progress of the generation and of two straight lines"}}
-figure = figures.paths(curves, "ratio of sums", {reading.NOISY: "-", reading.LINE: "--", reading.OTHER_LINE: ":"},
-                       {reading.NOISY: "the generation"})
+figure = figures.paths(curves, "ratio of sums", {NOISY: "-", LINE: "--", OTHER_LINE: ":"}, {NOISY: "the generation"})
 
 # %% [markdown]
 # *Ratio of sums on the noisy latents, coloured, and on the two lines, grey. Where the curves lie on each other, the reading of noisy states says nothing about
 # the generator.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The state at which each property settles, for each way of reading and each control, with intervals"}}
-settled = order.table(music.readings, seed)
 figure = figures.settled(settled[settled["measure"] == "ratio of sums"])
 
 # %% [markdown]
@@ -249,15 +177,14 @@ figure = figures.settled(settled[settled["measure"] == "ratio of sums"])
 # All measures, with pitch once more in 20 bins, since a property with 66 classes might settle otherwise than one with 20 for that reason alone:
 
 # %% tags=["hide-input"]
-display(order.wide(settled[~settled["reading"].str.contains("untrained")]))
+display(conclusions.settled_table(settled[~settled["reading"].str.contains("untrained")]))
 
 # %% [markdown]
 # Prompt by prompt: by how many states the second property settles after the first (mean and 95 % interval; p by Wilcoxon's test with Holm's correction); and, in the
 # last rows, by how many states the generation settles before its own straight line.
 
 # %% tags=["hide-input"]
-tests = order.tests(music.readings["trained"], seed)
-display(tests.round({"difference": 2, "low": 2, "high": 2}).assign(p=tests["p"].map("{:.2g}".format)).set_index(["path", "first", "second"]))
+display(conclusions.tests_table(tests))
 
 # %% [markdown]
 # ## What the classifiers see
@@ -265,20 +192,20 @@ display(tests.round({"difference": 2, "low": 2, "high": 2}).assign(p=tests["p"].
 # They were trained on clean latents, and nothing obliges them to be unsure of noise.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps: probability of each class of pitch, amplitude and timbre over the states of the generation"}}
-figure = figures.classes({prop: music.readings["trained"][reading.NOISY, prop].p for prop in labels.PROPERTIES}, table.edges)
+figure = figures.classes(found.arrays, NOISY)
 
 # %% [markdown]
 # *Mean probability of each class over states, on the noisy latents. At the left stands what the classifiers take pure noise for; progress is counted as the move
 # away from that mistake.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps of the same probabilities, read on the estimate of the music"}}
-figure = figures.classes({prop: music.readings["trained"][reading.ESTIMATE, prop].p for prop in labels.PROPERTIES}, table.edges)
+figure = figures.classes(found.arrays, ESTIMATE)
 
 # %% [markdown]
 # *The same on the estimate of the music. Its first state is the mean of all music that answers to the prompt: the widest guess the generator can make.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Entropy of the classifiers and share of frames that already have their final class, over states, for both readings"}}
-figure = figures.readings(curves, ["entropy", "agreement"], [reading.NOISY, reading.ESTIMATE])
+figure = figures.readings(curves, ["entropy", "agreement"], [NOISY, ESTIMATE])
 
 # %% [markdown]
 # *Entropy of the classifiers, and the share of frames whose likeliest class is already the final one; solid on the noisy latents, dashed on the estimate. A classifier that knew that noise is
@@ -291,61 +218,21 @@ figure = figures.readings(curves, ["entropy", "agreement"], [reading.NOISY, read
 # the control vector of section 4, in the first or in the last third of the steps only, and the move is carried back into the velocity. As a control that needs
 # neither SAE nor classifier, the *prompt* is exchanged in the same third for one that asks for another register or level, or for drums.
 
-# %% tags=["hide-input"]
-fewer = list(dict.fromkeys([*clear, *range(prompts)]))[:steered]  # those in which a pitch is heard come first
-own, short = [asked[number] for number in fewer], int(np.ceil(steered_seconds * model.frame_rate))
-start = made.noise([seeds[number] for number in fewer], short)
-path = flow.sample(made.velocity(own), start, states, strength, progress="not steered").noisy
-_, before = hear(path[-1])
-goals = {prop: steering.targets(table.table.loc[table.rows("train", prop), prop].to_numpy(), [0.1, 0.9]) for prop in labels.PROPERTIES}
-
-# %% tags=["hide-input"]
-moved, pieces = [], {}
-for prop in labels.PROPERTIES:
-    towards = on_the_way.furthest(before, prop, goals[prop], table.edges[prop])
-    directions = torch.stack([steering.direction(trained, prop, k) for k in towards])
-    asking = made.velocity(on_the_way.opposite(own, prop))
-    _, there = hear(flow.sample(asking, start, states, strength, progress=f"{prop}: the other prompts").noisy[-1])
-    reached = [steering.in_bins(getattr(one, prop), table.edges[prop]) for one in there]
-    for when, window in windows.items():
-        for way, velocity, steer, target in (
-            ("control vector", made.velocity(own), on_the_way.control(sae, directions, alpha, window), towards),
-            ("another prompt", on_the_way.changed(made.velocity(own), asking, window, states), None, reached),
-        ):
-            waves, after = hear(on_the_way.go_on(velocity, path, window, strength, steer))
-            found = on_the_way.effect(before, after, prop, target, table.edges)
-            pieces[way, prop, when] = waves, after
-            moved.append(pd.DataFrame({"way": way, "property": prop, "window": when, "prompt": own, **found}))
-moved = pd.concat(moved, ignore_index=True)
-
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Share of the way to the target that was gone, steered early or late, by control vector and by another prompt"}}
-figure = figures.moved(moved)
+figure = figures.moved(found.moved)
 
 # %% [markdown]
 # *Share of the way to the target that was gone, measured on the decoded sound: 1 is arrival, negative is away from it. Left the control vector, whose target is a low or a high class, whichever
 # is further; right the exchanged prompt, whose target is what that prompt gives from the same noise. Bars are 95 % over prompts.*
 
 # %% tags=["hide-input"]
-steering_table = on_the_way.summarise(moved, seed)
-display(on_the_way.wide(steering_table))
+display(conclusions.steering_table(found.steering))
 
 # %% [markdown]
 # *Leakage* is how far the other two properties moved, in bins. The two ways on one piece, early and late:
 
 # %% tags=["hide-input"]
-first = steering.render(model, path[-1, 0])
-listened = ["not", *windows]
-
-
-def compare(way, property, steered):
-    wave, at = (first, before[0]) if steered == "not" else (part[0] for part in pieces[way, property, steered])
-    row = [first, *(pieces[way, property, when][0][0] for when in windows)]
-    level = listening.shared_gain if property == "amplitude" else lambda waves: listening.match_loudness(waves, model.sample_rate)
-    return Sound(level(row)[listened.index(steered)], model.sample_rate, steering.readout(at))
-
-
-SoundSwitch(f"Steered on the way: {own[0]}", {"way": ["control vector", "another prompt"], "property": list(labels.PROPERTIES), "steered": listened},
-            compare, Path(sounds) / "steered" if sounds else None, "Does the sound follow when it is pushed early? When it is pushed late?")
+SoundSwitch(found.steered)
 
 # %% [markdown]
 # ## What to make of it
@@ -355,20 +242,20 @@ SoundSwitch(f"Steered on the way: {own[0]}", {"way": ["control vector", "another
 # **Read on the noisy latents**, as in the paper:
 
 # %% tags=["hide-input"]
-display(Markdown(f"{conclusions.order(settled, reading.NOISY)}\n\n{conclusions.pairs(tests, reading.NOISY)} {conclusions.lead(tests)}"))
+display(Markdown(f"{conclusions.order(settled, NOISY)}\n\n{conclusions.pairs(tests, NOISY)} {conclusions.lead(tests)}"))
 
 # %% [markdown]
 # An order is worth its name if it does not hang on the measure, and holds prompt by prompt. What the generator adds is its lead over the straight line; the rest of such a
 # curve shows how much noise is left. By how many states a property settles elsewhere on paths that no generator made, and for classifiers that know nothing:
 
 # %% tags=["hide-input"]
-display(Markdown(conclusions.distances(settled, reading.NOISY, [reading.LINE, reading.OTHER_LINE, f"{reading.NOISY}, untrained classifiers"])))
+display(Markdown(conclusions.distances(settled, NOISY, [LINE, OTHER_LINE, f"{NOISY}, untrained classifiers"])))
 
 # %% [markdown]
 # **Read on the estimate**, which is free of noise:
 
 # %% tags=["hide-input"]
-display(Markdown(f"{conclusions.order(settled, reading.ESTIMATE)}\n\n{conclusions.pairs(tests, reading.ESTIMATE)}"))
+display(Markdown(f"{conclusions.order(settled, ESTIMATE)}\n\n{conclusions.pairs(tests, ESTIMATE)}"))
 
 # %% [markdown]
 # The mean over prompts can settle where single pieces do not: what overshoots in one is short in another. That is why the two questions, of the mean curve and prompt by prompt, may be
@@ -377,7 +264,7 @@ display(Markdown(f"{conclusions.order(settled, reading.ESTIMATE)}\n\n{conclusion
 # **Steered on the way**, share of the way to the target that was gone:
 
 # %% tags=["hide-input"]
-display(Markdown(conclusions.steering(steering_table)))
+display(Markdown(conclusions.steering(found.steering)))
 
 # %% [markdown]
 # Another prompt is the test that needs no classifier. What it moves early and not late is decided early, whatever a curve of progress says: a curve that has not settled is no sign that
@@ -386,16 +273,3 @@ display(Markdown(conclusions.steering(steering_table)))
 #
 # The generator is small; how near its music is to real clips, the three checks above say. DiffRhythm itself may do otherwise. The controls need no other
 # generator to be run: the straight line and the untrained classifiers belong beside any such curve.
-
-# %% tags=["hide-input"]
-parameters = {"generator": generator, "vae": vae, "tracker": tracker, "texts": texts, "prompts": prompts, "seconds": seconds, "states": states, "strength": strength,
-              "batch": batch, "steered": steered, "steered_seconds": steered_seconds, "alpha": alpha, "seed": seed}
-read = {"data/frames": "../data/frames/diffrhythm-vae.arrow", "weights/sae": "../checkpoints/sae/diffrhythm-vae.safetensors",
-        "weights/probes": "../checkpoints/probes/diffrhythm-vae.safetensors",
-        "weights/generator": generation.source(generator)}
-judgement = {"frechet": frechet, "spread": spread, "instrument": instrument}
-results.write(f"../results/generation/{name}.json", {
-    **order.summarise(curves, settled, tests), "judgement": judgement, "steering": order.records(steering_table),
-    "provenance": results.provenance(read, parameters, "05_diffrhythm.py"),
-})
-curves.to_csv(f"../results/generation/{name}_curves.csv", index=False, float_format="%.6g")

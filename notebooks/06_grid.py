@@ -20,23 +20,13 @@
 folder = "../results/evidence/grid"
 
 # %% tags=["hide-input"]
-from pathlib import Path
-
-import pandas as pd
 from IPython.display import display
 
-from audiosae import figures, labels, results
-from audiosae.evidence import figures_grid
+from audiosae.figures import evidence, evidence_grid, theme
 
-figures.style()
-found = {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
-points = figures_grid.table(found)
-for codec, r in found.items():
-    p = r["provenance"]["parameters"]
-    factors = sorted({point["factor"] for point in r["points"]})
-    print(f"{codec}: {r['provenance']['weights']} weights; {factors[0]} to {factors[-1]} times {r['dim']} features (at most {p['largest']}); "
-          f"{r['train_frames']:,} of {r['frames']:,} training frames, {p['epochs']} epochs of Adam at {p['learning_rate']:g}; "
-          f"FVU on held-out {r['held_out']}")
+theme.style()
+found = evidence.read(folder)
+print(*evidence_grid.settings(found), sep="\n")
 
 # %% [markdown]
 # λ multiplies Σ h, summed over features; the squared error is summed over standardised dimensions; both are means over
@@ -44,7 +34,7 @@ for codec, r in found.items():
 # paper's grid are left out unless `largest` in params.yaml allows them: 256 times the latent gives the whole grid.
 #
 # Two things are less thorough than in sections 2 and 3, so that every point could be seen. Where frames do not repeat,
-# SAEs and probes learn from part of the training frames, drawn by lot, with as many steps an epoch as all of them would
+# SAEs and probes learn from part of the training frames, drawn at random, with as many steps an epoch as all of them would
 # take. And each probe has one penalty and fewer iterations. So the point that section 2 chose comes out a little
 # different here: compare points of this page with each other, not with section 3. All points share one seed; how much a
 # figure moves from seed to seed is not measured here.
@@ -52,16 +42,14 @@ for codec, r in found.items():
 # ## Reconstruction and sparsity
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps over width and lambda, one row of panels a codec: variance unexplained, and sparsity"}}
-figure = figures_grid.heat_maps(points, ["fvu", "sparsity"])
+figure = evidence_grid.heat_maps(found, ["fvu", "sparsity"])
 
 # %% [markdown]
 # *Each cell is one SAE, on test recordings. Read a column upwards for what width does, and a row to the right for what λ
 # does. FVU is the fraction of variance unexplained of what was held out: recordings, or codes where frames repeat.*
 
 # %% tags=["hide-input"]
-for codec, r in found.items():
-    better = r["wider_is_better"]["fvu"]
-    print(f"{codec}: " + ("only one width" if better is None else f"at {better:.0%} of the λ each step of width lowers the FVU"))
+print(*evidence_grid.wider(found), sep="\n")
 
 # %% [markdown]
 # ## Active and dead features
@@ -70,7 +58,7 @@ for codec, r in found.items():
 # feature that never fires counts as sparse.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps over width and lambda, one row of panels a codec: active features a frame, and share of dead features"}}
-figure = figures_grid.heat_maps(points, ["l0", "dead"])
+figure = evidence_grid.heat_maps(found, ["l0", "dead"])
 
 # %% [markdown]
 # *Left, the mean number of active features a frame; right, the share of features that are zero on every test frame.*
@@ -78,25 +66,14 @@ figure = figures_grid.heat_maps(points, ["l0", "dead"])
 # ## What a probe reads
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps over width and lambda, one row of panels a codec: accuracy of the probes of pitch, amplitude and timbre"}}
-figure = figures_grid.heat_maps(points, list(labels.PROPERTIES))
+figure = evidence_grid.heat_maps(found, list(evidence.PROPERTIES))
 
 # %% [markdown]
 # *Share of test frames that a linear probe names exactly. Differences between cells are to be held against the intervals
 # below, which are about as wide at every point, and wider than most differences between neighbours if they say so.*
 
 # %% tags=["hide-input"]
-rows = []
-for codec, r in found.items():
-    for prop in labels.PROPERTIES:
-        best = max(r["points"], key=lambda point: point["accuracy"][prop]["accuracy"])
-        low, high = best["accuracy"][prop]["ci95"]
-        rows.append({
-            "codec": codec, "property": prop, "best point": f"{best['factor']}×, λ {best['l1']:g}",
-            "accuracy there [95 %]": f"{best['accuracy'][prop]['accuracy']:.3f} [{low:.3f}, {high:.3f}]",
-            "lowest over the grid": f"{r['ranges'][prop][0]:.3f}",
-            "commonest class": f"{r['majority'][prop]:.3f}",
-        })
-display(pd.DataFrame(rows).set_index(["codec", "property"]))
+display(evidence_grid.best_points(found))
 
 # %% [markdown]
 # *The best point is picked on test frames, so it flatters the grid a little. Intervals are by resampling recordings.*
@@ -109,24 +86,15 @@ display(pd.DataFrame(rows).set_index(["codec", "property"]))
 # ## The paper's ranges and ours
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars from lowest to highest value over the grid, the paper's and ours, for sparsity and the three accuracies of each codec"}}
-figure = figures_grid.ranges(found)
+figure = evidence_grid.ranges(found)
 
 # %% [markdown]
 # *From the lowest to the highest value over the grid. Grey is what the paper reports, blue is ours. Where there is no bar
 # of a codec, the paper has no figure for it.*
 
 # %% tags=["hide-input"]
-def span(pair):
-    return f"{pair[0]:.3f} to {pair[1]:.3f}"
-
-rows = [{"codec": codec, "figure": name, "paper": span(pair["paper"]), "ours": span(pair["ours"]), "overlap": "yes" if pair["overlap"] else "no"}
-        for codec, r in found.items() for name, pair in r["beside_paper"].items()]
-display(pd.DataFrame(rows, columns=["codec", "figure", "paper", "ours", "overlap"]).set_index(["codec", "figure"]))
-for codec, r in found.items():
-    apart = [f"{name} ({'higher' if pair['ours'][0] > pair['paper'][1] else 'lower'} here)"
-             for name, pair in r["beside_paper"].items() if not pair["overlap"]]
-    if r["beside_paper"]:
-        print(f"{codec}: " + ("every range overlaps the paper's" if not apart else "no overlap in " + ", ".join(apart)))
+display(evidence_grid.range_table(found))
+print(*evidence_grid.overlaps(found), sep="\n")
 
 # %% [markdown]
 # Overlap is a weak test, since a range is made by its two extreme points, and ours leaves out the widest SAEs unless

@@ -24,21 +24,13 @@
 folder = "../results/evidence/loss"
 
 # %% tags=["hide-input"]
-from pathlib import Path
-
-import pandas as pd
 from IPython.display import display
 
-from audiosae import figures, results
-from audiosae.evidence import figures_loss
+from audiosae.figures import evidence, evidence_loss, theme
 
-figures.style()
-found = {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
-for codec, r in found.items():
-    p = r["provenance"]["parameters"]
-    print(f"{codec}: {r['provenance']['weights']} weights; {r['hidden']} features on {r['dim']} numbers; {r['train_frames']:,} of "
-          f"{r['frames']:,} training frames, {r['steps_per_epoch']} steps an epoch, {p['epochs']} epochs (drift: {p['long']}); "
-          f"FVU on held-out {r['held_out']}")
+theme.style()
+found = evidence.read(folder)
+print(*evidence_loss.settings(found), sep="\n")
 
 # %% [markdown]
 # Every squared error is a sum over standardised dimensions, every price a sum over features, both are means over frames,
@@ -50,16 +42,7 @@ for codec, r in found.items():
 # Take the SAE that section 2 trained and multiply the weights and the bias of its encoder by a constant $c$.
 
 # %% tags=["hide-input"]
-rows = []
-for codec, r in found.items():
-    rows.append({"codec": codec, "c": 1.0, "Σ h, mean a frame": r["escape"]["penalty"], "FVU": r["escape"]["fvu"],
-                 "largest change of f": 0.0, "largest change of x̂": 0.0})
-    rows += [{"codec": codec, "c": s["c"], "Σ h, mean a frame": s["penalty"], "FVU": s["fvu"],
-              "largest change of f": s["features_change"], "largest change of x̂": s["reconstruction_change"]}
-             for s in r["escape"]["scaled"]]
-shown = pd.DataFrame(rows).sort_values(["codec", "c"]).set_index(["codec", "c"])
-forms = {"Σ h, mean a frame": "{:.4g}", "FVU": "{:.6f}", "largest change of f": "{:.1e}", "largest change of x̂": "{:.1e}"}
-display(shown.apply(lambda column: column.map(forms[column.name].format)))
+display(evidence_loss.escape(found))
 
 # %% [markdown]
 # *Changes are shares of the largest value, in double precision, over the frames of test recordings. The price goes as $c$; copy and
@@ -75,19 +58,14 @@ display(shown.apply(lambda column: column.map(forms[column.name].format)))
 # $\lambda \sum_j f_j$: the norm of $f$ is fixed, so scaling $h$ saves nothing.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels over epochs of a long training: root mean square of h, sparsity, and variance unexplained, for a penalty on h and one on f"}}
-figure = figures_loss.drift(figures_loss.table(found, "drift"))
+figure = evidence_loss.drift(evidence_loss.table(found, "drift"))
 
 # %% [markdown]
 # *One λ, the same for both, so compare how each line moves, not where it lies. A line that is still moving at its right
 # end belongs to a figure that depends on when training was stopped.*
 
 # %% tags=["hide-input"]
-for codec, r in found.items():
-    for name, d in r["summary"]["drift"].items():
-        later = [epoch for epoch in d["sparsity"] if int(epoch) >= 5] or list(d["sparsity"])
-        a, b = later[0], str(d["last_epoch"])
-        print(f"{codec}, {figures_loss.LABELS[name]}, λ {r['l1']:g}: rms of h at the end is {d['scale_ratio']:.2f} of what it was after the "
-              f"first epoch; from epoch {a} to {b}, sparsity {d['sparsity'][a]:.3f} to {d['sparsity'][b]:.3f}, FVU {d['fvu'][a]:.4f} to {d['fvu'][b]:.4f}")
+print(*evidence_loss.drift_sentences(found), sep="\n")
 
 # %% [markdown]
 # ## The optimiser
@@ -95,7 +73,7 @@ for codec, r in found.items():
 # The same loss, λ, first weights and order of frames; only the rule that takes the steps is another.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Sparsity, variance unexplained and root mean square of h of one loss at one lambda under three optimisers"}}
-figure = figures_loss.optimisers(figures_loss.table(found, "optimisers"))
+figure = evidence_loss.optimisers(evidence_loss.table(found, "optimisers"))
 
 # %% [markdown]
 # *Marks that lie apart in one panel and codec are SAEs of one λ. None of these runs has ended at a minimum, so part of the
@@ -114,8 +92,8 @@ figure = figures_loss.optimisers(figures_loss.table(found, "optimisers"))
 # - **TopK**: the k largest features are kept and nothing is paid ([Gao et al. 2024](https://arxiv.org/abs/2406.04093); without their auxiliary loss).
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Variance unexplained against the number of active features, one line a variant, one panel a codec"}}
-sweep = figures_loss.table(found, "sweep")
-figure = figures_loss.curves(sweep, "l0", "L0 (active features a frame)")
+sweep = evidence_loss.table(found, "sweep")
+figure = evidence_loss.curves(sweep, "l0", "L0 (active features a frame)")
 
 # %% [markdown]
 # *One mark a λ or k, on test recordings; lower and further left is better. At one width sparsity is 1 − L0 / features, so
@@ -123,22 +101,15 @@ figure = figures_loss.curves(sweep, "l0", "L0 (active features a frame)")
 # part of a gap between the two families is that.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Variance unexplained against the sparsity of features that are not dead, one line a variant, one panel a codec"}}
-figure = figures_loss.curves(sweep, "live_sparsity", "sparsity of live features (share of zeros)")
+figure = evidence_loss.curves(sweep, "live_sparsity", "sparsity of live features (share of zeros)")
 
 # %% [markdown]
 # *The same, with dead features left out of the count. Where a line lies elsewhere than its sparsity would put it, part of its
 # sparsity is features that never fire.*
 
 # %% tags=["hide-input"]
-rows = [{"codec": codec, "sparsity": float(value), **{figures_loss.LABELS[name]: fvu for name, fvu in at.items()}}
-        for codec, r in found.items() for value, at in r["summary"]["fvu_at_sparsity"].items()]
-shown = pd.DataFrame(rows).sort_values(["codec", "sparsity"]).set_index(["codec", "sparsity"]).astype(float)
-display(shown.map(lambda fvu: "–" if pd.isna(fvu) else f"{fvu:.4f}"))
-for codec, r in found.items():
-    pairs = [(value, at["paper"], at["on_f"]) for value, at in r["summary"]["fvu_at_sparsity"].items() if None not in (at["paper"], at["on_f"])]
-    better = [value for value, paper, on_f in pairs if on_f < paper]
-    print(f"{codec}: " + (f"a price on f gives the lower FVU at {len(better)} of the {len(pairs)} sparsities that both reach" if pairs
-                          else "a price on f and the paper's reach no common sparsity of this table"))
+display(evidence_loss.equal_sparsity(found))
+print(*evidence_loss.equal_sparsity_sentences(found), sep="\n")
 
 # %% [markdown]
 # *FVU at equal sparsity, by linear interpolation between the marks; a dash where a curve does not reach.*

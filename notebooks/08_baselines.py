@@ -24,19 +24,13 @@
 folder = "../results/evidence/baselines"
 
 # %% tags=["hide-input"]
-from pathlib import Path
-
-import pandas as pd
 from IPython.display import display
 
-from audiosae import figures, labels, results
-from audiosae.evidence import figures_baselines
-from audiosae.evidence.grid import PAPER
-from audiosae.evidence.inputs import COMPONENTS, FEATURES, RAW, UNTRAINED
+from audiosae.figures import evidence, evidence_baselines, theme
 
-figures.style()
-found = {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
-print("\n".join(figures_baselines.conventions(found)))
+theme.style()
+found = evidence.read(folder)
+print(*evidence_baselines.settings(found), sep="\n")
 
 # %% [markdown]
 # Four inputs meet the same probe, fitted on the same frames, with its penalty chosen on validation recordings:
@@ -47,13 +41,13 @@ print("\n".join(figures_baselines.conventions(found)))
 # - **raw latents**: the standardised latents, of which there are several times fewer than features.
 # - **PCA**: their principal components, all of them, whitened. They hold just what the latents hold.
 #
-# Section 3 fits on all training frames. Here, where frames do not repeat, a part of them is drawn by lot, so that four inputs,
+# Section 3 fits on all training frames. Here, where frames do not repeat, a part of them is drawn at random, so that four inputs,
 # control tasks and sparse probes can all be fitted. Accuracies are to be compared with one another on this page.
 #
 # ## The same probe on four inputs
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of probe accuracy with intervals for SAE features, untrained SAE, raw latents and PCA, by property, one panel a codec, with lines for the ceiling and the commonest class"}}
-figure = figures_baselines.accuracies(found)
+figure = evidence_baselines.accuracies(found)
 
 # %% [markdown]
 # *Share of test frames that are named exactly; lines are 95 % intervals by resampling recordings. Dotted: always say the commonest
@@ -61,16 +55,14 @@ figure = figures_baselines.accuracies(found)
 # overlap largely because some recordings are hard for every input; the next figure takes that out.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Difference of accuracy between SAE features and each other input with its interval, by property, one panel a codec, against zero"}}
-figure = figures_baselines.differences(found)
+figure = evidence_baselines.differences(found)
 
 # %% [markdown]
 # *Accuracy from SAE features less that from another input, frame by frame, with the interval over recordings of that
 # difference. Right of the line the features win. Where an interval crosses it, these recordings cannot tell.*
 
 # %% tags=["hide-input"]
-for codec, one in found.items():
-    for other in (RAW, COMPONENTS, UNTRAINED):
-        print(figures_baselines.sentence(codec, one, other))
+print(*evidence_baselines.comparisons(found), sep="\n")
 
 # %% [markdown]
 # Beating raw latents is the weaker result. A wide rectified layer lets a linear probe draw boundaries that are bent in the
@@ -82,11 +74,7 @@ for codec, one in found.items():
 # The paper reports accuracies from SAE features alone. Its range over its grid stands here beside our probe:
 
 # %% tags=["hide-input"]
-display(pd.DataFrame([
-    {"codec": codec, "property": prop, "paper, lowest to highest": "{:.2f} to {:.2f}".format(*PAPER[codec][prop]) if codec in PAPER else "",
-     **{name: f"{one['properties'][prop]['inputs'][name]['accuracy']:.2f}" for name in (FEATURES, UNTRAINED, RAW)}}
-    for codec, one in found.items() for prop in labels.PROPERTIES
-]).set_index(["codec", "property"]))
+display(evidence_baselines.beside_paper(found))
 
 # %% [markdown]
 # Weights, music and the ranges that the bins span differ, so the size of an accuracy compares badly with the paper's. The
@@ -98,14 +86,14 @@ display(pd.DataFrame([
 # true class, from centre to centre.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Mean error with interval for the four inputs in semitones, decibels and hertz, by codec"}}
-figure = figures_baselines.errors(found)
+figure = evidence_baselines.errors(found)
 
 # %% [markdown]
 # *Mean error on test frames; lower is better. Amplitude has bins of equal width in linear RMS, so a step between quiet bins is many dB and a step
 # between loud ones few; a mean in dB weighs quiet frames most. An octave error counts as twelve semitones.*
 
 # %% tags=["hide-input"]
-display(figures_baselines.near_table(found))
+display(evidence_baselines.near_misses(found))
 
 # %% [markdown]
 # *Share of test frames named within one class of the truth, with intervals.*
@@ -117,11 +105,10 @@ display(figures_baselines.near_table(found))
 # recurs, with the frequencies of the real labels. Selectivity is what the real task has over that.
 
 # %% tags=["hide-input"]
-for codec, one in found.items():
-    print(f"{codec}: a type is one of {one['types']['count']:,} {one['types']['kind']}")
+print(*evidence_baselines.types(found), sep="\n")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Selectivity with its interval for SAE features, untrained SAE and raw latents, by property, one panel a codec, against zero"}}
-figure = figures_baselines.selectivity(found)
+figure = evidence_baselines.selectivity(found)
 
 # %% [markdown]
 # *Accuracy less accuracy on the control task, paired over recordings. An input with more room scores higher on both, and so gains
@@ -129,7 +116,7 @@ figure = figures_baselines.selectivity(found)
 # apart, and few types that are easily told apart can be simpler than the real task.*
 
 # %% tags=["hide-input"]
-display(figures_baselines.control_table(found))
+display(evidence_baselines.control(found))
 
 # %% [markdown]
 # *Accuracy on the control task itself. A cell of k-means is a region with flat sides, which a linear probe can cut out, and a
@@ -143,7 +130,7 @@ display(figures_baselines.control_table(found))
 # most, in standard deviations, between training frames of the class and all others, and fit on these alone.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Curves of accuracy against the number of inputs a class may read on a logarithmic axis, for four inputs, by property and codec"}}
-figure = figures_baselines.sparse_curves(found)
+figure = evidence_baselines.sparse_curves(found)
 
 # %% [markdown]
 # *Accuracy against the inputs that a class may read; the last mark of each curve reads all that there are. On the left
@@ -151,8 +138,7 @@ figure = figures_baselines.sparse_curves(found)
 # but begin apart, as their axes differ. Lines are 95 % intervals over recordings.*
 
 # %% tags=["hide-input"]
-for codec, one in found.items():
-    print(figures_baselines.few_sentence(codec, one))
+print(*evidence_baselines.fewest_inputs(found), sep="\n")
 
 # %% [markdown]
 # There is an unfairness to note. Of thousands of features a class may pick its best, of latents only from a few dozen or hundred.
@@ -164,7 +150,7 @@ for codec, one in found.items():
 # little some rest on.
 
 # %% tags=["hide-input"]
-display(figures_baselines.part_table(found))
+display(evidence_baselines.parts(found))
 
 # %% [markdown]
 # *Accuracy on test frames by part. Cells without an interval have one recording. With a handful of recordings an interval by

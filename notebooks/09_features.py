@@ -24,18 +24,15 @@
 folder = "../results/evidence/features"
 
 # %% tags=["hide-input"]
-from pathlib import Path
-
 from IPython.display import display
 
-from audiosae import figures, results
-from audiosae.evidence import figures_features
 from audiosae.evidence.monosemantic import LEVEL
 from audiosae.evidence.naming import ENOUGH_FRAMES, ENOUGH_RECORDINGS
+from audiosae.figures import evidence, evidence_features, theme
 
-figures.style()
-found = {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
-print("\n".join(figures_features.conventions(found)))
+theme.style()
+found = evidence.read(folder)
+print(*evidence_features.settings(found), sep="\n")
 
 # %% [markdown]
 # ## Another seed
@@ -49,7 +46,7 @@ print("\n".join(figures_features.conventions(found)))
 # that nobody learnt: any at all, any with the mean and covariance of the learnt ones, and those of SAEs before training.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Histograms of the cosine between matched features of SAEs from two seeds, with outlines of the same for random directions and untrained SAEs, one panel a codec"}}
-figure = figures_features.matched_cosines(found)
+figure = evidence_features.matched_cosines(found)
 
 # %% [markdown]
 # *Cosines of matched pairs, over all pairs of seeds. The filled histogram is the learnt features; outlines are directions that nobody
@@ -57,8 +54,8 @@ figure = figures_features.matched_cosines(found)
 # no more than that there are many directions.*
 
 # %% tags=["hide-input"]
-display(figures_features.agreement_table(found).round(3))
-print("\n".join(figures_features.agreement_sentences(found)))
+display(evidence_features.agreement(found).round(3))
+print(*evidence_features.agreement_sentences(found), sep="\n")
 
 # %% [markdown]
 # Mean max cosine is the measure of Sharkey et al. (2022), where several features may claim the same counterpart. The last column asks
@@ -77,11 +74,13 @@ print("\n".join(figures_features.agreement_sentences(found)))
 # for the class, which uses all features together and shows what there is to be known.
 
 # %% tags=["hide-input"]
-print(f"Classes need {ENOUGH_FRAMES} training frames and {ENOUGH_RECORDINGS} test recordings to be tested. "
-      f"Confirmed: p below {LEVEL} after Holm's correction over all features of a kind.")
+print(
+    f"Classes need {ENOUGH_FRAMES} training frames and {ENOUGH_RECORDINGS} test recordings to be tested. "
+    f"Confirmed: p below {LEVEL} after Holm's correction over all features of a kind."
+)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "AUROC on test recordings of each feature named by the probe, sorted, with intervals, coloured by property; lines for the medians of raw latents, untrained SAE and whole probe, and for chance; one panel a codec"}}
-figure = figures_features.strips(found, "probe")
+figure = evidence_features.strips(found, "probe")
 
 # %% [markdown]
 # *One mark a feature, sorted by AUROC; the line through it is a 95 % interval by resampling recordings; filled marks are confirmed. A
@@ -93,20 +92,20 @@ figure = figures_features.strips(found, "probe")
 # confirmed is a lower bound; AUROC and precision need no test.
 
 # %% tags=["hide-input"]
-print("\n".join(figures_features.tested_sentences(found)))
+print(*evidence_features.tested_sentences(found), sep="\n")
 
 # %% [markdown]
 # Perhaps the probe chooses badly: it may give weight to a feature for what it corrects in others. So the choice is made again, in the
 # SAE's favour: for each class the feature with the best AUROC on training frames.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same strip of AUROCs for features that were chosen by their AUROC in training"}}
-figure = figures_features.strips(found, "auroc")
+figure = evidence_features.strips(found, "auroc")
 
 # %% [markdown]
 # *As above, for features that were chosen by AUROC on training recordings: the best that single features can be hoped to do.*
 
 # %% tags=["hide-input"]
-display(figures_features.tested_table(found))
+display(evidence_features.tested(found))
 
 # %% [markdown]
 # Intervals are over recordings, except that of the share confirmed, which is Wilson's over features.
@@ -114,7 +113,7 @@ display(figures_features.tested_table(found))
 # The features that keep to their names best and least, with the share of test frames that are near their class anyway:
 
 # %% tags=["hide-input"]
-display(figures_features.best_and_worst(found, 4).round(3))
+display(evidence_features.best_and_worst(found, 4).round(3))
 
 # %% [markdown]
 # ## One property each?
@@ -126,7 +125,7 @@ display(figures_features.best_and_worst(found, 4).round(3))
 # as if evenly, does not.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of disentanglement, completeness, informativeness and number of features used, for SAE features, untrained SAE, raw latents and PCA, by codec, with lines over refits"}}
-figure = figures_features.dci(found)
+figure = evidence_features.dci(found)
 
 # %% [markdown]
 # *Bars: probes fitted on all recordings (thinned where frames do not repeat). Lines: the smallest and largest value over refits on random
@@ -134,7 +133,7 @@ figure = figures_features.dci(found)
 # there is to fit on. Accuracy is lower than in section 3 for fewer frames and steps.*
 
 # %% tags=["hide-input"]
-print("\n".join(figures_features.dci_sentences(found)))
+print(*evidence_features.dci_sentences(found), sep="\n")
 
 # %% [markdown]
 # Taken together: what a linear probe reads from all features, and what one feature says, are two things. The first can hold where the second does not.

@@ -33,16 +33,13 @@
 folder = "../results/evidence/steering"
 
 # %% tags=["hide-input"]
-from pathlib import Path
-
 from IPython.display import display
 
-from audiosae import figures, results
-from audiosae.evidence import figures_steering
+from audiosae.figures import evidence, evidence_steering, theme
 
-figures.style()
-found = {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
-print(*figures_steering.conventions(found), sep="\n")
+theme.style()
+found = evidence.read(folder)
+print(*evidence_steering.settings(found), sep="\n")
 
 # %% [markdown]
 # ## What moves, and what moves along
@@ -51,7 +48,7 @@ print(*figures_steering.conventions(found), sep="\n")
 # properties in their bins. A sound that has lost its pitch has closed nothing, and its leakage is that of what can still be measured.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Curves of leakage against on-target share for seven methods of steering, one panel a codec and property"}}
-figure = figures_steering.trade_off(found)
+figure = evidence_steering.trade_off(found)
 
 # %% [markdown]
 # *Each curve starts at the origin, and its marks grow with strength. Right is good, low is good: the best method hugs the lower
@@ -73,7 +70,7 @@ figure = figures_steering.trade_off(found)
 # None of them is a listener. They find sounds that have fallen apart, not those that are merely worse.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Log-mel distance, round trip and pitch lost against strength for the methods of steering, one row a codec"}}
-figure = figures_steering.quality(found)
+figure = evidence_steering.quality(found)
 
 # %% [markdown]
 # *Means over the three properties. The dotted line is the SAE's reconstruction with nothing steered, against the codec's own sound: methods that start from it have paid
@@ -86,7 +83,7 @@ figure = figures_steering.quality(found)
 # leaks, and how far the spectrum has gone. A dash means that it never gets there. An interval is given where nearly all resamples of the clips get there.
 
 # %% tags=["hide-input"]
-table = figures_steering.equal_effect(found, "at_half")
+table = evidence_steering.equal_effect(found, "at_half")
 for codec in found:
     display(table.loc[[codec]])
 
@@ -95,9 +92,9 @@ for codec in found:
 # 0. Where no variant gets half of the way, a quarter is looked at.
 
 # %% tags=["hide-input"]
-print(*figures_steering.verdicts(found), sep="\n")
+print(*evidence_steering.comparisons(found), sep="\n")
 print()
-print(*figures_steering.beaten(found), sep="\n")
+print(*evidence_steering.pairings(found), sep="\n")
 
 # %% [markdown]
 # ## In time
@@ -107,15 +104,15 @@ print(*figures_steering.beaten(found), sep="\n")
 # 50 ms long. The *splice* has the second alone: the middle third of the sound, cut from the clip steered throughout.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Mean change of a property towards its target over time, with the middle third steered, one panel a codec and property"}}
-figure = figures_steering.courses(found)
+figure = evidence_steering.courses(found)
 
 # %% [markdown]
 # *Change against the same clip without steering, in bins towards the further target, mean over clips. Grey: where the latents are steered. Where a solid line leaves its dotted
 # one, the decoder carries the change beyond the frames that were steered, or needs a run-up to show it. The splice has a click of its own at each edge, which timbre shows.*
 
 # %% tags=["hide-input"]
-display(figures_steering.in_time(found))
-print(*figures_steering.kept_inside(found), sep="\n")
+display(evidence_steering.in_time(found))
+print(*evidence_steering.confinement(found), sep="\n")
 
 # %% [markdown]
 # *Mean change in each third, with 95 % intervals over clips. Appears: the first frame with a tenth of the change, counted from the edge (negative: before it), and the frames

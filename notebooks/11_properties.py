@@ -37,16 +37,13 @@
 folder = "../results/evidence/richer"
 
 # %% tags=["hide-input"]
-from pathlib import Path
-
 from IPython.display import display
 
-from audiosae import figures, results
-from audiosae.evidence import figures_richer
+from audiosae.figures import evidence, evidence_richer, theme
 
-figures.style()
-found = {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
-print(*figures_richer.conventions(found), sep="\n")
+theme.style()
+found = evidence.read(folder)
+print(*evidence_richer.settings(found), sep="\n")
 
 # %% [markdown]
 # ## What is linearly there
@@ -61,7 +58,7 @@ print(*figures_richer.conventions(found), sep="\n")
 # recordings, accuracy and majority together.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Skill of linear probes with intervals, by property and codec, for SAE features, raw latents and an untrained SAE; properties sorted by the skill of SAE features"}}
-figure = figures_richer.skills(found)
+figure = evidence_richer.skills(found)
 
 # %% [markdown]
 # *Skill on test frames, with 95 % intervals over recordings, the plainest property at the top. Filled marks: the interval lies above 0. Hollow marks: no
@@ -69,13 +66,13 @@ figure = figures_richer.skills(found)
 # probe reads trained features, untrained ones or the latents themselves.*
 
 # %% tags=["hide-input"]
-print(*figures_richer.there(found), sep="\n")
+print(*evidence_richer.linearly_there(found), sep="\n")
 
 # %% [markdown]
 # The accuracies behind it, for SAE features. For properties with an order, *within one bin* also counts the neighbouring bins.
 
 # %% tags=["hide-input"]
-display(figures_richer.accuracies(found).round(3))
+display(evidence_richer.accuracies(found).round(3))
 
 # %% [markdown]
 # ## Do features tell more than latents?
@@ -83,7 +80,7 @@ display(figures_richer.accuracies(found).round(3))
 # Only where intervals do not meet is a difference counted here. That is a strict rule, as both probes meet the same recordings.
 
 # %% tags=["hide-input"]
-print(*figures_richer.gains(found), sep="\n")
+print(*evidence_richer.gains(found), sep="\n")
 
 # %% [markdown]
 # ## Who plays, clip by clip
@@ -91,7 +88,7 @@ print(*figures_richer.gains(found), sep="\n")
 # The family of an instrument does not change from frame to frame, so the frames of a clip can vote.
 
 # %% tags=["hide-input"]
-print(*figures_richer.votes(found), sep="\n")
+print(*evidence_richer.votes(found), sep="\n")
 
 # %% [markdown]
 # ## What to make of it

@@ -20,31 +20,21 @@
 
 # %% tags=["parameters", "hide-input"]
 codec = "encodec"
+weights = "embedded"  # of the codec
 clips = 4  # of each feature, the most exciting ones
-sounds = ""  # folder for the book's files; empty for live cards in JupyterLab
 
 # %% tags=["hide-input"]
-import json
 from pathlib import Path
 
 import pandas as pd
 from IPython.display import display
 
-from audiosae import corpus, determinism, feature_cards, labels, own_sound
-from audiosae.clips import sound
+from audiosae.audio import labels
+from audiosae.sections import feature_browser
 from audiosae.widgets import FeatureBrowser, SoundSwitch
 
-determinism.prepare(0)
-_, sae, fitted, table = own_sound.models(codec, Path(".."))
-named = feature_cards.speakers(table, sae, fitted)
-cards = feature_cards.cards(table, sae, fitted, named, clips)
-
-# %% tags=["hide-input"]
-described = json.loads(Path("../book/_static/sounds/clips/index.json").read_text())
-manifest = corpus.load("../data/corpus")
-files = manifest.set_index("clip")["file"]
-FeatureBrowser(f"Features of the autoencoder on {codec}", cards, feature_cards.class_names(table.edges), described,
-               **({"folder": Path(sounds)} if sounds else {"sound": lambda clip: sound(files[clip])}))
+found = feature_browser.run(codec, weights, clips, Path(".."))
+FeatureBrowser(found.cards)
 
 # %% [markdown]
 # The bars of a card are the probe's weights for this feature, times its mean activation where it fires: how much it speaks for or against
@@ -57,7 +47,7 @@ FeatureBrowser(f"Features of the autoencoder on {codec}", cards, feature_cards.c
 
 # %% tags=["hide-input"]
 display(pd.DataFrame({prop: {
-    "classes with a speaker": len(of := named[named["property"] == prop]),
+    "classes with a speaker": len(of := found.speakers[found.speakers["property"] == prop]),
     "different speakers": of["feature"].nunique(),
     "most classes of one speaker": of["feature"].value_counts().max(),
     "median strength": of["strength"].median(),
@@ -73,15 +63,7 @@ display(pd.DataFrame({prop: {
 # strength 1 the push is as long as the whole feature vector was. Does the sound become what the feature is named after?
 
 # %% tags=["hide-input"]
-singles = manifest[(manifest["split"] == "test") & manifest["monophonic"]]
-example = singles.iloc[len(singles) // 2]
-mine = own_sound.load(example.file, codec)
-strongest = named.sort_values("strength", ascending=False, kind="stable").drop_duplicates("property")
-offered = {f"{row.feature}, for {row.property} {labels.class_name(row.property, row.number, table.edges[row.property])}": row.feature
-           for row in strongest.sort_values("property").itertuples()}
-SoundSwitch(f"One feature, pushed: {example.instrument}", {"feature": list(offered), "strength": [0, 0.5, 1, 2, 4]},
-            lambda feature, strength: mine.pushed(offered[feature], strength), Path(sounds) / "pushed" if sounds else None,
-            "Sounds are matched in loudness; the button goes to the original and back.", beside="the original", pictures=True)
+SoundSwitch(found.pushed)
 
 # %% [markdown]
 # With a sound of your own, any feature and any strength, this runs in JupyterLab: see *A sound of your own*.

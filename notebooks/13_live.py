@@ -25,38 +25,22 @@ from pathlib import Path
 import ipywidgets as widgets
 from IPython.display import display
 
-from audiosae import corpus, determinism, feature_cards, labels, own_sound
-from audiosae.clips import describe
-from audiosae.clips import sound as clip_sound
+from audiosae import corpus
 from audiosae.errors import AudiosaeError
-from audiosae.widgets import FeatureBrowser, SoundSwitch
+from audiosae.files import determinism, params
+from audiosae.widgets import cards, own_sound
 
+project = Path("..")
 determinism.prepare(0)
-manifest = corpus.load("../data/corpus")
+weights = {name: line["weights"] for name, line in params.codecs(project / "params.yaml").items()}
+manifest = corpus.load(project / "data/corpus")
 singles = manifest[(manifest["split"] == "test") & manifest["monophonic"]]
 path = path or str(singles.iloc[len(singles) // 2].file)
-
-
-# %% tags=["hide-input"]
-def widgets_of(mine, speakers):
-    """The three widgets for one sound."""
-    goals = {f"{prop} {labels.class_name(prop, k, mine.edges[prop])}": (prop, k)
-             for prop in labels.PROPERTIES for k in range(len(mine.edges[prop]) - 1)}
-    yield SoundSwitch("Steer towards a class", {"towards": list(goals), "α": [n / 2 for n in range(121)]},
-                      lambda towards, α: mine.towards(*goals[towards], α), beside="the original", pictures=True)
-    yield SoundSwitch("Push one feature", {"feature": list(range(mine.sae.hidden)), "strength": [n / 4 for n in range(33)]},
-                      lambda feature, strength: mine.pushed(feature, strength), beside="the original", pictures=True)
-    cards = mine.cards(speakers)
-    if cards:
-        name = cards[0]["clips"][0]["clip"]
-        yield FeatureBrowser("Features in your sound", cards, feature_cards.class_names(mine.edges),
-                             {name: describe(mine.wave.mean(axis=0), mine.codec.sample_rate, name)}, sound=lambda _: clip_sound(mine.path))
-
 
 # %% tags=["hide-input"]
 upload = widgets.FileUpload(accept="audio/*", description="Upload a sound")
 where = widgets.Text(value=path, description="or its path", layout={"width": "32rem"})
-which = widgets.Dropdown(options=[file.stem for file in sorted(Path("../data/frames").glob("*.arrow"))], value=codec, description="codec")
+which = widgets.Dropdown(options=list(weights), value=codec, description="codec")
 load = widgets.Button(description="Load", button_style="primary")
 said, shown = widgets.Label(), widgets.Output()
 
@@ -67,14 +51,16 @@ def loaded(_=None):
     shown.clear_output()
     try:
         if upload.value:
-            file = Path("../data/own") / Path(upload.value[0]["name"]).name
+            file = project / "data/own" / Path(upload.value[0]["name"]).name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(upload.value[0]["content"])
             where.value, upload.value = str(file), ()
-        mine = own_sound.load(where.value, which.value)
-        _, *models, table = own_sound.models(which.value, Path(".."))
+        chosen = which.value, weights[which.value], project
+        mine = own_sound.load(where.value, *chosen)
+        _, sae, fitted, table = own_sound.models(*chosen)
+        speakers = cards.speakers(table, cards.features_of(table, sae), fitted)
         with shown:
-            display(own_sound.summary(mine), *widgets_of(mine, feature_cards.speakers(table, *models)))
+            display(mine.summary(), *mine.widgets(speakers))
         said.value = f"{Path(where.value).name}, {mine.wave.shape[1] / mine.codec.sample_rate:.1f} s"
     except AudiosaeError as error:
         said.value = str(error)

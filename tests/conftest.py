@@ -1,12 +1,15 @@
-"""What tests share: torch as it was, and the whole pipeline, run once on a minute of music in a clone with a book of its own."""
+"""What tests share: torch as it was, and the whole pipeline, run in clones: a small one for `make test`, one with everything for the slow tests."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,14 +17,14 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SMALL = {
+SHORT = {
     "corpus": {"minutes": 1.0, "clip_seconds": 2},
     "sae_training": {"epochs": 2, "factor": 4},
     "probing": {"iterations": 5, "penalties": [0.001]},
     "steering": {"clips": 2, "alphas": [1, 20]},
     "generation": {"prompts": 6, "seconds": 2.0, "states": 5, "steered": 2, "steered_seconds": 2.0},
 }
-"""What params.yaml says in the clone, so that everything runs and nothing takes long."""
+"""What params.yaml says in the clones, so that everything runs and nothing takes long."""
 
 OWN = "  mel: {weights: examples/mel_codec.py, file: examples/mel_codec.py}\n"
 """The line of a reader who adds a codec of their own."""
@@ -38,15 +41,20 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
-        names = subprocess.run(
+        listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-        ).stdout.decode().split("\0")
-        for name in filter(None, names):
+        )
+        for name in filter(None, listed.stdout.decode().split("\0")):
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+
+    @property
+    def html(self) -> Path:
+        """The folder of the book's pages."""
+        return self.root / "book" / "_build" / "html"
 
     def add_codec(self, line: str) -> None:
         """Add a line to the section `codecs` of params.yaml."""
@@ -54,13 +62,19 @@ class Clone:
         before, after = path.read_text().split("\ngenerators:")
         path.write_text(f"{before.rstrip()}\n{line}\ngenerators:{after}")
 
-    def change(self, changes: dict[str, dict[str, object]]) -> None:
-        """Set parameters, by section and name."""
+    @contextmanager
+    def params(self) -> Iterator[dict[str, Any]]:
+        """Change params.yaml in place."""
         path = self.root / "params.yaml"
         params = yaml.safe_load(path.read_text())
-        for section, values in changes.items():
-            params[section] |= values
+        yield params
         path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def change(self, changes: dict[str, dict[str, Any]]) -> None:
+        """Set parameters, by section and name."""
+        with self.params() as params:
+            for section, values in changes.items():
+                params[section] |= values
 
     def dvc(self, *words: str) -> str:
         """Run DVC and return what it printed; a failure shows all of it."""
@@ -69,9 +83,24 @@ class Clone:
         done = subprocess.run(
             [str(ROOT / ".venv/bin/dvc"), *words], cwd=self.root, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )
+        )  # fmt: skip
         assert done.returncode == 0, f"dvc {' '.join(words)} failed:\n{done.stdout[-6000:]}"
         return done.stdout
+
+    def repro(self, *words: str) -> list[str]:
+        """Run the pipeline; names of the stages that ran, after `check`, which always does, and first."""
+        first, *others = re.findall(r"Running stage '(.+)':", self.dvc("repro", *words))
+        assert first == "check"
+        return others
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need the clone with everything are slow. Those that share a clone, or a file, stay in one process of several."""
+    for item in items:
+        shared = next((name for name in ("clone", "small") if name in getattr(item, "fixturenames", ())), item.path.stem)
+        item.add_marker(pytest.mark.xdist_group(shared))
+        if shared == "clone":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -86,16 +115,43 @@ def torch_as_before() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which the small pipeline has run, with the codecs of params.yaml and one of the reader's own."""
+    """A clone in which the short pipeline has run, with the codecs of params.yaml and one of the reader's own."""
     made = Clone(tmp_path_factory.mktemp("clone"))
     made.add_codec(OWN)
-    made.change(SMALL)
+    made.change(SHORT)
     made.dvc("pull", "train_codec", "train_generator")
     made.dvc("repro")
     return made
 
 
 @pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which the pipeline has run for one codec, on half a minute of music, with blank pages in place of the evidence's notebooks."""
+    made = Clone(tmp_path_factory.mktemp("small"))
+    with made.params() as params:
+        params["codecs"] = {"encodec": params["codecs"]["encodec"]}
+        params["generators"] = {}
+    made.change(
+        {
+            **SHORT,
+            "corpus": {"minutes": 0.5, "clip_seconds": 2},
+            "steering": {"clips": 3, "alphas": [1, 20]},
+            "feature_browser": {"clips": 2},
+        }
+    )
+    pipeline = yaml.safe_load((made.root / "dvc.yaml").read_text())
+    for name in pipeline["stages"].pop("page_evidence")["foreach"]:
+        page = made.root / f"book/sections/evidence/{name}.md"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f"# {name}\n\nLeft out here.\n")
+    pipeline.pop("plots", None)  # they name the curves of all codecs
+    (made.root / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    made.dvc("pull", "train_codec", "train_generator")
+    made.repro()
+    return made
+
+
+@pytest.fixture(scope="session")
 def built_book(clone: Clone) -> Path:
-    """The pages of the small run's book."""
-    return clone.root / "book" / "_build" / "html"
+    """The pages of the whole run's book."""
+    return clone.html

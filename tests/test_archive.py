@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
+import shutil
+import subprocess
+import tarfile
 from pathlib import Path
 
-import pytest
+ROOT = Path(__file__).resolve().parents[1]
 
-from audiosae.archive import pack
-from audiosae.errors import ParameterError
+
+def archive(project: Path) -> subprocess.CompletedProcess[str]:
+    """`make archive` in a folder with the Makefile and perhaps a book."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, project)
+    return subprocess.run(["make", "archive"], cwd=project, capture_output=True, text=True, check=False)
 
 
 def test_an_archive_holds_the_book_and_depends_on_nothing_else(tmp_path: Path) -> None:
-    html = tmp_path / "html"
+    html = tmp_path / "book/_build/html"
     (html / "_static").mkdir(parents=True)
     (html / "index.html").write_text("<p>a</p>")
     (html / "_static" / "a.mp3").write_bytes(b"sound")
-    digest = pack(html, tmp_path / "book-1.zip")
+    told = archive(tmp_path).stdout
     os.utime(html / "index.html", (1, 1))
-    assert pack(html, tmp_path / "book-1.zip") == digest
-    assert hashlib.sha256((tmp_path / "book-1.zip").read_bytes()).hexdigest() == digest
-    assert (tmp_path / "book-1.zip.sha256").read_text() == f"{digest}  book-1.zip\n"
-    with zipfile.ZipFile(tmp_path / "book-1.zip") as archive:
-        assert archive.read("book-1/_static/a.mp3") == b"sound" and archive.read("book-1/index.html") == b"<p>a</p>"
+    assert archive(tmp_path).stdout == told
+    [made] = (tmp_path / "book/_build").glob("*.tar.gz")
+    assert told == f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made.name}\n" == made.with_name(f"{made.name}.sha256").read_text()
+    with tarfile.open(made) as file:
+        folder = made.name.removesuffix(".tar.gz")
+        assert (
+            file.extractfile(f"{folder}/_static/a.mp3").read() == b"sound"
+            and file.extractfile(f"{folder}/index.html").read() == b"<p>a</p>"
+        )
 
 
 def test_no_book_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="make repro"):
-        pack(tmp_path, tmp_path / "book.zip")
-    assert not list(tmp_path.glob("book*"))
+    made = archive(tmp_path)
+    assert made.returncode and "make repro" in made.stderr and not list(tmp_path.rglob("*.tar.gz"))

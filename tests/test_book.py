@@ -12,7 +12,7 @@ from docutils import nodes
 from jinja2 import Environment, StrictUndefined
 from sphinx.errors import ExtensionError
 
-from audiosae.book import BookError, build, complete, provenance
+from audiosae.pipeline.book import BookError, build, complete, provenance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
 import mathml  # noqa: E402
@@ -79,12 +79,15 @@ def test_formulae_become_mathml_and_an_unknown_command_is_reported(monkeypatch: 
 
 
 def test_the_parts_on_codecs_and_generators_are_written_once_for_each() -> None:
-    contents = {"root": "index", "parts": [
-        {"caption": "Before", "chapters": [{"file": "method"}]},
-        {"caption": "{title}, step by step", "chapters": [{"glob": "sections/{codec}/*"}]},
-        {"caption": "After", "chapters": [{"file": "results"}]},
-        {"caption": "{title}, state by state", "chapters": [{"glob": "sections/{generator}/*"}]},
-    ]}
+    contents = {
+        "root": "index",
+        "parts": [
+            {"caption": "Before", "chapters": [{"file": "method"}]},
+            {"caption": "{title}, step by step", "chapters": [{"glob": "sections/{codec}/*"}]},
+            {"caption": "After", "chapters": [{"file": "results"}]},
+            {"caption": "{title}, state by state", "chapters": [{"glob": "sections/{generator}/*"}]},
+        ],
+    }
     found = complete(contents, {"codec": ["diffrhythm-vae", "mel"], "generator": []})
     assert [part["caption"] for part in found["parts"]] == ["Before", "DiffRhythm-VAE, step by step", "mel, step by step", "After"]
     assert [part["chapters"] for part in found["parts"][1:3]] == [[{"glob": f"sections/{name}/*"}] for name in ("diffrhythm-vae", "mel")]
@@ -98,8 +101,10 @@ PAGES = {
     "book/_config.yml": "title: A book\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n",
     "book/_toc.yml": "format: jb-book\nroot: index\nparts:\n  - caption: '{title}'\n    chapters:\n      - glob: sections/{codec}/*\n",
     "book/index.md": "# The first page\n",
-    "book/sections/kept/a.md": "# Kept\n", "book/sections/gone/a.md": "# Gone\n",
-    "book/_static/sounds/kept/a.mp3": "", "book/_static/sounds/gone/a.mp3": "",
+    "book/sections/kept/a.md": "# Kept\n",
+    "book/sections/gone/a.md": "# Gone\n",
+    "book/_static/sounds/kept/a.mp3": "",
+    "book/_static/sounds/gone/a.mp3": "",
 }
 
 
@@ -108,10 +113,12 @@ def test_a_codec_that_params_does_not_name_is_not_in_the_book(tmp_path: Path) ->
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     # In a process of its own: Sphinx and its extensions leave traces in the one that they run in.
-    subprocess.run([sys.executable, "-m", "audiosae.book"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "audiosae.pipeline.book"], cwd=tmp_path, check=True, capture_output=True)
     html = tmp_path / "book" / "_build" / "html"
     assert (html / "sections/kept/a.html").is_file() and (html / "_static/sounds/kept/a.mp3").is_file()
-    assert [path for path in html.rglob("*") if path.name == "gone" or "Gone" in (path.read_text("latin-1") if path.is_file() else "")] == []
+    assert [
+        path for path in html.rglob("*") if path.name == "gone" or "Gone" in (path.read_text("latin-1") if path.is_file() else "")
+    ] == []
     assert [path.name for path in (tmp_path / "book" / "_build").iterdir()] == ["html"]
 
 

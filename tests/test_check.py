@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import ROOT, Clone
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from audiosae import check, frozen, schema
 from audiosae.corpus import building
 from audiosae.errors import CorpusError, ParameterError
-from conftest import ROOT, Clone
+from audiosae.files import code, params
+from audiosae.pipeline import check, frozen
 
 
 def bare(folder: Path) -> Path:
@@ -38,17 +39,23 @@ def project(tmp_path: Path) -> Path:
 def change(project: Path, **sections: object) -> None:
     """Set parameters: a dictionary goes into its section, anything else replaces it."""
     path = project / "params.yaml"
-    params = yaml.safe_load(path.read_text())
+    held = yaml.safe_load(path.read_text())
     for section, values in sections.items():
-        params[section] = params[section] | values if isinstance(values, dict) and values else values
-    path.write_text(yaml.safe_dump(params, sort_keys=False))
+        held[section] = held[section] | values if isinstance(values, dict) and values else values
+    path.write_text(yaml.safe_dump(held, sort_keys=False))
 
 
 def repro(clone: Clone, *words: str) -> tuple[int, str]:
     """Run DVC in a clone; exit status and what was printed."""
     done = subprocess.run(
-        [str(ROOT / ".venv/bin/dvc"), "repro", *words], cwd=clone.root, env={**os.environ, "PYTHONPATH": str(clone.root)},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        [str(ROOT / ".venv/bin/dvc"), "repro", *words],
+        cwd=clone.root,
+        env={**os.environ, "PYTHONPATH": str(clone.root)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     return done.returncode, done.stdout
 
@@ -71,7 +78,7 @@ def test_the_project_as_it_is_passes(project: Path) -> None:
 
 @pytest.mark.parametrize("source", [
     "data/corpus", "data/corpus/mine", "data", ".", "data/corpus.partial", "book/_static/sounds", "book/_static/sounds/encodec",
-    "book/_static/sounds/clips/mine", "results", "checkpoints", "book/_build/html", "book/sections/mel", "data/../data/corpus",
+    "book/_static/sounds/clips/mine", "data/code", "data/steering/mel", "results", "checkpoints", "book/_build/html", "book/sections/mel", "data/../data/corpus",
 ])  # fmt: skip
 def test_a_source_that_is_holds_or_lies_in_an_output_is_refused(project: Path, source: str) -> None:
     (project / source).mkdir(parents=True, exist_ok=True)
@@ -136,7 +143,7 @@ def test_a_corpus_is_not_built_over_its_source(tmp_path: Path, monkeypatch: pyte
     mine = Path(source.removeprefix("paper:"), "a.wav")
     mine.write_bytes(b"mine")
     with pytest.raises(CorpusError, match="replaces what stands there"):
-        building.build("corpus", source, 1.0, 2.0, {}, 0)
+        building.build("corpus", source, 1.0, 2.0, dict.fromkeys(building.PARTS, 1.0), 0)
     assert mine.read_bytes() == b"mine"
 
 
@@ -146,6 +153,7 @@ def test_a_source_that_is_not_there_is_said(project: Path) -> None:
         check.check(project)
 
 
+@pytest.mark.slow
 def test_dvc_keeps_recordings_that_lie_in_an_output(fresh: Clone) -> None:
     mine = fresh.root / "data/corpus/mine.wav"
     mine.parent.mkdir(parents=True)
@@ -165,7 +173,7 @@ def test_a_change_in_the_folder_of_recordings_is_seen(project: Path, tmp_path: P
     (mine / "deep/back").symlink_to(mine)  # a link that leads back
     change(project, corpus={"source": str(mine)})
     monkeypatch.chdir(project)
-    monkeypatch.setattr(sys, "argv", ["check", "data/checked.txt", "data/recordings.txt"])
+    monkeypatch.setattr(sys, "argv", ["check", "data/checked.txt", "data/recordings.txt", "data/code"])
 
     def listed() -> str:
         check.main()
@@ -174,7 +182,11 @@ def test_a_change_in_the_folder_of_recordings_is_seen(project: Path, tmp_path: P
     first = listed()
     assert first.startswith(f"{mine}/b.wav\t1\t") and first.count("\n") == 1 and listed() == first
     seen = {first}
-    for act in (lambda: (mine / "deep/a.wav").write_bytes(b"22"), lambda: (mine / "b.wav").write_bytes(b"333"), lambda: (mine / "b.wav").rename(mine / "c.wav")):
+    for act in (
+        lambda: (mine / "deep/a.wav").write_bytes(b"22"),
+        lambda: (mine / "b.wav").write_bytes(b"333"),
+        lambda: (mine / "b.wav").rename(mine / "c.wav"),
+    ):
         act()
         seen.add(listed())
     assert len(seen) == 4
@@ -211,12 +223,11 @@ def edit(path: Path) -> None:
     path.write_text(re.sub(r"(\d)(?=\D*$)", lambda found: str((int(found[0]) + 1) % 10), path.read_text(), count=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "alter"), [
     ("results/evidence/grid/encodec.json", edit), ("results/codec/encodec.json", edit), ("checkpoints/wavtokenizer.safetensors", flip),
 ])  # fmt: skip
-def test_an_altered_output_of_a_frozen_stage_stops_everything_and_is_named(
-    fresh: Clone, name: str, alter: Callable[[Path], None]
-) -> None:
+def test_an_altered_output_of_a_frozen_stage_stops_everything_and_is_named(fresh: Clone, name: str, alter: Callable[[Path], None]) -> None:
     fresh.dvc("pull", "-q", "--remote", "embedded", "train_codec", "train_generator")
     alter(fresh.root / name)
     for _ in range(2):  # DVC takes the forged file for the true one, and writes so into dvc.lock; that helps nobody twice
@@ -232,7 +243,7 @@ def test_the_record_holds_every_output_of_a_frozen_stage_as_it_stands_here() -> 
 
 
 def test_an_output_that_nobody_recorded_counts_as_altered(project: Path) -> None:
-    name = "results/long_files.json"
+    name = "results/pitch_trackers.json"
     (project / "results").mkdir()
     shutil.copy(ROOT / name, project / name)
     assert frozen.altered(project) == []
@@ -304,28 +315,93 @@ def test_what_a_killed_dvc_left_half_written_does_not_stop_the_next_run(trained:
     assert table.read_bytes() == whole
 
 
+# --- the code behind each stage ------------------------------------------------------------------------------------------
+
+
+def test_every_command_and_notebook_has_a_hash_and_the_book_that_of_the_docstrings_it_prints(tmp_path: Path) -> None:
+    main = '\n\nif __name__ == "__main__":\n    pass\n'
+    files = {
+        "audiosae/__init__.py": "", "audiosae/unused.py": "x = 1\n", "audiosae/pipeline/__init__.py": "", "audiosae/pipeline/book.py": f"x = 1{main}",
+        "audiosae/pipeline/notebook.py": f"x = 1{main}", "audiosae/corpus/__init__.py": "", "audiosae/corpus/__main__.py": "x = 1\n",
+        "audiosae/probes.py": '"""What is printed."""\n\nx = 1\n', "notebooks/01_a.py": "# %%\nfrom audiosae import probes\n",
+        "book/reference.md": ".. automodule:: audiosae.probes\n", "book/_ext/a.py": "x = 1\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    before = check.code_hashes(tmp_path)
+    assert before.keys() == {"pipeline.book", "pipeline.notebook", "corpus", "01_a"}
+
+    def changed(name: str, text: str) -> set[str]:
+        (tmp_path / name).write_text(text)
+        after = check.code_hashes(tmp_path)
+        (tmp_path / name).write_text(files[name])
+        return {each for each in before if before[each] != after[each]}
+
+    assert changed("audiosae/probes.py", '"""In other words."""\n\nx = 1\n') == {"pipeline.book"}
+    assert changed("audiosae/probes.py", "x = 22\n") == {"pipeline.book", "01_a"}
+    assert changed("audiosae/pipeline/notebook.py", f"x = 22{main}") == {"pipeline.notebook", "01_a"}
+    assert changed("audiosae/corpus/__main__.py", "x = 1  # the same\n") == set()
+    assert changed("book/_ext/a.py", "x = 22\n") == {"pipeline.book"}
+    assert changed("audiosae/unused.py", "x = 22\n") == set()
+
+
+def undeclared(root: Path) -> list[str]:
+    """Say which stages do not depend on the hash of the code that they run, or on a data file of the package that this code reads."""
+    hashes, found = check.code_hashes(root), []
+    tables = [path for path in (root / "audiosae").rglob("*") if path.suffix in (".yaml", ".csv", ".json", ".npz")]
+    with Repo(str(root)) as repo:
+        stages = [stage for stage in repo.index.stages if getattr(stage, "name", "") not in ("", "check")]
+        paths = {stage.name: {dependency.def_path for dependency in stage.deps} for stage in stages}
+        commands = {stage.name: " ".join([stage.cmd] if isinstance(stage.cmd, str) else stage.cmd) for stage in stages}
+    for stage, command in commands.items():
+        [module] = set(re.findall(r"-m audiosae\.([\w.]+)", command))
+        name = module if module != "pipeline.notebook" else Path(re.findall(r"notebooks/\S+\.py", command)[0]).stem
+        wanted = {f"data/code/{name}.txt"}
+        reached = code.closure([f"audiosae.{module}"], root).values()
+        wanted |= {path.relative_to(root).as_posix() for path in tables if any(path.name in file.read_text() for file in reached)}
+        found += [f"{stage} does not depend on {path}." for path in sorted(wanted - paths[stage])]
+        found += [f"{stage} depends on {path}, which nothing writes." for path in paths[stage]
+                  if path.startswith("data/code/") and Path(path).stem not in hashes]  # fmt: skip
+    return found
+
+
+def test_every_stage_depends_on_the_code_that_it_runs() -> None:
+    assert not (found := undeclared(ROOT)), "\n".join(found)
+
+
 # --- commands in names ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codec", [
+HOSTILE = [
     {"x$(touch escaped)": {"weights": "embedded", "file": "checkpoints/encodec.safetensors"}},
     {"mel": {"weights": "embedded'; touch escaped; '", "file": "checkpoints/encodec.safetensors"}},
     {"-rf": {"weights": "embedded", "file": "checkpoints/encodec.safetensors"}},
     {"../mel": {"weights": "embedded", "file": "checkpoints/encodec.safetensors"}},
     {"mel\n": {"weights": "embedded", "file": "checkpoints/encodec.safetensors"}},
     {"clips": {"weights": "embedded", "file": "checkpoints/encodec.safetensors"}},
-])  # fmt: skip
-def test_a_name_or_path_that_a_shell_would_read_is_refused(fresh: Clone, codec: dict[str, dict[str, str]]) -> None:
-    fresh.change({"codecs": codec})
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("codec", HOSTILE)
+def test_a_name_or_path_that_a_shell_would_read_is_refused(project: Path, codec: dict[str, dict[str, str]]) -> None:
+    path = project / "params.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "codecs": codec}))
     with pytest.raises(ParameterError, match="codecs|cannot be the name"):
-        schema.read(fresh.root / "params.yaml")
+        params.read(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", HOSTILE)
+def test_dvc_runs_no_command_with_such_a_name(fresh: Clone, codec: dict[str, dict[str, str]]) -> None:
+    fresh.change({"codecs": codec})
     assert repro(fresh)[0]  # some of them DVC refuses by itself, before it runs `check`
     assert not (fresh.root / "escaped").exists()
 
 
 def test_every_value_stays_one_word_of_its_command(project: Path) -> None:
     """Also where the check was gone round, as with --single-item."""
-    hostile = "a b; touch escaped $(touch escaped) `touch escaped` \"&\" *"
+    hostile = 'a b; touch escaped $(touch escaped) `touch escaped` "&" *'
     change(
         project, codecs={"mel": {"weights": hostile, "file": "x"}}, extraction={"tracker": hostile}, corpus={"source": hostile + "'"},
         generation={"texts": hostile + "'"}, generators={"small-diffrhythm": {"weights": hostile, "file": "y"}},
@@ -335,7 +411,8 @@ def test_every_value_stays_one_word_of_its_command(project: Path) -> None:
     shutil.copy(ROOT / ".dvc/config", project / ".dvc/config")
     with Repo(str(project)) as repo:
         commands = {stage.name: stage.cmd for stage in repo.index.stages}
-    for stage, count in (("corpus", 1), ("extraction@mel", 2), ("steering@mel", 2), ("generation@small-diffrhythm", 3)):
+    counts = {"corpus": 1, "extraction@mel": 2, "steering@mel": 2, "generation@small-diffrhythm": 3}
+    for stage, count in {**counts, **{f"page_{stage}": count for stage, count in counts.items() if "@" in stage}}.items():
         words = shlex.split(commands[stage])
         assert sum(word.rstrip("'") == hostile for word in words) == count, commands[stage]
         assert not any(word == "touch" for word in words)
@@ -371,17 +448,18 @@ def test_every_value_stays_one_word_of_its_command(project: Path) -> None:
 def test_a_parameter_that_is_not_one_is_named_before_anything_runs(project: Path, section: str, values: object, told: str) -> None:
     change(project, **{section: values}) if section != "steps" else (project / "params.yaml").open("a").write("steps: 3\n")
     with pytest.raises(ParameterError) as caught:
-        schema.read(project / "params.yaml")
+        params.read(project / "params.yaml")
     assert told in str(caught.value) and "nothing was run" in str(caught.value)
 
 
 def test_all_faults_are_told_at_once(project: Path) -> None:
     change(project, steering={"alphas": [float("nan")], "clips": 0}, probing={"iterations": 0}, corpus={"seed": -1})
     with pytest.raises(ParameterError, match="4 faults") as caught:
-        schema.read(project / "params.yaml")
+        params.read(project / "params.yaml")
     assert len(str(caught.value).splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_parameter_costs_no_results(fresh: Clone) -> None:
     old = fresh.root / "book/sections/encodec/04_steering.ipynb"
     old.parent.mkdir(parents=True)
@@ -397,11 +475,11 @@ def test_a_file_that_is_no_params_is_said(tmp_path: Path, text: str | None) -> N
     if text is not None:
         (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(ParameterError, match="params.yaml"):
-        schema.read(tmp_path / "params.yaml")
+        params.read(tmp_path / "params.yaml")
 
 
 def test_a_fraction_is_a_strength(project: Path) -> None:
     change(project, steering={"alphas": [0.5, 1, 20]})
-    assert schema.read(project / "params.yaml").steering.alphas == [0.5, 1, 20]
+    assert params.read(project / "params.yaml").steering.alphas == [0.5, 1, 20]
     (project / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3"))
-    assert schema.read(project / "params.yaml").sae_training.learning_rate == 0.001  # a number for DVC, a word for PyYAML
+    assert params.read(project / "params.yaml").sae_training.learning_rate == 0.001  # a number for DVC, a word for PyYAML

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from audiosae import checkpoint
 from audiosae.codecs import embedded, encodec
 from audiosae.errors import CheckpointError
+from audiosae.files import checkpoint, whole
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}
 HEADER = {"kind": "toy", "size": 3, "provenance": {"corpus": "abc", "parent": None}}
@@ -44,11 +43,6 @@ def test_views_and_gradients_are_written_as_plain_numbers(tmp_path: Path) -> Non
     assert torch.equal(checkpoint.load(tmp_path / "a", "toy")[0]["x"], view.detach())
 
 
-def test_hash_is_sha256(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert checkpoint.file_hash(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
-
-
 # --- bad files ----------------------------------------------------------------------------------------------------------
 
 
@@ -74,13 +68,6 @@ def test_a_damaged_header_is_said(tmp_path: Path) -> None:
         checkpoint.load(path, "toy")
 
 
-@pytest.mark.parametrize("header", ["no json", "[1, 2]"])
-def test_a_header_that_is_no_json_object_is_said(tmp_path: Path, header: str) -> None:
-    save_file(TENSORS, tmp_path / "a.safetensors", metadata={"audiosae": header})
-    with pytest.raises(CheckpointError, match="a.safetensors"):
-        checkpoint.load(tmp_path / "a.safetensors", "toy")
-
-
 def test_a_file_of_another_kind_names_both_kinds(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="checkpoint of 'toy', but 'sae' is needed"):
         checkpoint.load(written(tmp_path / "a.safetensors"), "sae")
@@ -99,7 +86,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     def full(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for target in ((os, "replace"), (checkpoint, "save_file")):
+    for target in ((whole.os, "replace"), (checkpoint, "save_file")):
         with monkeypatch.context() as patch:
             patch.setattr(*target, full)
             with pytest.raises(OSError, match="No space left"):
@@ -120,9 +107,7 @@ def test_half_precision_becomes_single(tmp_path: Path) -> None:
     assert module.weight.dtype == torch.float32 and torch.equal(module.weight, half["weight"].float())
 
 
-@pytest.mark.parametrize(
-    "changes", [{"weight": torch.zeros(3, 3)}, {"extra": torch.zeros(1)}], ids=["another shape", "a tensor too many"]
-)
+@pytest.mark.parametrize("changes", [{"weight": torch.zeros(3, 3)}, {"extra": torch.zeros(1)}], ids=["another shape", "a tensor too many"])
 def test_what_does_not_fit_is_refused(changes: dict[str, torch.Tensor]) -> None:
     with pytest.raises(CheckpointError, match="file.x does not fit Linear"):
         checkpoint.restore(nn.Linear(2, 3), state(**changes), "file.x")
@@ -142,19 +127,37 @@ def test_weights_that_are_no_numbers_are_refused_and_named(bad: float) -> None:
     assert torch.equal(module.weight, before)
 
 
-@pytest.mark.parametrize(("header", "told"), [
-    ('[["kind", "toy"]]', "damaged header .a list, not an object"), ('"toy"', "damaged header .a str"), ("null", "damaged header .a NoneType"),
-    ("NaN", "damaged header .a float"), ("{}", "checkpoint of None, but 'toy'"), ('{"kind": ["toy"]}', "checkpoint of .'toy'., but 'toy'"),
-    ("[" * 100_000, "damaged header"), ('{"kind": "toy"', "damaged header"),
-], ids=["pairs", "a word", "null", "NaN", "no kind", "a list of kinds", "nested", "cut off"])
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("no json", "damaged header"),
+        ('[["kind", "toy"]]', "damaged header .a list, not an object"),
+        ('"toy"', "damaged header .a str"),
+        ("null", "damaged header .a NoneType"),
+        ("NaN", "damaged header .a float"),
+        ("{}", "checkpoint of None, but 'toy'"),
+        ('{"kind": ["toy"]}', "checkpoint of .'toy'., but 'toy'"),
+        ("[" * 100_000, "damaged header"),
+        ('{"kind": "toy"', "damaged header"),
+    ],
+    ids=["no json", "pairs", "a word", "null", "NaN", "no kind", "a list of kinds", "nested", "cut off"],
+)
 def test_a_header_of_another_kind_of_json_is_said(tmp_path: Path, header: str, told: str) -> None:
     save_file(TENSORS, tmp_path / "a.safetensors", metadata={"audiosae": header})
     with pytest.raises(CheckpointError, match=f"(?s)a.safetensors .*{told}"):
         checkpoint.load(tmp_path / "a.safetensors", "toy")
 
 
-@pytest.mark.parametrize("bad", [torch.zeros(3, 2, dtype=torch.int64), torch.zeros(3, 2, dtype=torch.complex64), torch.zeros(3, 2, dtype=torch.bool),
-                                 torch.zeros(3, 2).to(torch.float8_e4m3fn)], ids=["integers", "complex", "booleans", "8 bits"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        torch.zeros(3, 2, dtype=torch.int64),
+        torch.zeros(3, 2, dtype=torch.complex64),
+        torch.zeros(3, 2, dtype=torch.bool),
+        torch.zeros(3, 2).to(torch.float8_e4m3fn),
+    ],
+    ids=["integers", "complex", "booleans", "8 bits"],
+)
 def test_another_kind_of_number_is_refused(bad: torch.Tensor) -> None:
     with pytest.raises(CheckpointError, match="file.x does not fit Linear: weight is .*, not float32"):
         checkpoint.restore(nn.Linear(2, 3), state(weight=bad), "file.x")
@@ -178,10 +181,20 @@ def test_a_module_is_rebuilt_and_draws_no_more_random_numbers_than_its_own() -> 
     assert made.weight.device.type == "cpu" and torch.equal(torch.get_rng_state(), after)
 
 
-@pytest.mark.parametrize("sizes", [
-    None, [], "2", 7, {}, {"in_features": 2}, {"in_features": 2, "out_features": 3, "more": 1},
-    *({"in_features": 2, "out_features": bad} for bad in (True, -3, 0, 3.0, float("nan"), None, "3", 10**15, [3], {"a": 3}, [True])),
-], ids=str)
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        None,
+        [],
+        "2",
+        7,
+        {},
+        {"in_features": 2},
+        {"in_features": 2, "out_features": 3, "more": 1},
+        *({"in_features": 2, "out_features": bad} for bad in (True, -3, 0, 3.0, float("nan"), None, "3", 10**15, [3], {"a": 3}, [True])),
+    ],
+    ids=str,
+)
 def test_sizes_that_are_none_are_refused(sizes: object) -> None:
     with pytest.raises(CheckpointError, match="file.x does not say its shape .*; fetch or train it again"):
         rebuilt(sizes)
@@ -191,14 +204,29 @@ def test_sizes_are_compared_with_the_tensors_before_they_take_memory() -> None:
     """A side of a million is in the file, so a million is no absurd size; a million by a million is four terabytes."""
     large = 2**20
     tensors = state(large=torch.zeros(large, dtype=torch.int8))
-    with pytest.raises(CheckpointError, match=r"does not fit Linear: .*size mismatch for weight: \[3, 2\] in the file, \[1048576, 1048576\] in the model"):
+    with pytest.raises(
+        CheckpointError, match=r"does not fit Linear: .*size mismatch for weight: \[3, 2\] in the file, \[1048576, 1048576\] in the model"
+    ):
         rebuilt({"in_features": large, "out_features": large}, tensors)
 
 
-@pytest.mark.parametrize("changes", [
-    {"filters": True}, {"filters": -2}, {"filters": 2.0}, {"filters": 10**12}, {"lstm": 10**9}, {"codebooks": 10**9}, {"norm": "none of them"},
-    {"norm": None}, {"surprise": 1}, {"filters": 1000}, {"codebooks": 1},
-], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"filters": True},
+        {"filters": -2},
+        {"filters": 2.0},
+        {"filters": 10**12},
+        {"lstm": 10**9},
+        {"codebooks": 10**9},
+        {"norm": "none of them"},
+        {"norm": None},
+        {"surprise": 1},
+        {"filters": 1000},
+        {"codebooks": 1},
+    ],
+    ids=str,
+)
 def test_the_sizes_of_a_codec_are_looked_at_before_it_is_built(changes: dict[str, object], tmp_path: Path) -> None:
     shape = encodec.Shape(filters=2, lstm=1, norm="none", codebooks=2)
     embedded.save("encodec", encodec.Network(shape), shape, tmp_path / "a.safetensors", {})

@@ -16,23 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded import formula
 
-from audiosae import checkpoint, codecs
-from audiosae.codecs import diffrhythm_vae, embedded, encodec, initialisation, wavtokenizer
+from audiosae import codecs
+from audiosae.codecs import diffrhythm_vae, embedded, encodec, wavtokenizer
 from audiosae.codecs.diffrhythm_vae import DiffRhythmVAE
 from audiosae.codecs.encodec import Encodec
 from audiosae.codecs.wavtokenizer import WavTokenizer
 from audiosae.errors import CheckpointError
+from audiosae.files import checkpoint
 
 SMALL = encodec.Shape(filters=2, lstm=1, norm="none", codebooks=10)
 MODULES = {"encodec": encodec, "wavtokenizer": wavtokenizer, "diffrhythm-vae": diffrhythm_vae}
-SHAPES = {
-    "encodec": SMALL,
-    "wavtokenizer": replace(formula.WAVTOKENIZER["75"], norm="none"),
-    "diffrhythm-vae": formula.DIFFRHYTHM_VAE,
-}
-ENTRIES = {
-    "encodec": (24000, 1, 75, 128), "wavtokenizer": (24000, 1, 75, 16), "diffrhythm-vae": (44100, 2, 44100 / 2048, 64),
-}
+SHAPES = {"encodec": SMALL, "wavtokenizer": replace(formula.WAVTOKENIZER["75"], norm="none"), "diffrhythm-vae": formula.DIFFRHYTHM_VAE}
+ENTRIES = {"encodec": (24000, 1, 75, 128), "wavtokenizer": (24000, 1, 75, 16), "diffrhythm-vae": (44100, 2, 44100 / 2048, 64)}
 CODEBOOKS = ["encodec", "wavtokenizer"]
 FEW = settings(deadline=None, max_examples=10, derandomize=True)
 
@@ -152,8 +147,9 @@ def test_saved_weights_load_as_they_were_rounded_to_16_bits(name: str, tmp_path:
     assert {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()} == {torch.float16}
     loaded = MODULES[name].load(path)
     held = loaded.network.state_dict()
-    kept = {key: value for key, value in MADE[name].network.state_dict().items()
-            if not key.endswith(("embed_avg", "cluster_size"))}  # of use in training alone
+    kept = {
+        key: value for key, value in MADE[name].network.state_dict().items() if not key.endswith(("embed_avg", "cluster_size"))
+    }  # of use in training alone
     assert kept.keys() == tensors.keys()
     for key, tensor in kept.items():
         assert torch.equal(held[key], tensor.half().float() if tensor.is_floating_point() else tensor), key
@@ -162,9 +158,7 @@ def test_saved_weights_load_as_they_were_rounded_to_16_bits(name: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_weights_that_ship_are_looked_for_in_the_repository(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_weights_that_ship_are_looked_for_in_the_repository(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert embedded.FOLDER == Path(__file__).resolve().parents[1] / "checkpoints"
     monkeypatch.setattr(embedded, "FOLDER", tmp_path)
     with pytest.raises(CheckpointError, match=f"{name}.safetensors is missing"):
@@ -181,11 +175,14 @@ def test_weights_of_another_codec_are_refused_with_both_names(name: str, tmp_pat
         MODULES[name].load(path)
 
 
-@pytest.mark.parametrize(("name", "shape"), [
-    ("encodec", replace(SMALL, filters=4)),
-    ("wavtokenizer", replace(SHAPES["wavtokenizer"], width=32)),
-    ("diffrhythm-vae", replace(SHAPES["diffrhythm-vae"], decoder=2)),
-])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("encodec", replace(SMALL, filters=4)),
+        ("wavtokenizer", replace(SHAPES["wavtokenizer"], width=32)),
+        ("diffrhythm-vae", replace(SHAPES["diffrhythm-vae"], decoder=2)),
+    ],
+)
 def test_a_checkpoint_whose_sizes_are_not_its_weights_is_refused(name: str, shape: object, tmp_path: Path) -> None:
     path = saved(name, tmp_path / "a.safetensors", shape)
     with pytest.raises(CheckpointError, match="(?s)does not fit Network.*size mismatch"):
@@ -194,9 +191,7 @@ def test_a_checkpoint_whose_sizes_are_not_its_weights_is_refused(name: str, shap
 
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.parametrize("shape", [None, {"filters": 2}, {"ratios": [8, 5, 4, 2], "surprise": 1}])
-def test_a_checkpoint_that_does_not_say_its_sizes_is_refused(
-    name: str, shape: dict[str, object] | None, tmp_path: Path
-) -> None:
+def test_a_checkpoint_that_does_not_say_its_sizes_is_refused(name: str, shape: dict[str, object] | None, tmp_path: Path) -> None:
     header = {"kind": f"codec/{name}"} | ({} if shape is None else {"shape": shape})
     checkpoint.save(tmp_path / "a.safetensors", {"x": torch.zeros(1)}, header)
     with pytest.raises(CheckpointError, match="a.safetensors does not say its shape"):
@@ -225,38 +220,6 @@ def test_importing_the_codecs_warns_of_nothing() -> None:
 # --- EnCodec ------------------------------------------------------------------------------------------------------------
 
 
-def test_each_further_codebook_of_encodec_comes_nearer() -> None:
-    torch.manual_seed(0)
-    made = encodec.Network(SMALL).eval()
-    wave = 0.3 * torch.randn(1, 1, 6400, generator=torch.Generator().manual_seed(0))
-    initialisation.scale_layers(lambda: made.encoder(wave), made.encoder)
-    for layer in made.quantizer.vq.layers:
-        layer._codebook.embed.normal_(0, 0.25)
-        layer._codebook.inited.fill_(1)
-    with torch.no_grad():
-        latents = made.encoder(wave).transpose(1, 2)
-    errors = [float((Encodec(made, number).encode(wave) - latents).norm()) for number in (1, 2, 10)]
-    assert errors[0] > errors[1] > errors[2]
-
-
-def test_what_follows_changes_no_whole_frame_of_encodec_before_it() -> None:
-    codec = MADE["encodec"]
-    wave = music(codec, 10 * 320)
-    for more in (torch.zeros(1, 1, 1600), music(codec, 1600)):
-        longer = codec.encode(torch.cat([wave, more], dim=-1))
-        torch.testing.assert_close(longer[:, :10], codec.encode(wave), rtol=1e-4, atol=1e-5)
-
-
-def test_what_follows_does_change_a_frame_of_encodec_that_is_not_whole_and_a_beginning_of_six() -> None:
-    encode, wave = MADE["encodec"].network.encoder, music(MADE["encodec"], 10 * 320)  # before rounding hides it
-    part, filled = encode(wave[..., :3000]), encode(torch.nn.functional.pad(wave[..., :3000], (0, 200)))
-    torch.testing.assert_close(part[..., :9], filled[..., :9], rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(part[..., 9], filled[..., 9], atol=1e-3)
-    six, seven, whole = encode(wave[..., : 6 * 320]), encode(wave[..., : 7 * 320]), encode(wave)
-    assert not torch.allclose(six, whole[..., :6], atol=1e-3)
-    torch.testing.assert_close(seven, whole[..., :7], rtol=1e-4, atol=1e-5)
-
-
 @pytest.fixture(scope="module")
 def original() -> EncodecModel:
     """The package's own model at 6 kb/s, at released size, with weights from a formula (it downloads nothing)."""
@@ -267,9 +230,7 @@ def original() -> EncodecModel:
     return model.eval()
 
 
-def test_a_released_encodec_gives_the_packages_own_codes_latents_and_audio(
-    original: EncodecModel, tmp_path: Path
-) -> None:
+def test_a_released_encodec_gives_the_packages_own_codes_latents_and_audio(original: EncodecModel, tmp_path: Path) -> None:
     torch.save(original.state_dict(), tmp_path / "a.th")
     codec = encodec.load(tmp_path / "a.th")
     wave = music(codec, 3000, batch=2)
@@ -288,12 +249,15 @@ def named(name: str, **changes: torch.Tensor | None) -> dict[str, torch.Tensor]:
     return {key: value for key, value in state.items() if value is not None}
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"encoder__model__0__conv__conv__bias": None}, "Missing key.*encoder.model.0.conv.conv.bias"),
-    ({"encoder__model__99__bias": torch.zeros(1)}, "Unexpected key.*encoder.model.99.bias"),
-    ({"encoder__model__0__conv__conv__bias": torch.zeros(7)}, "size mismatch for encoder.model.0.conv.conv.bias"),
-    ({"encoder__model__0__conv__conv__bias": torch.full((2,), torch.nan)}, "conv.bias holds NaN"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder__model__0__conv__conv__bias": None}, "Missing key.*encoder.model.0.conv.conv.bias"),
+        ({"encoder__model__99__bias": torch.zeros(1)}, "Unexpected key.*encoder.model.99.bias"),
+        ({"encoder__model__0__conv__conv__bias": torch.zeros(7)}, "size mismatch for encoder.model.0.conv.conv.bias"),
+        ({"encoder__model__0__conv__conv__bias": torch.full((2,), torch.nan)}, "conv.bias holds NaN"),
+    ],
+)
 def test_a_released_encodec_that_does_not_fit_is_refused_by_name(
     changes: dict[str, torch.Tensor | None], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,9 +302,7 @@ def test_a_released_file_that_is_damaged_or_hostile_is_refused(
     assert not (tmp_path / "sprung").exists() and "weights_only" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "file"), [("encodec", "a.th"), ("wavtokenizer", "a.ckpt"), ("diffrhythm-vae", "a.pt")]
-)
+@pytest.mark.parametrize(("name", "file"), [("encodec", "a.th"), ("wavtokenizer", "a.ckpt"), ("diffrhythm-vae", "a.pt")])
 def test_a_released_file_that_is_not_there_is_named(tmp_path: Path, name: str, file: str) -> None:
     with pytest.raises(CheckpointError, match=f"{file}.*(No such file|does not exist)"):
         MODULES[name].load(tmp_path / file)

@@ -93,16 +93,19 @@ def test_half_the_longest_song_is_said_to_be_half(tmp_path: Path) -> None:
 # --- files that do not fit ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("change", "told"), [
-    (lambda tensors: tensors.pop("transformer.proj_out.weight"), "no checkpoint of DiffRhythm: it lacks 'proj_out.weight'"),
-    (lambda tensors: tensors.pop("transformer.norm_out.linear.bias"), "lacks norm_out.linear.bias"),
-    (lambda tensors: tensors.update({"transformer.more": torch.zeros(2)}), "holds more, which DiffRhythm"),
-    (lambda tensors: tensors.update({"transformer.norm_out.linear.bias": torch.zeros(2)}), "the shape of norm_out.linear.bias"),
-])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda tensors: tensors.pop("transformer.proj_out.weight"), "no checkpoint of DiffRhythm: it lacks 'proj_out.weight'"),
+        (lambda tensors: tensors.pop("transformer.norm_out.linear.bias"), "Missing .*norm_out.linear.bias"),
+        (lambda tensors: tensors.update({"transformer.more": torch.zeros(2)}), "Unexpected .*more"),
+        (lambda tensors: tensors.update({"transformer.norm_out.linear.bias": torch.zeros(2)}), "size mismatch for norm_out.linear.bias"),
+    ],
+)
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, change, told: str) -> None:
     tensors = state(diffrhythm.SHORT)
     change(tensors)
-    with pytest.raises(CheckpointError, match=told):
+    with pytest.raises(CheckpointError, match=f"(?s){told}"):
         diffrhythm.load(write(tmp_path, tensors), styles)
 
 

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import toy_material
 
-from audiosae import distinct
 from audiosae.errors import ParameterError
 from audiosae.evidence import disentanglement
 from audiosae.evidence.material import Material
-from audiosae.frames import Frames
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 
@@ -31,9 +30,7 @@ def material() -> Material:
     table["monophonic"] = piece % 3 != 0
     table["split"] = np.select([piece < 12, piece < 18], ["train", "validation"], "test")
     edges = dict.fromkeys(("pitch", "amplitude", "timbre"), np.array([0.0, 1.0, 2.0]))
-    rows = distinct.find(latents)
-    return Material("toy", Frames(latents, table, edges, "toy", "none", "none", 75.0), rows, torch.from_numpy(rows.latents),
-                    SparseAutoencoder(4, 8), {}, 10_000, 0, torch.device("cpu"), {})
+    return toy_material.material(latents, table, SparseAutoencoder(4, 8), edges)
 
 
 def test_importance_sums_classes_and_weighs_by_spread() -> None:
@@ -53,36 +50,36 @@ def test_a_probe_that_looks_at_nothing_is_refused() -> None:
 
 
 def test_one_feature_a_property_is_the_best_there_is() -> None:
-    found = disentanglement.figures(np.vstack([np.eye(3), np.zeros((5, 3))]))
+    found = disentanglement.entropies(np.vstack([np.eye(3), np.zeros((5, 3))]))
     assert found == pytest.approx({"disentanglement": 1, "completeness": 1, "features_used": 1})
 
 
 def test_everything_for_everything_is_the_worst() -> None:
-    found = disentanglement.figures(np.full((8, 3), 1 / 8))
+    found = disentanglement.entropies(np.full((8, 3), 1 / 8))
     assert found == pytest.approx({"disentanglement": 0, "completeness": 0, "features_used": 8}, abs=1e-9)
 
 
 def test_disentangled_and_incomplete_are_two_things() -> None:
     """Two features for each property, none for two; then one feature for both."""
-    apart = disentanglement.figures(np.array([[0.5, 0], [0.5, 0], [0, 0.5], [0, 0.5]]))
+    apart = disentanglement.entropies(np.array([[0.5, 0], [0.5, 0], [0, 0.5], [0, 0.5]]))
     assert apart == pytest.approx({"disentanglement": 1, "completeness": 0.5, "features_used": 2})
-    shared = disentanglement.figures(np.array([[1.0, 1.0], [0, 0], [0, 0]]))
+    shared = disentanglement.entropies(np.array([[1.0, 1.0], [0, 0], [0, 0]]))
     assert shared == pytest.approx({"disentanglement": 0, "completeness": 1, "features_used": 1}, abs=1e-9)
 
 
 def test_disentanglement_is_weighted_by_what_a_feature_matters() -> None:
-    found = disentanglement.figures(np.array([[0.9, 0.0], [0.1, 0.1], [0.0, 0.9]]))
+    found = disentanglement.entropies(np.array([[0.9, 0.0], [0.1, 0.1], [0.0, 0.9]]))
     assert found["disentanglement"] == pytest.approx(1.8 / 2)
 
 
 def test_a_code_with_its_own_dimension_for_each_property_beats_its_rotation() -> None:
     toy = material()
     rotation = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(0)))[0]
-    frames = disentanglement.training(toy)
+    frames = disentanglement.training_frames(toy)
     found = {}
     for name, x in (("own", toy.latents), ("rotated", toy.latents @ rotation)):
         fitted = disentanglement.fit(toy, x, frames, dict.fromkeys(frames, [1e-3]), 50)
-        found[name] = disentanglement.measure(toy, x, fitted, frames)
+        found[name] = disentanglement.dci(toy, x, fitted, frames)
     assert found["own"]["disentanglement"] > 0.9 and found["own"]["completeness"] > 0.85
     assert found["rotated"]["disentanglement"] < 0.5
     for one in found.values():

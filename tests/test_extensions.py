@@ -20,7 +20,9 @@ import parameters  # noqa: E402
 
 
 def test_every_parameter_gets_a_row_in_the_order_of_the_file() -> None:
-    rows = parameters.lines({"seed": 3, "name": "", "shares": {"a": 1, "b": 2}}, {"name": "A word.", "shares": "Two.", "seed": "Of all."}, "part")
+    rows = parameters.lines(
+        {"seed": 3, "name": "", "shares": {"a": 1, "b": 2}}, {"name": "A word.", "shares": "Two.", "seed": "Of all."}, "part"
+    )
     assert rows[2:] == ["| `seed` | `3` | Of all. |", '| `name` | `""` | A word. |', "| `shares` | `a: 1`<br>`b: 2` | Two. |"]
 
 
@@ -73,7 +75,14 @@ def test_the_page_on_citing_says_what_the_citation_file_says() -> None:
     page = (ROOT / "book/cite.md").read_text()
     paper = citation["preferred-citation"]
     names = " and ".join(author["family-names"] for author in paper["authors"])
-    for text in (citation["title"], f"{{{citation['version']}}}", paper["title"], names, str(paper["year"]), paper["identifiers"][0]["value"]):
+    for text in (
+        citation["title"],
+        f"{{{citation['version']}}}",
+        paper["title"],
+        names,
+        str(paper["year"]),
+        paper["identifiers"][0]["value"],
+    ):
         assert text in page, text
 
 

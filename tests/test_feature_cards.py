@@ -7,27 +7,35 @@ import pandas as pd
 import pytest
 import torch
 
-from audiosae import feature_cards, labels
+from audiosae.audio import labels
 from audiosae.errors import ParameterError
 from audiosae.frames import Frames
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
+from audiosae.widgets import cards
 
 FRAMES = 30
 """Of each of four clips."""
 
 
 @pytest.fixture
-def known() -> tuple[Frames, SparseAutoencoder, dict[str, Probe]]:
+def known() -> tuple[Frames, torch.Tensor, SparseAutoencoder, dict[str, Probe]]:
     """Feature 0 is the first number of a frame, feature 1 the second, feature 2 nothing, feature 3 a constant."""
     rng = np.random.default_rng(0)
     loud = np.repeat([0, 1, 0, 1], FRAMES)
     latents = np.stack([1.0 - loud, 1.0 * loud], axis=1).astype(np.float32) * rng.uniform(1, 2, (4 * FRAMES, 1)).astype(np.float32)
     latents[2 * FRAMES + 7, 0] = 50  # clip c2, feature 0
-    table = pd.DataFrame({
-        "clip": np.repeat(["c0", "c1", "c2", "c3"], FRAMES), "time": np.tile((np.arange(FRAMES) + 0.5) / 10, 4), "split": "train",
-        "pitch": -1, "amplitude": loud, "timbre": -1, "monophonic": True,
-    })
+    table = pd.DataFrame(
+        {
+            "clip": np.repeat(["c0", "c1", "c2", "c3"], FRAMES),
+            "time": np.tile((np.arange(FRAMES) + 0.5) / 10, 4),
+            "split": "train",
+            "pitch": -1,
+            "amplitude": loud,
+            "timbre": -1,
+            "monophonic": True,
+        }
+    )
     sae = SparseAutoencoder(2, 4).eval()
     with torch.no_grad():
         sae.encoder.weight.copy_(torch.tensor([[1.0, 0], [0, 1], [0, 0], [0, 0]]))
@@ -35,24 +43,25 @@ def known() -> tuple[Frames, SparseAutoencoder, dict[str, Probe]]:
         sae.decoder.weight.copy_(torch.tensor([[1.0, 0, 1, 0.1], [0, 1, 0.2, 1]]))
     edges = {prop: np.arange(3.0) if prop != "pitch" else labels.pitch_edges() for prop in labels.PROPERTIES}
     weights = torch.tensor([[3.0, 0, 9, 0], [0, 2, 9, 0]])
-    fitted = {prop: Probe(weights if prop == "amplitude" else torch.zeros(len(edges[prop]) - 1, 4), torch.zeros(len(edges[prop]) - 1), 0.0)
-              for prop in labels.PROPERTIES}
-    return Frames(latents, table, edges, "two", "none", "none", 10.0), sae, fitted
+    fitted = {
+        prop: Probe(weights if prop == "amplitude" else torch.zeros(len(edges[prop]) - 1, 4), torch.zeros(len(edges[prop]) - 1), 0.0)
+        for prop in labels.PROPERTIES
+    }
+    frames = Frames(latents, table, edges, "two", "none", "none", 10.0)
+    return frames, cards.features_of(frames, sae), sae, fitted
 
 
 def test_the_speaker_of_a_class_adds_most_to_its_score(known: tuple) -> None:
-    table, sae, fitted = known
-    named = feature_cards.speakers(table, sae, fitted)
+    table, features, sae, fitted = known
+    named = cards.speakers(table, features, fitted)
     assert named[["property", "number", "feature"]].to_numpy().tolist() == [["amplitude", 0, 0], ["amplitude", 1, 1]]
-    with torch.no_grad():
-        f = sae.encode(torch.from_numpy(table.latents)).numpy()
-    of_class = table.table["amplitude"] == 1
-    assert named["strength"][1] == pytest.approx(2 * f[of_class, 1].mean(), rel=1e-5)
+    of_class = torch.from_numpy((table.table["amplitude"] == 1).to_numpy(copy=True))
+    assert named["strength"][1] == pytest.approx(2 * float(features[of_class, 1].mean()), rel=1e-5)
 
 
 def test_a_card_says_when_and_where_its_feature_fires(known: tuple) -> None:
-    table, sae, fitted = known
-    soft, loud = feature_cards.cards(table, sae, fitted, feature_cards.speakers(table, sae, fitted), clips=2)
+    table, features, sae, fitted = known
+    soft, loud = cards.cards(table, features, sae, fitted, cards.speakers(table, features, fitted), clips=2)
     assert (soft["feature"], soft["property"], soft["class"]) == (0, "amplitude", 0)
     assert soft["fires"] == loud["fires"] == 0.5
     assert [clip["clip"] for clip in soft["clips"]] == ["c2", "c0"] and soft["clips"][0]["time"] == 0.75
@@ -63,21 +72,21 @@ def test_a_card_says_when_and_where_its_feature_fires(known: tuple) -> None:
 
 
 def test_neighbours_are_those_whose_decoder_directions_agree(known: tuple) -> None:
-    table, sae, fitted = known
-    soft, _ = feature_cards.cards(table, sae, fitted, feature_cards.speakers(table, sae, fitted), clips=1)
+    table, features, sae, fitted = known
+    soft, _ = cards.cards(table, features, sae, fitted, cards.speakers(table, features, fitted), clips=1)
     assert [feature for feature, _ in soft["near"]] == [2, 3, 1]
     assert soft["near"][0][1] == pytest.approx(1 / 1.04**0.5, abs=1e-3)
 
 
 def test_a_feature_that_fires_nowhere_shows_no_clip(known: tuple) -> None:
-    table, sae, fitted = known
+    table, features, sae, fitted = known
     named = pd.DataFrame([{"property": "amplitude", "number": 0, "feature": 2, "strength": 1.0}])
-    (card,) = feature_cards.cards(table, sae, fitted, named, clips=3)
+    (card,) = cards.cards(table, features, sae, fitted, named, clips=3)
     assert card["clips"] == [] and card["fires"] == 0 and set(card["weights"]["amplitude"]) == {0}
 
 
 def test_a_corpus_too_short_to_name_anything_is_refused(known: tuple) -> None:
-    table, sae, fitted = known
+    table, features, sae, fitted = known
     table.table["split"] = "test"
     with pytest.raises(ParameterError, match="longer corpus"):
-        feature_cards.speakers(table, sae, fitted)
+        cards.speakers(table, features, fitted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import Any
 
@@ -10,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import toy_material
 
-from audiosae import distinct, labels
-from audiosae.evidence import features, figures_features
-from audiosae.evidence.inputs import FEATURES, NAMES, RAW, UNTRAINED
+from audiosae.audio import labels
+from audiosae.evidence import features
 from audiosae.evidence.material import Material
-from audiosae.frames import Frames
+from audiosae.figures import evidence_features
 from audiosae.probes import Probe
+from audiosae.probes.representations import FEATURES, NAMES, RAW, UNTRAINED
 from audiosae.sae import SparseAutoencoder
-from audiosae.sae_training import Settings
 
 DIM, CLASSES = 6, 3
 
@@ -31,26 +30,33 @@ def material() -> Material:
     pitch, amplitude, timbre = (np.repeat(rng.integers(CLASSES, size=recordings * notes), length) for _ in range(3))
     latents = np.concatenate([3.0 * np.eye(CLASSES)[pitch], -2.0 * np.eye(CLASSES)[timbre]], axis=1)
     latents = (latents + 0.2 * rng.standard_normal(latents.shape)).astype(np.float32)
-    table = pd.DataFrame({"pitch": pitch, "amplitude": amplitude, "timbre": timbre, "piece": piece, "monophonic": True,
-                          "split": np.select([piece < 12, piece < 18], ["train", "validation"], "test")})
+    table = pd.DataFrame(
+        {
+            "pitch": pitch,
+            "amplitude": amplitude,
+            "timbre": timbre,
+            "piece": piece,
+            "monophonic": True,
+            "split": np.select([piece < 12, piece < 18], ["train", "validation"], "test"),
+        }
+    )
     sae = SparseAutoencoder(DIM, 2 * DIM).eval()
     with torch.no_grad():
         sae.encoder.weight[:] = torch.cat([torch.eye(DIM), -torch.eye(DIM)])
         sae.encoder.bias.zero_()
     sae.standardise(torch.from_numpy(latents))
-    rows = distinct.find(latents)
     weight = torch.cat([torch.eye(DIM)[:CLASSES], torch.zeros(CLASSES, DIM)], dim=1)
     probe = {"pitch": weight, "amplitude": torch.ones_like(weight), "timbre": weight.roll(DIM + CLASSES, dims=1)}
     fitted = {prop: Probe(w, torch.zeros(CLASSES), 0.1) for prop, w in probe.items()}
     edges = {prop: np.linspace(0.1, 1, CLASSES + 1) for prop in labels.PROPERTIES}
-    return Material("toy", Frames(latents, table, edges, "toy", "none", "none", 75.0), rows, torch.from_numpy(rows.latents), sae, fitted,
-                    10_000, 0, torch.device("cpu"), {})
+    return toy_material.material(latents, table, sae, edges, fitted)
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    given = argparse.Namespace(seeds=2, penalties=[1e-3], iterations=10, halves=2, top=60, permutations=199)
-    return features.measure(material(), Settings(2 * DIM, 0.01, 2, 64, 1e-3, 0), given)
+    given = {"l1": 0.01, "epochs": 2, "batch": 64, "learning_rate": 1e-3, "seeds": 2, "penalties": [1e-3], "iterations": 10}
+    with pytest.MonkeyPatch.context() as patch:
+        return toy_material.ask(patch, features, material(), **given, halves=2, top=60, permutations=199)
 
 
 def test_planted_features_are_confirmed_and_noise_is_not(found: dict[str, Any]) -> None:
@@ -99,10 +105,14 @@ def test_every_code_has_its_disentanglement_and_the_results_are_json(found: dict
 def test_sentences_say_what_the_intervals_say() -> None:
     def tested(**others: list[float]) -> dict[str, Any]:
         own = {"confirmed": 3, "tested": 9, "median_auroc": 0.8, "mostly": 0.5}
-        return {"monosemantic": {"whole_probe": {"median_auroc": 0.9}, "probe": {FEATURES: own} | {
-            name: {"behind": 0.1, "behind_ci95": interval} for name, interval in others.items()}}}
+        return {
+            "monosemantic": {
+                "whole_probe": {"median_auroc": 0.9},
+                "probe": {FEATURES: own} | {name: {"behind": 0.1, "behind_ci95": interval} for name, interval in others.items()},
+            }
+        }
 
-    (line,) = figures_features.tested_sentences({"toy": tested(**{RAW: [0.05, 0.2], UNTRAINED: [-0.1, 0.2]})})
+    (line,) = evidence_features.tested_sentences({"toy": tested(**{RAW: [0.05, 0.2], UNTRAINED: [-0.1, 0.2]})})
     assert "3 of 9" in line and "more than that of raw latents" in line and "not to be told from that of untrained SAE" in line
-    (line,) = figures_features.tested_sentences({"toy": tested(**{RAW: [-0.2, -0.05], UNTRAINED: [0.1, 0.2]})})
+    (line,) = evidence_features.tested_sentences({"toy": tested(**{RAW: [-0.2, -0.05], UNTRAINED: [0.1, 0.2]})})
     assert "less than that of raw latents" in line and "more than that of untrained SAE" in line

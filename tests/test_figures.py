@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from audiosae import figures
-from audiosae.evidence import figures_loss
+from audiosae.figures.sae_training import grid_points, training_curves
+from audiosae.figures.steering import steering_curves
 
 NONE = float("nan")
 
@@ -26,27 +26,27 @@ def legends(figure: Figure) -> list[bool]:
 
 
 def heard(*properties: str) -> pd.DataFrame:
-    return pd.DataFrame([{"steered": steered, "measured": measured, "alpha": alpha, "value": alpha / 20}
-                         for steered in properties for measured in properties for alpha in (0.0, 20.0)])
+    return pd.DataFrame(
+        [
+            {"steered": steered, "measured": measured, "alpha": alpha, "value": alpha / 20}
+            for steered in properties
+            for measured in properties
+            for alpha in (0.0, 20.0)
+        ]
+    )
 
 
 def test_steering_of_one_property_has_no_others_to_name() -> None:
-    assert legends(figures.steering_curves(heard("pitch", "timbre"))) == [True, True]
-    assert legends(figures.steering_curves(heard("pitch"))) == [True, False]
+    assert legends(steering_curves(heard("pitch", "timbre"))) == [True, True]
+    assert legends(steering_curves(heard("pitch"))) == [True, False]
 
 
 @pytest.mark.parametrize(("l0", "drawn"), [(3.0, True), (NONE, False)])
 def test_a_grid_without_one_measure_is_drawn(l0: float, drawn: bool) -> None:
     grid = pd.DataFrame({"hidden": [8], "l1": [0.1], "sparsity": [0.5], "l0": [l0], "fvu": [0.3]})
-    assert legends(figures.grid_points(grid, grid.iloc[0])) == [False, drawn]
+    assert legends(grid_points(grid, grid.iloc[0])) == [False, drawn]
 
 
 def test_training_curves_have_their_legend() -> None:
     curves = pd.DataFrame({"hidden": [8, 8], "l1": [0.1, 0.1], "epoch": [1, 2], "reconstruction": [2.0, 1.0], "penalty": [0.2, 0.1]})
-    assert legends(figures.training_curves(curves)) == [False, True]
-
-
-@pytest.mark.parametrize("codecs", [["a", "b"], ["a"]])
-def test_curves_of_the_loss_have_their_legend(codecs: list[str]) -> None:
-    sweep = pd.DataFrame([{"codec": codec, "variant": next(iter(figures_loss.COLOURS)), "l0": l0, "fvu": 1 / l0} for codec in codecs for l0 in (2.0, 4.0)])
-    assert legends(figures_loss.curves(sweep, "l0", "L0"))[-1]
+    assert legends(training_curves(curves)) == [False, True]

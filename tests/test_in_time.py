@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from audiosae import labels
+from audiosae.audio import labels
 from audiosae.errors import ParameterError
-from audiosae.evidence import in_time
+from audiosae.steering import in_time
 
 RATE, FRAME_RATE = 24000, 75.0
 EDGES = {"pitch": labels.pitch_edges(), "amplitude": np.linspace(0, 0.4, 21), "timbre": np.linspace(0, 4000, 21)}
@@ -52,7 +52,7 @@ def test_a_codec_without_memory_changes_where_it_is_steered_and_nowhere_else() -
     wave = Sines().decode(x[None])[0].numpy()
     moves = {variant: lambda latents, prop, k, r: latents + 0.2 * r for variant in in_time.VARIANTS}
     plain = {name: (x, wave) for name in ("sae", "codec")}
-    found = in_time.measured(Sines(), x, moves, plain, {"amplitude": [2, 15]}, 1.0, "swift-f0", EDGES)
+    found = in_time.steer_middle(Sines(), x, moves, plain, {"amplitude": [2, 15]}, 1.0, "swift-f0", EDGES)
     assert [record["variant"] for record in found] == list(in_time.VARIANTS)
     for record in found:
         np.testing.assert_allclose(record["course"], record["spliced"], atol=1e-6)
@@ -66,18 +66,20 @@ def test_the_further_target_is_taken_and_the_change_counted_towards_it() -> None
     wave = Sines().decode(x[None])[0].numpy()
     moves = {variant: lambda latents, prop, k, r: latents * (0.5 if k == 0 else 2.0) for variant in in_time.VARIANTS}
     plain = {name: (x, wave) for name in ("sae", "codec")}
-    found = in_time.measured(Sines(), x, moves, plain, {"amplitude": [0, 8]}, 1.0, "swift-f0", EDGES)
+    found = in_time.steer_middle(Sines(), x, moves, plain, {"amplitude": [0, 8]}, 1.0, "swift-f0", EDGES)
     assert found[0]["course"][45] == pytest.approx(0.1 / 2**0.5 / 0.02, rel=0.05)
-    assert in_time.measured(Sines(), x, moves, plain, {"amplitude": [6, 8]}, 1.0, "swift-f0", EDGES) == []  # too near
+    assert in_time.steer_middle(Sines(), x, moves, plain, {"amplitude": [6, 8]}, 1.0, "swift-f0", EDGES) == []  # too near
 
 
 def test_means_are_over_clips_and_leave_out_frames_without_the_property() -> None:
     nan = float("nan")
-    found = in_time.summarise(courses(([0, 0, 0, 2, 2, 2, 1, 0, 0], [0] * 9), ([nan, nan, nan, 4, nan, 4, 0, nan, 0], [0] * 9)), 9.0, 0)
+    found = in_time.thirds_of_clips(
+        courses(([0, 0, 0, 2, 2, 2, 1, 0, 0], [0] * 9), ([nan, nan, nan, 4, nan, 4, 0, nan, 0], [0] * 9)), 9.0, 0
+    )
     assert found["clips"] == 2 and found["inside"] == 3.0 and found["before"] == 0.0
     assert found["after"] == pytest.approx((1 / 3 + 0) / 2)
     assert found["inside_ci95"] == [2.0, 4.0] and found["before_ci95"] is None  # one clip says nothing of others
     assert found["course"] == [0, 0, 0, 3, 2, 3, 0.5, 0, 0]
     assert found["appears"] == {"begins": 0, "takes": 0} and found["vanishes"] == {"begins": -1, "takes": 1}
     assert found["spliced_appears"] is None
-    assert in_time.summarise([], 75.0, 0) == {"clips": 0}
+    assert in_time.thirds_of_clips([], 75.0, 0) == {"clips": 0}

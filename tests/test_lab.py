@@ -1,4 +1,4 @@
-"""A notebook in a real JupyterLab, driven by a browser: the steering widget computes what a reader asks for."""
+"""Notebooks in a real JupyterLab, driven by a browser: widgets compute what a reader asks for, or play what was written."""
 
 from __future__ import annotations
 
@@ -16,12 +16,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import expect, sync_playwright
-
 from conftest import Clone
+from playwright.sync_api import Page, expect, sync_playwright
+
+pytestmark = pytest.mark.slow
 
 ENOUGH = 120_000
 """Milliseconds for a kernel to start and a sound to be computed, on a machine that does other things as well."""
+
+SHOWN = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %%
+from pathlib import Path
+from audiosae.widgets import FeatureBrowser, SoundSwitch, SoundTable
+sounds = Path("../book/_static/sounds/encodec")
+SoundTable(sounds / "04_steering/reconstructed")
+# %%
+SoundSwitch(sounds / "04_steering/steering")
+# %%
+FeatureBrowser(sounds / "12_feature_browser")
+"""
+"""A notebook that shows what sections wrote for the book."""
 
 
 @pytest.fixture
@@ -38,9 +59,27 @@ def lab(clone: Clone, tmp_path: Path) -> Iterator[str]:
     shutil.copytree(clone.root / "data", root / "data")  # where an uploaded sound goes
     (root / "notebooks").mkdir()
     shutil.copy(clone.root / "notebooks/13_live.py", root / "notebooks")
-    environment = {**os.environ, "PYTHONPATH": str(root), "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
-               "--ServerApp.password=", "--allow-root", f"--ServerApp.root_dir={root}", "--LabApp.news_url=None"]
+    (root / "notebooks/shown.py").write_text(SHOWN)
+    (root / "book").symlink_to(clone.root / "book")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(root),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+        "JUPYTER_DATA_DIR": str(tmp_path / "data"),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=",
+        "--ServerApp.password=",
+        "--allow-root",
+        f"--ServerApp.root_dir={root}",
+        "--LabApp.news_url=None",
+    ]
     with (tmp_path / "lab.log").open("wb") as log, subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log) as server:
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
@@ -62,39 +101,66 @@ def tone(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_steering_widget_computes_in_jupyterlab(lab: str, tone: Path) -> None:
+@pytest.fixture
+def page() -> Iterator[Page]:
     path = os.environ.get("AUDIOSAE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]).new_page()
         page.set_default_timeout(ENOUGH)
         expect.set_options(timeout=ENOUGH)
-        page.goto(f"{lab}/lab/tree/notebooks/13_live.py?reset")
-        page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
-        page.get_by_text("(ipykernel) | Idle").wait_for()  # asked to run earlier, JupyterLab would ask for a kernel
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        switch = page.locator(".audiosae-switch[data-state]").first
-        switch.wait_for()
-        before = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
-        slider = switch.locator("input[type=range]")
-        slider.focus()
-        page.keyboard.press("End")
-        last = slider.get_attribute("max")
-        page.wait_for_function("([element, last]) => element.dataset.state.endsWith(`-${last}`)", arg=[switch.element_handle(), last])
-        after = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
-        assert all(a != b for a, b in zip(before, after))
-        switch.get_by_role("button", name="Compare with: the original").click()
-        page.wait_for_function("element => element.dataset.state.endsWith('beside')", arg=switch.element_handle())
-        assert switch.locator("dl").inner_text() != after[1]
-        cards = page.locator(".audiosae-features[data-feature]")
-        cards.wait_for()
-        cards.get_by_role("button", name="Play").first.click()
-        expect(cards.locator("audio")).to_have_attribute("src", re.compile("^blob:"))
+        yield page
 
-        with page.expect_file_chooser() as chooser:
-            page.get_by_role("button", name="Upload a sound").click()
-        chooser.value.set_files(tone)
-        expect(page.get_by_role("button", name="Upload a sound (1)")).to_be_visible()
-        page.get_by_role("button", name="Load", exact=True).click()
-        expect(page.get_by_text("my tone.wav, 2.0 s")).to_be_visible()
-        expect(page.get_by_role("cell", name="MIDI 69.0")).to_be_visible()
+
+def run_all(page: Page, lab: str, notebook: str) -> None:
+    """Open a notebook and run its cells."""
+    page.goto(f"{lab}/lab/tree/notebooks/{notebook}?reset")
+    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+    page.get_by_text("(ipykernel) | Idle").wait_for()  # asked to run earlier, JupyterLab would ask for a kernel
+    page.get_by_text("Run", exact=True).first.click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def test_the_steering_widget_computes_in_jupyterlab(lab: str, page: Page, tone: Path) -> None:
+    run_all(page, lab, "13_live.py")
+    switch = page.locator(".audiosae-switch[data-state]").first
+    switch.wait_for()
+    before = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    slider = switch.locator("input[type=range]")
+    slider.focus()
+    page.keyboard.press("End")
+    last = slider.get_attribute("max")
+    page.wait_for_function("([element, last]) => element.dataset.state.endsWith(`-${last}`)", arg=[switch.element_handle(), last])
+    after = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    assert all(a != b for a, b in zip(before, after, strict=True))
+    switch.get_by_role("button", name="Compare with: the original").click()
+    page.wait_for_function("element => element.dataset.state.endsWith('beside')", arg=switch.element_handle())
+    assert switch.locator("dl").inner_text() != after[1]
+    cards = page.locator(".audiosae-features[data-feature]")
+    cards.wait_for()
+    cards.get_by_role("button", name="Play").first.click()
+    expect(cards.locator("audio")).to_have_attribute("src", re.compile("^blob:"))
+
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Upload a sound").click()
+    chooser.value.set_files(tone)
+    expect(page.get_by_role("button", name="Upload a sound (1)")).to_be_visible()
+    page.get_by_role("button", name="Load", exact=True).click()
+    expect(page.get_by_text("my tone.wav, 2.0 s")).to_be_visible()
+    expect(page.get_by_role("cell", name="MIDI 69.0")).to_be_visible()
+
+
+def test_what_the_book_plays_plays_in_jupyterlab(lab: str, page: Page) -> None:
+    run_all(page, lab, "shown.py")
+    switch = page.locator(".audiosae-switch[data-state]")
+    switch.wait_for()
+    expect(page.locator(".audiosae-table audio").first).to_have_attribute("src", re.compile("^data:audio/mpeg"))
+    before = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    expect(switch.locator("img")).to_have_attribute("src", re.compile("^blob:"))
+    switch.locator("input[type=range]").focus()
+    page.keyboard.press("End")
+    page.wait_for_function("element => !element.dataset.state.endsWith('-0')", arg=switch.element_handle())
+    after = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    assert all(a != b for a, b in zip(before, after, strict=True))
+    cards = page.locator(".audiosae-features[data-feature]")
+    cards.get_by_role("button", name="Play").first.click()
+    expect(cards.locator("audio")).to_have_attribute("src", re.compile("^blob:"))

@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from audiosae import sae_training
 from audiosae.evidence import loss
-from audiosae.sae import SparseAutoencoder
-from audiosae.sae_training import Settings, Split
+from audiosae.sae import SparseAutoencoder, training
+from audiosae.sae.training import Settings, Split
 
 SETTINGS = Settings(hidden=12, l1=2.0, epochs=4, batch=64, learning_rate=0.01, seed=3)
 
@@ -31,13 +30,13 @@ def split(count: int = 256) -> Split:
 
 def test_a_curve_is_read_between_its_ends_only() -> None:
     points = [{"sparsity": 0.9, "fvu": 0.5}, {"sparsity": 0.5, "fvu": 0.1}]
-    assert loss.at_equal(points, "sparsity", 0.6) == pytest.approx(0.2)
-    assert loss.at_equal(points, "sparsity", 0.9) == 0.5
-    assert loss.at_equal(points, "sparsity", 0.91) is None and loss.at_equal(points, "sparsity", 0.4) is None
+    assert loss.fvu_at(points, 0.6) == pytest.approx(0.2)
+    assert loss.fvu_at(points, 0.9) == 0.5
+    assert loss.fvu_at(points, 0.91) is None and loss.fvu_at(points, 0.4) is None
 
 
 def test_the_penalty_is_escaped_and_nothing_else_moves() -> None:
-    sae, _ = sae_training.train(frames(), Settings(12, 0.0, 5, 64, 0.01, 0), progress=False)
+    sae, _ = training.train(frames(), Settings(12, 0.0, 5, 64, 0.01, 0), progress=False)
     before = {name: value.clone() for name, value in sae.state_dict().items()}
     counts = torch.arange(256) % 3
     found = loss.escape(sae, frames(), counts)
@@ -65,7 +64,8 @@ def test_h_shrinks_under_the_papers_penalty_and_not_under_the_other() -> None:
     settings = Settings(hidden=12, l1=2.0, epochs=30, batch=64, learning_rate=0.003, seed=3)
     rows = loss.drift(frames(), split(), settings, 3)
     assert [(r["variant"], r["epoch"], r["step"]) for r in rows] == [
-        (name, epoch, 3 * epoch) for name in ("paper", "on_f") for epoch in (1, 2, 5, 10, 20, 30)]
+        (name, epoch, 3 * epoch) for name in ("paper", "on_f") for epoch in (1, 2, 5, 10, 20, 30)
+    ]
     made = loss.summary([{"variant": name, "strength": 1, "sparsity": 0.5, "fvu": 0.2} for name in loss.STRENGTHS], rows)["drift"]
     assert made["paper"]["scale_ratio"] < 0.5 and made["paper"]["scale_ratio"] < 0.6 * made["on_f"]["scale_ratio"]
     assert made["paper"]["last_epoch"] == 30 and set(made["paper"]["sparsity"]) == {"1", "2", "5", "10", "20", "30"}
@@ -90,5 +90,5 @@ def test_each_optimiser_is_another_run() -> None:
     assert [row["optimiser"] for row in rows] == list(loss.OPTIMISERS)
     assert len({row["fvu"] for row in rows}) == 3 and all(math.isfinite(row["fvu"]) for row in rows)
     for row in rows[:2]:
-        alone, _ = sae_training.train(frames(), replace(SETTINGS, learning_rate=row["learning_rate"]), split().train, progress=False)
-        assert row["fvu"] == pytest.approx(sae_training.measure(alone, frames(), split())["fvu"], rel=1e-3)
+        alone, _ = training.train(frames(), replace(SETTINGS, learning_rate=row["learning_rate"]), split().train, progress=False)
+        assert row["fvu"] == pytest.approx(training.measure(alone, frames(), split())["fvu"], rel=1e-3)

@@ -124,7 +124,7 @@ def test_measures_of_a_good_and_a_random_feature() -> None:
     noise = np.repeat(np.random.default_rng(1).random(96), 5)
     x = np.stack([(label == 4).astype(float), noise, np.zeros(len(label))], axis=1)
     named = [Named(0, "timbre", 4), Named(1, "timbre", 0), Named(2, "timbre", 2)]
-    summary, rows, resampled = monosemantic.measure(x, named, {"timbre": labelled(label, piece)}, 199, 0)
+    summary, rows, resampled = monosemantic.confirm(x, named, {"timbre": labelled(label, piece)}, 199, 0)
     good, random, silent = rows
     assert (good["auroc"], good["precision"]) == (1, 1) and good["holm"] == pytest.approx(3 / 200)
     assert good["base"] == pytest.approx((label >= 3).mean())
@@ -139,10 +139,10 @@ def test_measures_of_a_good_and_a_random_feature() -> None:
 def test_what_is_below_zero_ranks_but_does_not_fire() -> None:
     label, piece = melodies(8, 8, 5, 4, 0)
     x = np.where(label == 0, -1.0, -2.0)[:, None]
-    _, rows, _ = monosemantic.measure(x, [Named(0, "amplitude", 0)], {"amplitude": labelled(label, piece)}, 19, 0)
+    _, rows, _ = monosemantic.confirm(x, [Named(0, "amplitude", 0)], {"amplitude": labelled(label, piece)}, 19, 0)
     assert rows[0]["auroc"] == 1 and rows[0]["precision"] is None
 
 
 def test_nothing_to_test_is_refused() -> None:
     with pytest.raises(ParameterError, match="no class has enough"):
-        monosemantic.measure(np.zeros((2, 1)), [], {"pitch": labelled(np.zeros(2, int), np.array(["a", "b"]))}, 9, 0)
+        monosemantic.confirm(np.zeros((2, 1)), [], {"pitch": labelled(np.zeros(2, int), np.array(["a", "b"]))}, 9, 0)

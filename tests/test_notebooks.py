@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,21 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 LONGEST_CELL = 35  # lines: what a screen shows; more belongs in the package, where tests reach it
-TEMPLATE = re.compile(r"(?:--(?P<name>[a-z]\w*)\s+)?\$\{(?P<path>[\w.]+)\}|--(?:no-)?(?P<given>[a-z]\w*)")
+LONGEST_NOTEBOOK = 60  # lines of code: a notebook says what was computed and shows it; sections compute
+TEMPLATE = re.compile(r"(?:--(?P<name>[a-z]\w*)\s+)?'?\$\{(?P<path>[\w.-]+)\}|--(?:no-)?(?P<given>[a-z]\w*)")
+NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+
+
+def code_lines(script: str) -> int:
+    """Lines of a script that hold code; comments (and so prose), docstrings and empty lines do not."""
+    found: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(script).readline):
+        if token.type not in NO_CODE:
+            found |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            found -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return len(found)
 
 
 def passed(root: Path, notebook: str) -> dict[str, Any]:
@@ -30,10 +46,11 @@ def passed(root: Path, notebook: str) -> dict[str, Any]:
     params = yaml.safe_load((root / "params.yaml").read_text())
     found: dict[str, Any] = {}
     for stage in yaml.safe_load((root / "dvc.yaml").read_text())["stages"].values():
-        command = stage.get("do", stage).get("cmd", "")
-        if notebook not in command.split():
-            continue
-        for match in TEMPLATE.finditer(command):
+        written = stage.get("do", stage).get("cmd", "")
+        lines = [written] if isinstance(written, str) else written
+        keys = stage.get("foreach", ())  # a list or mapping of dvc.yaml's own, or the name of one in params.yaml
+        commands = [line.replace("${key}", key) for key in keys for line in lines] if isinstance(keys, dict) else lines
+        for match in (match for line in commands if notebook in line.split() for match in TEMPLATE.finditer(line)):
             value = params
             for step in (match["path"] or "").split("."):
                 value = value.get(step, ...) if isinstance(value, dict) else ...
@@ -65,6 +82,8 @@ def complaints(root: Path, path: Path) -> list[str]:
         found.append("its header does not pair it: formats: ipynb,py:percent")
     if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
         found.append("its header names no kernel: kernelspec, name: python3")
+    if (length := code_lines(path.read_text())) > LONGEST_NOTEBOOK:
+        found.append(f"it has {length} lines of code; at most {LONGEST_NOTEBOOK}")
     first = notebook.cells[0]
     if first.cell_type != "markdown" or not any(line.strip() and not line.startswith("#") for line in first.source.splitlines()):
         found.append("it does not begin with prose")
@@ -72,8 +91,6 @@ def complaints(root: Path, path: Path) -> list[str]:
         if cell.cell_type == "code":
             if (length := len(cell.source.splitlines())) > LONGEST_CELL:
                 found.append(f"cell {number} has {length} lines; at most {LONGEST_CELL}")
-            if "params.yaml" in cell.source or "dvc.api" in cell.source:
-                found.append(f"cell {number} reads params.yaml; parameters come from the pipeline alone")
     tagged = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
         return [*found, f"{len(tagged)} cells are tagged parameters; one must be"]
@@ -84,10 +101,15 @@ def complaints(root: Path, path: Path) -> list[str]:
     given = passed(root, path.relative_to(root).as_posix())
     if not given:  # for a reader's own session, and no stage
         return found
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and ("params.yaml" in cell.source or "dvc.api" in cell.source):
+            found.append(f"cell {number} reads params.yaml; parameters come from the pipeline alone")
     found += [f"the pipeline passes {name}, which it does not know" for name in given.keys() - own.keys()]
     found += [f"the pipeline never passes {name}" for name in own.keys() - given.keys()]
     found += [
-        f"{name} is {own[name]!r} here and {value!r} in params.yaml" for name, value in given.items() if name in own and value is not ... and own[name] != value
+        f"{name} is {own[name]!r} here and {value!r} in params.yaml"
+        for name, value in given.items()
+        if name in own and value is not ... and own[name] != value
     ]
     return found
 
@@ -138,9 +160,13 @@ stages:
   a:
     foreach: ${codecs}
     do:
-      cmd: python -m audiosae.execute notebooks/01_a.py out.ipynb --codec ${item} --seed ${seed} ${a}
+      cmd: python -m audiosae.pipeline.notebook notebooks/01_a.py out.ipynb --codec '${item}' --seed '${seed}' ${a}
+  each:
+    foreach: {02_b: grid, 03_c: loss}
+    do:
+      cmd: python -m audiosae.pipeline.notebook notebooks/${key}.py out.ipynb --folder ../results/${item}
   other:
-    cmd: python -m audiosae.execute notebooks/02_b.py out.ipynb --unknown 3
+    cmd: [python -m audiosae.pipeline.notebook notebooks/04_d.py out.ipynb --size 3, echo]
 """
 
 
@@ -160,6 +186,8 @@ def project(tmp_path: Path) -> Path:
         ("name: python3", "name: julia", ["its header names no kernel"]),
         ("# And what this is about.\n", "", ["it does not begin with prose"]),
         ("print(codec)", "\n".join(["print(codec)"] * 36), ["cell 3 has 36 lines"]),
+        ("print(codec)", "\n\n# %%\n".join(["print(codec)\n" * 30] * 2), ["it has 64 lines of code"]),
+        ("print(codec)", "print(codec)  # so\n\n# %%\n" + "# and so on\n" * 20 + "\n# %%\n" + '"""\n' + "words\n" * 20 + '"""', []),
         ("print(codec)", "open('../params.yaml')", ["cell 3 reads params.yaml"]),
         (' tags=["parameters"]', "", ["0 cells are tagged"]),
         ("# %%\nprint", '# %% tags=["parameters"]\nprint', ["2 cells are tagged"]),
@@ -180,3 +208,17 @@ def test_what_a_notebook_must_not_be(project: Path, old: str, new: str, told: li
     found = complaints(project, path)
     assert len(found) == len(told), found
     assert all(line.startswith(start) for line, start in zip(found, told)), found
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("01_a", {"codec": ..., "seed": 7, "alphas": [1, 10], "rate": 0.001}),
+        ("02_b", {"folder": ...}),
+        ("03_c", {"folder": ...}),
+        ("04_d", {"size": ...}),
+        ("05_e", {}),
+    ],
+)
+def test_what_the_pipeline_passes_is_read_from_its_commands(project: Path, name: str, given: dict[str, Any]) -> None:
+    assert passed(project, f"notebooks/{name}.py") == given

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audiosae import results
+from audiosae.audio.labels import PROPERTIES
+from audiosae.errors import ParameterError
+from audiosae.files import results
 from audiosae.generation import order
-from audiosae.generation.reading import COARSE, LINE, NOISY, PATHS, Reading
-from audiosae.labels import PROPERTIES
+from audiosae.generation.settling import MEASURES
+from audiosae.generation.trajectory import COARSE, LINE, NOISY, PATHS, Reading
 
 STATES = np.arange(11)
+STILL = np.zeros((11, 6))
 
 
 def step(at: int) -> np.ndarray:
@@ -21,30 +24,35 @@ def step(at: int) -> np.ndarray:
     return (STATES >= at).astype(float)
 
 
-def test_each_prompt_settles_where_it_does() -> None:
-    by_state = np.stack([step(3), step(7), step(10), np.full(11, np.nan)], axis=1)
-    found = order.each(by_state)
-    assert found[:3].tolist() == [3, 7, 10] and np.isnan(found[3])  # at the last state: not before
+def reading(*progress: np.ndarray) -> Reading:
+    """Six prompts, or as many as are given, that go from one class to another."""
+    each = np.stack(progress if len(progress) > 1 else progress * 6, axis=1)
+    return Reading(np.stack([1 - each, each], axis=-1), STILL, STILL)
 
 
 def test_all_prompts_together_with_an_interval() -> None:
-    alike = np.stack([step(4)] * 8, axis=1)
-    assert order.settled(alike, 0) == {"settles_at": 4, "settles_at_ci95": [4, 4]}
-    spread = np.stack([step(at) for at in (2, 2, 2, 6, 6, 6, 6, 6)], axis=1)
-    found = order.settled(spread, 0)
-    assert found["settles_at"] == 6 and 2 <= found["settles_at_ci95"][0] <= 6 == found["settles_at_ci95"][1]
-    assert order.settled(np.stack([step(10)] * 3, axis=1), 0) == {"settles_at": None, "settles_at_ci95": [10, 10]}
+    assert order.settling_state(np.stack([step(4)] * 8, axis=1), 0) == (4, 4, 4)
+    at, low, high = order.settling_state(np.stack([step(at) for at in (2, 2, 2, 6, 6, 6, 6, 6)], axis=1), 0)
+    assert at == 6 and 2 <= low <= 6 == high
+    assert order.settling_state(np.stack([step(10)] * 3, axis=1), 0) == (None, 10, 10)
 
 
-def test_a_prompt_of_unknown_progress_is_left_out() -> None:
-    known = np.stack([step(4)] * 3, axis=1)
-    assert order.settled(np.column_stack([known, np.full(11, np.nan)]), 0) == order.settled(known, 0)
+def test_a_prompt_of_unknown_progress_is_left_out_and_one_is_needed() -> None:
+    known, unknown = [step(4), step(4), step(10)], np.zeros(11)  # which goes nowhere
+    table, less = (order.settled({"trained": {(NOISY, "pitch"): reading(*all_of)}}, 0) for all_of in ([*known, unknown], known))
+    pd.testing.assert_frame_equal(table, less)
+    assert set(table["prompts"]) == {3}
+    with pytest.raises(ParameterError, match="undefined for every prompt"):
+        order.settled({"trained": {(NOISY, "pitch"): reading(unknown)}}, 0)
 
 
 def test_a_sure_order_and_none() -> None:
     rng = np.random.default_rng(0)
     early = rng.integers(3, 8, 40).astype(float)
-    table = order.paired({"pitch": early, "timbre": early + rng.integers(1, 4, 40), "amplitude": rng.permutation(early)}, 0)
+    later = early + rng.integers(1, 4, 40)
+    table = order.paired(
+        {"pitch": np.append(early, np.nan), "timbre": np.append(later, 3), "amplitude": np.append(rng.permutation(early), 3)}, 0
+    )
     rows = table.set_index(["first", "second"])
     assert len(rows) == 3
     sure, none = rows.loc[("pitch", "timbre")], rows.loc[("pitch", "amplitude")]
@@ -56,29 +64,26 @@ def test_a_sure_order_and_none() -> None:
 
 def test_curves_hold_every_measure_with_its_interval() -> None:
     rng = np.random.default_rng(0)
-    p = rng.dirichlet(np.ones(5), size=(11, 6))
-    reading = Reading(p, rng.random((11, 6)), rng.random((11, 6)))
-    table = order.curves({("noisy latents", "pitch"): reading, ("straight line", "pitch"): reading}, 0)
-    assert set(table["measure"]) == {*order.MEASURES, "agreement", "entropy"} and len(table) == 2 * 5 * 11
+    random = Reading(rng.dirichlet(np.ones(5), size=(11, 6)), rng.random((11, 6)), rng.random((11, 6)))
+    table = order.curves({("noisy latents", "pitch"): random, ("straight line", "pitch"): random}, 0)
+    assert set(table["measure"]) == {*MEASURES, "agreement", "entropy"} and len(table) == 2 * 5 * 11
     assert (table["low"] <= table["mean"] + 1e-12).all() and (table["mean"] <= table["high"] + 1e-12).all()
     ends = table[(table["measure"] == "projection") & table["state"].isin([0, 10])]
     assert ends["mean"].tolist() == pytest.approx([0, 1, 0, 1])
     agreement = table[(table["path"] == "straight line") & (table["measure"] == "agreement")]["mean"]
-    np.testing.assert_allclose(agreement, reading.agreement.mean(axis=1))
+    np.testing.assert_allclose(agreement, random.agreement.mean(axis=1))
 
 
 def test_the_summary_holds_the_figures_of_the_tables() -> None:
     """Pitch goes straight, and is there at the end; the others jump, at a state of their own on each path."""
-    still = np.zeros((11, 6))
-
-    def reading(progress: np.ndarray) -> Reading:
-        one = np.repeat(progress[:, None], 6, axis=1)
-        return Reading(np.stack([1 - one, one], axis=-1), still, still)
-
     jumps = {prop: at for at, prop in enumerate((*PROPERTIES, COARSE), start=2)}
-    trained = {(path, prop): reading(STATES / 10 if prop == "pitch" else step(jumps[prop] + place)) for place, path in enumerate(PATHS) for prop in jumps}
-    curves, settled, tests = order.curves(trained, 0), order.table({"trained": trained, "untrained": trained}, 0), order.tests(trained, 0)
-    found = order.summarise(curves, settled, tests)
+    trained = {
+        (path, prop): reading(STATES / 10 if prop == "pitch" else step(at + place))
+        for place, path in enumerate(PATHS)
+        for prop, at in jumps.items()
+    }
+    settled, tests = order.settled({"trained": trained, "untrained": trained}, 0), order.paired_tests(trained, 0)
+    found = order.summarise(order.curves(trained, 0), settled, tests)
     timbre = found["properties"]["timbre"]
     assert timbre["settles_at"] == jumps["timbre"] and timbre["settles_at_ci95"] == [jumps["timbre"]] * 2 and timbre["prompts"] == 6
     assert timbre["progress"] == step(jumps["timbre"]).tolist() and set(timbre["measures"]) == {"ratio of sums", "projection"}
@@ -90,12 +95,10 @@ def test_the_summary_holds_the_figures_of_the_tables() -> None:
 
 
 def test_what_settles_at_the_last_state_only_is_null_in_the_summary() -> None:
-    p = np.stack([1 - step(10), step(10)], axis=-1)[:, None].repeat(3, axis=1)
-    readings = {(path, prop): Reading(p, p[..., 0], p[..., 0]) for path in PATHS for prop in (*PROPERTIES, COARSE)}
-    table = order.table({"trained": readings}, 0)
-    pitch = order.summarise(order.curves(readings, 0), table, order.tests(readings, 0))["properties"]["pitch"]
+    readings = {(path, prop): reading(step(10)) for path in PATHS for prop in (*PROPERTIES, COARSE)}
+    curves, settled, tests = order.curves(readings, 0), order.settled({"trained": readings}, 0), order.paired_tests(readings, 0)
+    pitch = order.summarise(curves, settled, tests)["properties"]["pitch"]
     assert pitch["settles_at"] is None and pitch["settles_at_ci95"] == [10, 10]
-    assert set(order.wide(table)["pitch"]) == {"– (10 to 10)"}
 
 
 def test_rows_of_a_table_as_json_has_them(tmp_path: Path) -> None:

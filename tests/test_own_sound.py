@@ -1,22 +1,27 @@
-"""A reader's own sound, through the models of the small run."""
+"""A reader's own sound, through the models of a tiny project."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from tiny_project import CODEC, WEIGHTS, make
 
-from audiosae import audio, feature_cards, own_sound
-from audiosae.codecs import embedded
+from audiosae import audio
 from audiosae.errors import AudiosaeError, ParameterError
-from audiosae.own_sound import OwnSound
-from conftest import Clone
+from audiosae.widgets import LiveBrowser, LiveSwitch, own_sound
+from audiosae.widgets import cards as feature_cards
+from audiosae.widgets.own_sound import OwnSound
 
 RATE = 44100
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -29,29 +34,17 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True, scope="module")
-def weights_of_the_clone(clone: Clone) -> Iterator[None]:
-    """In a fresh clone those that ship are not checked out yet."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "FOLDER", clone.root / "checkpoints")
-        yield
-
-
 @pytest.fixture(scope="module")
-def mine(clone: Clone, tone: Path) -> OwnSound:
-    return own_sound.load(tone, "encodec", clone.root)
+def mine(project: Path, tone: Path) -> OwnSound:
+    return own_sound.load(tone, CODEC, WEIGHTS, project)
 
 
 def test_its_beginning_is_measured(mine: OwnSound) -> None:
-    assert mine.wave.shape == (1, own_sound.LONGEST * mine.codec.sample_rate)
-    shown = own_sound.summary(mine)["median"]
+    assert mine.codec.name == CODEC and mine.wave.shape == (1, own_sound.LONGEST * mine.codec.sample_rate)
+    shown = mine.summary()["median"]
     assert float(shown["pitch"].removeprefix("MIDI ")) == pytest.approx(69, abs=0.3)
     wave, _ = audio.read(mine.path)
     assert float(shown["amplitude"].removesuffix(" dBFS")) == pytest.approx(20 * np.log10(np.sqrt((wave[0] ** 2).mean())), abs=0.2)
-
-
-def test_the_weights_are_those_that_the_frames_came_from(clone: Clone, tone: Path) -> None:
-    assert own_sound.load(tone, "mel", clone.root).codec.name == "mel"  # a codec of the reader's own, found without being told where
 
 
 def test_a_push_of_nothing_is_a_step_of_nothing(mine: OwnSound) -> None:
@@ -67,22 +60,27 @@ def test_a_feature_that_is_not_there_is_refused_by_its_range(mine: OwnSound) -> 
         mine.pushed(mine.sae.hidden, 1.0)
 
 
-def test_cards_show_only_features_that_fire_in_it(mine: OwnSound, clone: Clone) -> None:
-    _, sae, fitted, table = own_sound.models("encodec", clone.root)
-    cards = mine.cards(feature_cards.speakers(table, sae, fitted))
-    assert cards and all(card["fires"] > 0 and [clip["clip"] for clip in card["clips"]] == ["tone"] for card in cards)
+def test_its_widgets_steer_push_and_show_only_features_that_fire(mine: OwnSound, project: Path) -> None:
+    _, sae, fitted, table = own_sound.models(CODEC, WEIGHTS, project)
+    steer, push, cards = mine.widgets(feature_cards.speakers(table, feature_cards.features_of(table, sae), fitted))
+    assert isinstance(steer, LiveSwitch) and isinstance(push, LiveSwitch) and isinstance(cards, LiveBrowser)
+    assert all(card["fires"] > 0 and [clip["clip"] for clip in card["clips"]] == ["tone"] for card in cards.index["cards"])
+    for widget, indices, expected in ((steer, [30, 4], mine.towards("pitch", 30, 2.0)), (push, [3, 8], mine.pushed(3, 2.0))):
+        content, (sound, _) = widget.answer({"indices": indices, "beside": False})
+        assert content["readout"] == list(expected.readout.items()) and sound == expected.mp3()
+    assert cards.answer({"clip": "tone"})[1]
 
 
-def test_a_file_that_is_no_sound_is_named(clone: Clone, tmp_path: Path) -> None:
+def test_a_file_that_is_no_sound_is_named(project: Path, tmp_path: Path) -> None:
     (tmp_path / "words.wav").write_text("no sound")
     with pytest.raises(AudiosaeError, match="words.wav"):
-        own_sound.load(tmp_path / "words.wav", "encodec", clone.root)
+        own_sound.load(tmp_path / "words.wav", CODEC, WEIGHTS, project)
 
 
-def test_frames_that_name_other_weights_run_nothing(clone: Clone, tone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_that_name_other_weights_run_nothing(project: Path, tone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table of frames is data: it must not decide which program is run as a codec."""
-    table = own_sound.frames.load(clone.root / "data/frames/encodec.arrow")
+    table = own_sound.frames.load(project / f"data/frames/{CODEC}.arrow")
     monkeypatch.setattr(own_sound.frames, "load", lambda _: replace(table, weights="hostile.py"))
     own_sound.models.cache_clear()
-    with pytest.raises(ParameterError, match="come from weights 'hostile.py', but params.yaml names 'embedded'"):
-        own_sound.load(tone, "encodec", clone.root)
+    with pytest.raises(ParameterError, match="come from weights 'hostile.py', not '.*mel_codec.py'"):
+        own_sound.load(tone, CODEC, WEIGHTS, project)

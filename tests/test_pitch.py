@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from audiosae import pitch
-from audiosae.audio import SAMPLE_RATE
+from audiosae.audio import SAMPLE_RATE, pitch
 from audiosae.errors import ParameterError
-from audiosae.pitch_comparison import share_within, true_notes
+from audiosae.frames.pitch_trackers import against_score, share_within, true_notes
 
 TRACKERS = ["swift-f0", "crepe-tiny"]
 
@@ -72,16 +69,9 @@ def test_an_unknown_tracker_is_named_with_those_that_are_known() -> None:
         pitch.track(np.zeros(2048, np.float32), np.zeros(1), "yin")
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
-@given(st.floats(0, 127))
-def test_midi_and_hertz_are_inverse(midi: float) -> None:
-    assert pitch.to_midi(pitch.to_hz(midi)) == pytest.approx(midi)
-    assert pitch.to_hz(midi + 12) == pytest.approx(2 * pitch.to_hz(midi))
-
-
-def test_the_tuning_fork() -> None:
-    assert pitch.to_midi(440.0) == 69 and pitch.to_hz(69) == 440
-    assert pitch.to_hz(60) == pytest.approx(261.6256, abs=1e-3)
+@pytest.mark.parametrize(("midi", "hertz"), [(69, 440), (60, 261.6256), (21, 27.5), (108, 4186.009)])
+def test_midi_and_hertz_are_inverse(midi: float, hertz: float) -> None:
+    assert pitch.to_hz(midi) == pytest.approx(hertz, abs=1e-3) and pitch.to_midi(pitch.to_hz(midi)) == pytest.approx(midi)
 
 
 # --- the comparison with the score --------------------------------------------------------------------------------------
@@ -96,3 +86,13 @@ def test_the_score_is_trusted_inside_notes_alone() -> None:
 def test_share_within_half_a_semitone() -> None:
     assert share_within(np.array([60.0, 60.5, 60.6, 72.0]), np.full(4, 60.0)) == 0.5
     assert np.isnan(share_within(np.array([]), np.array([])))
+
+
+def test_voiced_frames_inside_notes_are_compared_clip_by_clip() -> None:
+    notes = pd.DataFrame({"clip": ["a", "b"], "start": [0.0, 0.0], "end": [1.0, 1.0], "midi": [60, 62]})
+    measured = pd.DataFrame(
+        {"clip": pd.Categorical(["a"] * 10 + ["b"] * 10 + ["c"] * 10), "pitch": [-1, 30] * 15, "f0": pitch.to_hz([60.0] * 15 + [62.2] * 15)}
+    )
+    found = against_score(measured, 10.0, notes).set_index("clip")  # frames at 0.15, 0.35, … 0.95 s are voiced
+    assert found["frames"].to_dict() == {"a": 5, "b": 5}  # c has no notes
+    assert found["right"].to_dict() == {"a": 1.0, "b": 0.6}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiosae.corpus.embedded import Clip
+from audiosae.corpus.clip import Clip
 from audiosae.errors import ParameterError
 from audiosae.generation import prompts
 
@@ -29,6 +29,21 @@ def test_an_unknown_word_is_named_with_the_known_ones() -> None:
 def test_two_words_of_a_kind_are_refused() -> None:
     with pytest.raises(ParameterError, match="two words for instrument: violin, flute"):
         prompts.parse("violin, flute")
+
+
+@pytest.mark.parametrize(
+    ("prop", "expected"),
+    [
+        ("pitch", ["high, chorales, tuba, soft", "high, drums, jazz kit, loud", "low, warm sound"]),
+        ("amplitude", ["loud, chorales, tuba, low", "soft, drums, jazz kit", "loud, warm sound, high"]),
+        (
+            "timbre",
+            ["drums, standard kit, together, soft", "chorales, tuba, alone, low, loud", "drums, standard kit, together, warm sound"],
+        ),
+    ],
+)
+def test_a_prompt_is_turned_to_its_other_end(prop: str, expected: list[str]) -> None:
+    assert prompts.opposite(["chorales, tuba, low, soft", "drums, jazz kit, loud", "warm sound, high"], prop) == expected
 
 
 def clip(amplitude: float, notes: list[tuple[float, float, int]], **row: object) -> Clip:

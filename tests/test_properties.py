@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audiosae import labels
-from audiosae.audio import SAMPLE_RATE
+from audiosae.audio import SAMPLE_RATE, labels
 from audiosae.evidence.properties import PROPERTIES, SMALLEST_RISE, Clip, Property, equal_ratio, equal_width
 from audiosae.frames import Frames
 

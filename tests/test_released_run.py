@@ -14,11 +14,11 @@ import pytest
 import torch
 import yaml
 
-from audiosae import released_run
 from audiosae.errors import CheckpointError, DownloadError, ParameterError
 from audiosae.generation import diffrhythm
 from audiosae.generation.transformer import Shape
-from audiosae.released_run import RunError, collect, copy_project, released_params, run
+from audiosae.pipeline import released
+from audiosae.pipeline.released import RunError, collect, copy_project, released_params, run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,23 +52,31 @@ stages:
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git checkout in which the pipeline has run with embedded weights."""
-    folder = tmp_path / "project"
-    (folder / ".dvc").mkdir(parents=True)
+    folder = tmp_path_factory.mktemp("ran")
+    (folder / ".dvc").mkdir()
     for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
-    for name, text in {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "trainer.py": "", "examples/mel.py": "", "checkpoints/encodec.bin": "w", "checkpoints/generator.bin": "g",
-                       "results/extraction/gone.json": "{}"}.items():
+    sources = {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "trainer.py": "", "examples/mel.py": "", "results/extraction/gone.json": "{}"}
+    for name, text in {**sources, "checkpoints/encodec.bin": "w", "checkpoints/generator.bin": "g"}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    subprocess.run("git init -q . && git add params.yaml dvc.yaml && .venv/bin/dvc commit -q -f train_codec train_generator && "
-                   ".venv/bin/dvc repro -q && .venv/bin/dvc push -q --remote embedded",
-                   shell=True, cwd=folder, check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)})
-    monkeypatch.setattr(released_run.codecs, "load", lambda name, weights: None)
+    command = (
+        "git init -q . && git add params.yaml dvc.yaml && .venv/bin/dvc commit -q -f train_codec train_generator && "
+        ".venv/bin/dvc repro -q && .venv/bin/dvc push -q --remote embedded"
+    )
+    subprocess.run(command, shell=True, cwd=folder, check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)})
     return folder
+
+
+@pytest.fixture
+def project(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such a checkout of the test's own, in which weights load at once."""
+    monkeypatch.setattr(released.codecs, "load", lambda name, weights: None)
+    return shutil.copytree(ran, tmp_path / "project", symlinks=True)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -82,6 +90,7 @@ def figures(folder: Path) -> dict[str, dict]:
     return {str(path.relative_to(folder)): json.loads(path.read_text()) for path in sorted(folder.rglob("*.json"))}
 
 
+@pytest.mark.slow
 def test_the_run_leaves_its_figures_and_nothing_else(project: Path) -> None:
     before = files(project)
     (project.parent / "paper").mkdir()
@@ -99,9 +108,8 @@ def test_the_run_leaves_its_figures_and_nothing_else(project: Path) -> None:
     assert files(project) == before
 
 
-def test_a_stage_that_fails_keeps_the_figures_of_the_last_run(
-    project: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.slow
+def test_a_stage_that_fails_keeps_the_figures_of_the_last_run(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run(project, None, {})
     assert "Running stage 'extraction" in capfd.readouterr().out
     before = figures(project / "results" / "released")
@@ -119,7 +127,7 @@ def test_weights_that_cannot_be_had_are_said_before_anything_runs(project: Path,
     def load(name: str, weights: str) -> None:
         raise DownloadError(f"{name} could not be fetched")
 
-    monkeypatch.setattr(released_run.codecs, "load", load)
+    monkeypatch.setattr(released.codecs, "load", load)
     with pytest.raises(DownloadError, match="encodec could not be fetched"):
         run(project, None, {})
     assert not (project / ".released").exists() and not (project / "results" / "released").exists()
@@ -129,7 +137,9 @@ def test_weights_that_cannot_be_had_are_said_before_anything_runs(project: Path,
 def test_diffrhythm_that_cannot_be_used_is_said_before_anything_runs(project: Path, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     (project / "params.yaml").write_text(WITH_VAE)
     weights = project.parent / "cfm_model.pt"
-    network = diffrhythm.Network(Shape(latent=4, width=64, depth=2, heads=diffrhythm.HEADS, inner=8, condition=4), diffrhythm.SHORT, 3, 4, 1)
+    network = diffrhythm.Network(
+        Shape(latent=4, width=64, depth=2, heads=diffrhythm.HEADS, inner=8, condition=4), diffrhythm.SHORT, 3, 4, 1
+    )
     torch.save({"model_state_dict": {f"transformer.{name}": tensor for name, tensor in network.state_dict().items()}}, weights)
     np.save(weights.with_name("vocal.npy"), np.zeros(4, dtype=np.float32))
     monkeypatch.setitem(sys.modules, "muq", None)
@@ -147,9 +157,12 @@ def test_diffrhythm_that_cannot_be_used_is_said_before_anything_runs(project: Pa
 
 @pytest.mark.parametrize(
     ("data", "given", "told"),
-    [("nowhere", {}, "nowhere is no folder"), (None, {"encodec": "a.th"}, "a.th: there is no such checkpoint"),
-     (None, {"dac": "trainer.py"}, "--weights dac: known are encodec, mel, diffrhythm"),
-     (None, {"diffrhythm": "trainer.py"}, "latents of diffrhythm-vae; give that codec a line in params.yaml")],
+    [
+        ("nowhere", {}, "nowhere is no folder"),
+        (None, {"encodec": "a.th"}, "a.th: there is no such checkpoint"),
+        (None, {"dac": "trainer.py"}, "--weights dac: known are encodec, mel, diffrhythm"),
+        (None, {"diffrhythm": "trainer.py"}, "latents of diffrhythm-vae; give that codec a line in params.yaml"),
+    ],
 )
 def test_what_is_not_there_is_said(project: Path, data: str | None, given: dict[str, str], told: str) -> None:
     with pytest.raises(ParameterError, match=told):

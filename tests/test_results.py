@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from audiosae import results, summary
-from audiosae.checkpoint import file_hash
-from audiosae.labels import PROPERTIES
-from audiosae.results import ResultsError
-from audiosae.summary import STAGES, summarise
+from audiosae.audio.labels import PROPERTIES
+from audiosae.files import results
+from audiosae.files.results import ResultsError
+from audiosae.files.whole import file_hash
+from audiosae.pipeline import summary
+from audiosae.pipeline.summary import STAGES, summarise
 
 
 def test_equal_figures_are_equal_bytes_and_read_back(tmp_path: Path) -> None:
@@ -36,34 +39,58 @@ def test_a_figure_that_is_no_number_keeps_the_old_file(tmp_path: Path, bad: floa
 def test_missing_and_damaged_results_are_said(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="a.json is missing: run the stage"):
         results.read(tmp_path / "a.json")
-    for content, told in ((b'{"accuracy": 0.', "is no JSON"), (b"\xff{}", "is no JSON"), (b"[" * 100_000, "is no JSON"), (b"[1]", "holds a list")):
+    for content, told in (
+        (b'{"accuracy": 0.', "is no JSON"),
+        (b"\xff{}", "is no JSON"),
+        (b"[" * 100_000, "is no JSON"),
+        (b"[1]", "holds a list"),
+    ):
         (tmp_path / "a.json").write_bytes(content)
         with pytest.raises(ResultsError, match=f"a.json {told}"):
             results.read(tmp_path / "a.json")
 
 
+SCRIPT = "notebooks/03_probing.py"
+
+
 def test_provenance_names_inputs_parameters_and_code(tmp_path: Path) -> None:
-    for name in ("data", "notebook.py"):
-        (tmp_path / name).write_text("one")
+    (tmp_path / "data").write_text("one")
     inputs = {"data/frames": tmp_path / "data"}
-    before = results.provenance(inputs, {"seed": 0}, tmp_path / "notebook.py")
-    assert before == results.provenance(inputs, {"seed": 0}, tmp_path / "notebook.py")
+    before = results.provenance(inputs, {"seed": 0}, "audiosae.probes")
+    assert before == results.provenance(inputs, {"seed": 0}, "audiosae.probes")
     assert before["inputs"] == {"data/frames": file_hash(tmp_path / "data")} and before["parameters"] == {"seed": 0}
     (tmp_path / "data").write_text("two")
-    (tmp_path / "notebook.py").write_text("two")
-    after = results.provenance(inputs, {"seed": 0}, tmp_path / "notebook.py")
+    after = results.provenance(inputs, {"seed": 0}, SCRIPT)
     assert after["inputs"] != before["inputs"] and after["code"] != before["code"]
     assert str(tmp_path) not in json.dumps(after)
+
+
+def test_figures_are_current_as_long_as_nothing_that_made_them_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("one")
+    path, inputs, said = tmp_path / "a.json", {"data/frames": tmp_path / "data"}, {"alphas": (1, 2.5), "seed": 0}
+    made = results.provenance(inputs, said, "audiosae.probes")
+    assert not results.current(path, made)
+    results.write(path, {"accuracy": 0.5, "provenance": made})
+    assert results.current(path, results.provenance(inputs, said, "audiosae.probes"))
+    assert not results.current(path, results.provenance(inputs, {**said, "seed": 1}, "audiosae.probes"))
+    assert not results.current(path, results.provenance(inputs, said, SCRIPT))
+    (tmp_path / "data").write_text("two")
+    assert not results.current(path, results.provenance(inputs, said, "audiosae.probes"))
 
 
 def test_provenance_names_the_programs_that_a_reader_accepted_and_is_silent_without_any(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "accepted", set())
-    assert results.provenance({}, {}).keys() == {"inputs", "parameters", "code"}
+    assert results.provenance({}, {}, "audiosae.errors").keys() == {"inputs", "parameters", "code"}
     monkeypatch.setattr(results, "accepted", {"b" * 64, "a" * 64})
-    results.write(tmp_path / "a.json", {"provenance": results.provenance({}, {})})
+    results.write(tmp_path / "a.json", {"provenance": results.provenance({}, {}, "audiosae.errors")})
     assert results.read(tmp_path / "a.json")["provenance"]["accepted"] == ["a" * 64, "b" * 64]
+
+
+def test_results_and_the_hash_of_code_need_no_torch() -> None:
+    program = "import sys; from audiosae.files import results, code, params; from audiosae.pipeline import check; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 # --- the summary --------------------------------------------------------------------------------------------------------
@@ -74,7 +101,8 @@ def stages(folder: Path, codec: str) -> None:
     for name in STAGES:
         made = {"inputs": {f"data/{name}": f"hash of {name}"}, "parameters": {"seed": name}, "code": f"code of {name}"}
         figures = {
-            "chosen": f"{codec} sae", "properties": {prop: f"{codec} {name} {prop}" for prop in (*PROPERTIES, "extra")},
+            "chosen": f"{codec} sae",
+            "properties": {prop: f"{codec} {name} {prop}" for prop in (*PROPERTIES, "extra")},
             "provenance": made,
         }
         results.write(folder / name / f"{codec}.json", figures)
@@ -102,26 +130,26 @@ def test_a_summary_without_a_stage_says_which(tmp_path: Path) -> None:
         summarise(tmp_path, ["one"])
 
 
-def test_codecs_that_params_does_not_name_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codecs_that_params_does_not_name_are_left_out(tmp_path: Path) -> None:
     for codec in ("one", "gone"):
         stages(tmp_path, codec)
     (tmp_path / "params.yaml").write_text("codecs:\n  one: {weights: embedded, file: one.bin}\n")
-    monkeypatch.setattr("sys.argv", ["summary", str(tmp_path), str(tmp_path / "params.yaml")])
-    summary.main()
+    summary.run(tmp_path, tmp_path / "params.yaml")
     assert list(results.read(tmp_path / "summary.json")["codecs"]) == ["one"]
     assert "gone" not in (tmp_path / "summary.json").read_text()
 
 
-def test_the_summary_has_the_first_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_summary_has_the_first_generator(tmp_path: Path) -> None:
     stages(tmp_path, "one")
     made = {"inputs": {"weights/generator": "hash"}, "parameters": {"prompts": 64}, "code": "code"}
     for name in ("first", "second"):
-        results.write(tmp_path / "generation" / f"{name}.json", {"properties": {prop: f"{name} {prop}" for prop in PROPERTIES}, "provenance": made})
+        results.write(
+            tmp_path / "generation" / f"{name}.json", {"properties": {prop: f"{name} {prop}" for prop in PROPERTIES}, "provenance": made}
+        )
     (tmp_path / "params.yaml").write_text(
         "codecs:\n  one: {weights: embedded, file: one.bin}\ngenerators:\n  first: {weights: a, file: b}\n  second: {weights: a, file: b}\n"
     )
-    monkeypatch.setattr("sys.argv", ["summary", str(tmp_path), str(tmp_path / "params.yaml")])
-    summary.main()
+    summary.run(tmp_path, tmp_path / "params.yaml")
     found = results.read(tmp_path / "summary.json")
     assert found["generation"] == {prop: f"first {prop}" for prop in PROPERTIES}
     assert found["provenance"]["weights"]["first/generator"] == "hash"

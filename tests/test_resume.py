@@ -13,8 +13,8 @@ import torch
 from damaged_states import KINDS
 from torch import nn
 
-from audiosae import resume
-from audiosae.codecs import training_data
+from audiosae.files import resume
+from audiosae.training import data
 
 CPU = torch.device("cpu")
 TOTAL = 6
@@ -76,8 +76,11 @@ def test_a_damaged_state_is_named_set_aside_and_leaves_the_run_as_it_was(
     content, made = state.read_bytes(), parts()
     assert resume.restore(state, made, TOTAL, CPU) == (0, [])
     told = capsys.readouterr().err
-    assert re.fullmatch(rf"{re.escape(str(state))}, where a stopped run left off, cannot be used: .*({said}).*\. It is set aside as "
-                        r"state\.pt\.damaged, and the run starts anew\.\n", told), told
+    assert re.fullmatch(
+        rf"{re.escape(str(state))}, where a stopped run left off, cannot be used: .*({said}).*\. It is set aside as "
+        r"state\.pt\.damaged, and the run starts anew\.\n",
+        told,
+    ), told
     assert aside.read_bytes() == content and [path.name for path in state.parent.iterdir()] == [aside.name]
     assert torch.equal(finished(made, 0), finished(parts(), 0))
 
@@ -118,11 +121,13 @@ def test_a_disk_that_fails_does_not_cost_the_state(state: Path, monkeypatch: pyt
     assert state.is_file()
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (9, 2, 9)}\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no array", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (9, 2, 9)}\n"]
+)
 def test_a_damaged_render_is_set_aside_and_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
     asked = (0.1, 1.0, 0, "validation", 24000, 1, tmp_path)
-    made = np.array(training_data.render(*asked))
+    made = np.array(data.render(*asked))
     (tmp_path / "validation-0.npy").write_bytes(content)
-    assert np.array_equal(training_data.render(*asked), made)
+    assert np.array_equal(data.render(*asked), made)
     assert "validation-0.npy, where a stopped run left off, cannot be used" in capsys.readouterr().err
     assert (tmp_path / "validation-0.npy.damaged").read_bytes() == content

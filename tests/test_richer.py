@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import toy_material
 
-from audiosae import audio, distinct, labels, results
+from audiosae import audio
+from audiosae.audio import labels
 from audiosae.errors import CorpusError
 from audiosae.evidence import richer
 from audiosae.evidence.material import Material
 from audiosae.evidence.properties import Clip, Property, equal_width
-from audiosae.frames import Frames
 from audiosae.sae import SparseAutoencoder
 
 RATE, SECONDS = 25.0, 1
@@ -28,10 +27,20 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Noises that swell, at levels of their own, with a manifest."""
     folder, rng, rows = tmp_path_factory.mktemp("corpus"), np.random.default_rng(0), []
     for number, (name, split) in enumerate(CLIPS):
-        wave = rng.standard_normal((1, SECONDS * audio.SAMPLE_RATE)) * np.linspace(0.01, 0.05 + 0.02 * (number % 6), SECONDS * audio.SAMPLE_RATE)
+        wave = rng.standard_normal((1, SECONDS * audio.SAMPLE_RATE)) * np.linspace(
+            0.01, 0.05 + 0.02 * (number % 6), SECONDS * audio.SAMPLE_RATE
+        )
         audio.write_flac(folder / f"{name}.flac", wave.astype(np.float32), audio.SAMPLE_RATE)
-        rows.append({"clip": name, "piece": name, "split": split, "family": ("strings", "brass")[number % 2], "monophonic": True,
-                     "file": str(folder / f"{name}.flac")})
+        rows.append(
+            {
+                "clip": name,
+                "piece": name,
+                "split": split,
+                "family": ("strings", "brass")[number % 2],
+                "monophonic": True,
+                "file": str(folder / f"{name}.flac"),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -43,8 +52,11 @@ def luck(clip: Clip) -> np.ndarray:
     return np.random.default_rng(len(clip.row.clip) + int(1e5 * clip.mono[1000] ** 2 * 1e4)).choice(["heads", "tails"], len(clip.times))
 
 
-OWN = {"loudness": Property("loudness", "dBFS", loudness, equal_width, "here"), "luck": Property("luck", "side", luck, None, "here"),
-       "player": Property("player", "family", lambda clip: np.full(len(clip.times), clip.row.family), None, "here")}
+OWN = {
+    "loudness": Property("loudness", "dBFS", loudness, equal_width, "here"),
+    "luck": Property("luck", "side", luck, None, "here"),
+    "player": Property("player", "family", lambda clip: np.full(len(clip.times), clip.row.family), None, "here"),
+}
 """Properties that the project does not have, an entry each."""
 
 
@@ -60,17 +72,16 @@ def given(corpus: pd.DataFrame) -> Material:
         player = np.full(len(times), 1.0 if row.family == "brass" else -1.0) + rng.normal(0, 0.7, len(times))
         latents.append(np.stack([np.log10(rms), player, *rng.standard_normal((2, len(times)))], axis=1))
     table = pd.concat(tables, ignore_index=True).astype({"clip": "category", "piece": "category", "split": "category"})
-    frames = Frames(np.concatenate(latents).astype(np.float32), table, {}, "toy", "embedded", "swift-f0", RATE)
-    rows = distinct.find(frames.latents)
+    frames = np.concatenate(latents).astype(np.float32)
     torch.manual_seed(0)
     sae = SparseAutoencoder(4, 32)
-    sae.standardise(torch.from_numpy(rows.latents))
-    return Material("toy", frames, rows, torch.from_numpy(rows.latents), sae.eval(), {}, 10**6, 0, torch.device("cpu"), {})
+    sae.standardise(torch.from_numpy(frames))
+    return toy_material.material(frames, table, sae.eval(), rate=RATE)
 
 
 @pytest.fixture(scope="module")
 def found(given: Material, corpus: pd.DataFrame) -> dict:
-    return richer.probe_all(given, richer.measure(given.table, corpus, OWN), OWN, [1e-4, 1e-2], 30)
+    return richer.probe_all(given, richer.measure_clips(given.table, corpus, OWN), OWN, [1e-4, 1e-2], 30)
 
 
 def test_a_property_of_ones_own_is_one_entry(found: dict) -> None:
@@ -102,24 +113,29 @@ def test_a_whole_clip_votes_better_than_its_frames(found: dict) -> None:
 
 
 def test_the_same_run_gives_the_same_numbers(found: dict, given: Material, corpus: pd.DataFrame) -> None:
-    assert richer.probe_all(given, richer.measure(given.table, corpus, OWN), OWN, [1e-4, 1e-2], 30) == found
+    assert richer.probe_all(given, richer.measure_clips(given.table, corpus, OWN), OWN, [1e-4, 1e-2], 30) == found
 
 
 def test_a_property_with_nothing_to_tell_apart_is_left_out(given: Material, corpus: pd.DataFrame) -> None:
-    one = {"kind": Property("kind", "name", lambda clip: np.full(len(clip.times), "noise"), None, "here"),
-           "none": Property("none", "Hz", lambda clip: np.where(clip.row.split == "test", np.nan, clip.times), equal_width, "here")}
-    assert richer.probe_all(given, richer.measure(given.table, corpus, one), one, [1e-2], 5) == {"properties": {}, "left_out": ["kind", "none"]}
+    one = {
+        "kind": Property("kind", "name", lambda clip: np.full(len(clip.times), "noise"), None, "here"),
+        "none": Property("none", "Hz", lambda clip: np.where(clip.row.split == "test", np.nan, clip.times), equal_width, "here"),
+    }
+    assert richer.probe_all(given, richer.measure_clips(given.table, corpus, one), one, [1e-2], 5) == {
+        "properties": {},
+        "left_out": ["kind", "none"],
+    }
 
 
 def test_values_follow_the_order_of_the_frames_not_of_the_manifest(given: Material, corpus: pd.DataFrame) -> None:
-    shuffled = richer.measure(given.table, corpus.iloc[::-1], OWN)
+    shuffled = richer.measure_clips(given.table, corpus.iloc[::-1], OWN)
     np.testing.assert_allclose(shuffled["loudness"], 20 * np.log10(given.table.table["rms"]))
     assert (shuffled["player"] == corpus.set_index("clip").loc[given.table.table["clip"], "family"].to_numpy()).all()
 
 
 def test_a_corpus_that_lacks_a_clip_is_refused(given: Material, corpus: pd.DataFrame) -> None:
     with pytest.raises(CorpusError, match="has no clip train-0"):
-        richer.measure(given.table, corpus.iloc[1:], OWN)
+        richer.measure_clips(given.table, corpus.iloc[1:], OWN)
 
 
 # --- scores ---------------------------------------------------------------------------------------------------------------
@@ -149,20 +165,10 @@ def test_votes_by_hand() -> None:
     assert richer.vote(predicted, np.array([0, 0, 1, 1, 1, 1]), clip, pieces, 0) is None
 
 
-def test_the_entry_point_writes_json_with_provenance(
-    given: Material, corpus: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_question_reads_the_corpus_and_its_table_of_properties(
+    given: Material, corpus: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "manifest.csv").write_text("clip\n")
     monkeypatch.setattr(richer, "PROPERTIES", OWN)
-    given.sae.save(tmp_path / "sae.safetensors", {"parameters": {"l1": 0.05}})
-    kept = replace(given, inputs={"weights/sae": str(tmp_path / "sae.safetensors")})
-    monkeypatch.setattr(richer.starting, "load", lambda codec, few, seed: kept)
     monkeypatch.setattr(richer.corpus, "load", lambda folder: corpus)
-    monkeypatch.setattr("sys.argv", ["richer", "toy", "--corpus", str(tmp_path), "--penalties", "0.01", "--iterations", "5"])
-    richer.main()
-    written = results.read("results/evidence/richer/toy.json")
-    assert set(written) == {"codec", "sae", "properties", "left_out", "provenance"}
-    assert written["sae"] == {"dim": 4, "hidden": 32, "l1": 0.05}
-    assert written["provenance"]["weights"] == "embedded" and "data/corpus" in written["provenance"]["inputs"]
-    assert written["provenance"]["parameters"]["iterations"] == 5
+    written = toy_material.ask(monkeypatch, richer, given, penalties=[0.01], iterations=5)
+    assert set(written) == {"codec", "sae", "properties", "left_out"} and set(written["properties"]) == set(OWN)

@@ -1,4 +1,4 @@
-"""Training an SAE: it learns, it repeats itself byte for byte, and it survives being killed."""
+"""Training SAEs, alone and in a stack: they learn, repeat themselves byte for byte, and survive being killed; and what section 2 writes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from audiosae import distinct, sae_training
 from audiosae.errors import ParameterError
-from audiosae.sae import SparseAutoencoder, evaluate
-from audiosae.sae_training import GRIDS, HELD_OUT, Settings, grid, hold_out, measure, train
+from audiosae.frames import unique
+from audiosae.sae import SparseAutoencoder, evaluate, stacked
+from audiosae.sae import training as sae_training
+from audiosae.sae.training import GRIDS, HELD_OUT, Settings, grid, hold_out, measure, train
+from audiosae.sae.variants import VARIANTS, VariantAutoencoder
 
 SETTINGS = Settings(hidden=12, l1=0.01, epochs=5, batch=64, learning_rate=0.01, seed=3)
 
@@ -97,7 +99,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_state_of_another_run_is_not_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = sae_training._save_state
+    write, quick = sae_training._save_state, replace(SETTINGS, epochs=2)
 
     def stop_after_one(*state: object) -> None:
         write(*state)
@@ -105,27 +107,20 @@ def test_a_state_of_another_run_is_not_continued(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(sae_training, "_save_state", stop_after_one)
     with pytest.raises(Killed):
-        train(frames(), SETTINGS, states=tmp_path, progress=False)
+        train(frames(), quick, states=tmp_path, progress=False)
     monkeypatch.setattr(sae_training, "_save_state", write)
-    uneven = torch.arange(1, 301)
-    for latents, settings, counts in (
-        (frames(seed=9), SETTINGS, None), (frames(), replace(SETTINGS, learning_rate=0.02), None),
-        (frames(), SETTINGS, uneven),
-    ):
+    others = ((frames(seed=9), quick, None), (frames(), replace(quick, learning_rate=0.02), None), (frames(), quick, torch.arange(1, 301)))
+    for latents, settings, counts in others:
         with_states, _ = train(latents, settings, counts, states=tmp_path, progress=False)
         fresh, _ = train(latents, settings, counts, progress=False)
         assert file_of(with_states, tmp_path / "a") == file_of(fresh, tmp_path / "b")
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 0}, {"l1": -0.1}])
-def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ParameterError, match="out of range"):
-        train(frames(), replace(SETTINGS, **wrong), progress=False)
-
-
-def test_no_frames_is_said() -> None:
-    with pytest.raises(ParameterError, match="0 frames"):
-        train(torch.zeros(0, 6), SETTINGS, progress=False)
+@pytest.mark.parametrize(("wrong", "count"), [({"epochs": 0}, 300), ({"batch": 0}, 300), ({"l1": -0.1}, 300), ({}, 0)])
+def test_settings_out_of_range_are_refused(wrong: dict[str, float], count: int) -> None:
+    for trained in (lambda *given: train(*given, progress=False), lambda *given: stacked.train(*given, [0.1])):
+        with pytest.raises(ParameterError, match=f"out of range: {count} frames"):
+            trained(frames()[:count], replace(SETTINGS, **wrong))
 
 
 # --- frames that repeat -------------------------------------------------------------------------------------------------
@@ -140,7 +135,7 @@ def codes(count: int = 1200, book: int = 40, seed: int = 0) -> np.ndarray:
 def test_a_row_counts_as_often_as_its_frames() -> None:
     """The curve's first epoch, at a learning rate of nearly nothing, is the mean loss over frames."""
     latents = codes()
-    rows = distinct.find(latents)
+    rows = unique.find(latents)
     assert rows.few
     still = replace(SETTINGS, learning_rate=1e-12, epochs=1, batch=1200)
     for counts in (rows.counts(np.ones(1200, dtype=bool)), rows.counts(np.arange(1200) % 3 == 0)):
@@ -154,7 +149,7 @@ def test_a_row_counts_as_often_as_its_frames() -> None:
 
 
 def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = distinct.find(codes())
+    rows = unique.find(codes())
     sizes, weights = [], []
     loss = SparseAutoencoder.loss
 
@@ -175,7 +170,7 @@ def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows(monkeypatch: py
 
 def test_training_on_rows_explains_the_frames_as_training_on_frames_does() -> None:
     latents = codes()
-    rows, settings = distinct.find(latents), replace(SETTINGS, epochs=40, l1=0.001)
+    rows, settings = unique.find(latents), replace(SETTINGS, epochs=40, l1=0.001)
     counts = torch.from_numpy(rows.counts(np.ones(1200, dtype=bool)))
     few, _ = train(torch.from_numpy(rows.latents), settings, counts, progress=False)
     every, _ = train(torch.from_numpy(latents), settings, progress=False)
@@ -184,7 +179,7 @@ def test_training_on_rows_explains_the_frames_as_training_on_frames_does() -> No
 
 
 def test_where_frames_repeat_codes_are_held_out() -> None:
-    rows = distinct.find(codes(6000, book=300))
+    rows = unique.find(codes(6000, book=300))
     training, test = np.arange(6000) % 3 > 0, np.arange(6000) % 3 == 0
     split = hold_out(rows, training, test, 0)
     assert split.held_out == "codes"
@@ -198,7 +193,7 @@ def test_where_frames_repeat_codes_are_held_out() -> None:
 
 def test_where_frames_do_not_repeat_recordings_are_held_out() -> None:
     latents = frames()
-    rows, training = distinct.find(latents.numpy()), np.arange(300) < 200
+    rows, training = unique.find(latents.numpy()), np.arange(300) < 200
     split = hold_out(rows, training, ~training, 0)
     assert split.held_out == "recordings"
     assert torch.equal(split.unseen, split.test) and torch.equal(split.train, 1 - split.test)
@@ -210,7 +205,7 @@ def test_where_frames_do_not_repeat_recordings_are_held_out() -> None:
 
 
 def test_figures_are_of_test_recordings_and_the_fvu_of_what_was_not_trained_on() -> None:
-    rows = distinct.find(codes(6000, book=300))
+    rows = unique.find(codes(6000, book=300))
     training = np.arange(6000) % 3 > 0
     split, latents = hold_out(rows, training, ~training, 0), torch.from_numpy(rows.latents)
     sae, _ = train(latents, SETTINGS, split.train, progress=False)
@@ -241,3 +236,74 @@ def test_the_chosen_point_is_always_on_the_grid(name: str) -> None:
 def test_an_unknown_grid_is_named_with_those_that_are_known() -> None:
     with pytest.raises(ParameterError, match="unknown grid 'huge'; known are small, paper"):
         grid("huge", 8, 0.05)
+
+
+# --- a stack ------------------------------------------------------------------------------------------------------------
+
+STACKED = Settings(hidden=12, l1=0.0, epochs=3, batch=64, learning_rate=0.003, seed=3)
+PENALTIES = (0.0, 0.01, 0.3)
+
+
+@pytest.mark.parametrize("counts", [None, torch.arange(300) % 7])
+def test_each_member_is_what_it_would_be_alone(counts: torch.Tensor | None) -> None:
+    members = stacked.train(frames(), STACKED, PENALTIES, counts)
+    for l1, member in zip(PENALTIES, members, strict=True):
+        alone, _ = train(frames(), replace(STACKED, l1=l1), counts, progress=False)
+        for name, value in alone.state_dict().items():
+            torch.testing.assert_close(member.state_dict()[name], value, rtol=1e-4, atol=1e-4, msg=f"{name} at λ {l1}")
+        assert evaluate(member, frames())["fvu"] == pytest.approx(evaluate(alone, frames())["fvu"], abs=1e-4)
+    # λ did reach the members, and training did move them: else the comparison above would say little.
+    assert (members[0].encoder.weight - members[2].encoder.weight).abs().max() > 0.01
+
+
+def test_a_member_does_not_depend_on_its_neighbours() -> None:
+    together, alone = stacked.train(frames(), STACKED, PENALTIES)[2], stacked.train(frames(), STACKED, PENALTIES[2:])[0]
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(together.state_dict()[name], value, rtol=1e-4, atol=1e-5)
+
+
+def loss_by_hand(sae: VariantAutoencoder, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The loss as it is written in the head of `variants`, from the member's own encoder and decoder."""
+    h, f, columns = sae.activations(x), sae.encode(x), sae.decoder.weight.norm(dim=0)
+    price = {"paper": h, "on_f": f, "decoder_norm": h * columns, "plain": h, "top_k": 0 * h}[sae.variant.name].sum(dim=1)
+    error = (sae.normalised(x) - sae.normalised(sae.decode(f))).pow(2).sum(dim=1)
+    return (weights * (error + (0 if sae.variant.name == "top_k" else sae.strength) * price)).mean()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_loss_of_a_stack_is_that_of_its_members(name: str) -> None:
+    start = VariantAutoencoder(6, 12, VARIANTS[name], 3)
+    start.standardise(frames())
+    stack = stacked.Stack(start, VARIANTS[name], (3, 5))
+    with torch.no_grad():
+        for parameter in stack.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    weights = torch.linspace(0.2, 2, 300)
+    found = stack.loss(start.normalised(frames()), weights)
+    expected = torch.stack([loss_by_hand(member, frames(), weights) for member in stack.members()])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert found[0] != found[1]
+
+
+def test_another_optimiser_and_what_is_seen_after_each_epoch() -> None:
+    seen = {}
+    still = stacked.train(
+        frames(),
+        STACKED,
+        [0.1],
+        optimiser=lambda parameters, rate: torch.optim.SGD(parameters, lr=0.0),
+        after=lambda epoch, stack: seen.update({epoch: stack.members()[0].encoder.weight.clone()}),
+    )
+    assert list(seen) == [1, 2, 3]
+    assert torch.equal(seen[1], seen[3]) and torch.equal(seen[3], still[0].encoder.weight)
+
+
+def test_a_thinned_epoch_has_as_many_steps() -> None:
+    assert stacked.scaled_batch(1024, 15000, 40875) == 376
+    assert -(-15000 // 376) == -(-40875 // 1024) == 40
+
+
+@pytest.mark.parametrize(("strengths", "variant"), [([], "paper"), ([0.1, -0.1], "paper"), ([2, 13], "top_k"), ([1.5], "top_k")])
+def test_strengths_out_of_range_are_refused(strengths: list[float], variant: str) -> None:
+    with pytest.raises(ParameterError, match="λ|k must"):
+        stacked.train(frames(), STACKED, strengths, variant=VARIANTS[variant])

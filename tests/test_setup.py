@@ -25,6 +25,9 @@ NOT_IMPORTED = {  # and yet needed
     "jupyterlab": "a program",
     "jupyter-book": "a program",
     "pip-tools": "a program",
+    "ruff": "a program",
+    "mypy": "a program",
+    "pytest-xdist": "a plugin",
     "torchaudio": "encodec imports it",
     "ipywidgets": "anywidget imports it",
     "pretty-midi": "carries the SoundFont",
@@ -90,8 +93,14 @@ def test_conda_installs_the_same_list() -> None:
 
 
 def test_each_import_is_named_and_each_name_is_imported() -> None:
-    ours = [path for folder in ("audiosae", "notebooks", "tests", "benchmarks", "book/_ext") for path in sorted((ROOT / folder).rglob("*.py"))]
-    local = {"audiosae"} | {name for path in ours if path.relative_to(ROOT).parts[0] != "audiosae" for name in (path.stem, path.parent.name)}
+    ours = [
+        path
+        for folder in ("audiosae", "notebooks", "tests", "benchmarks", "book/_ext", "setup", "examples")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+    local = {"audiosae"} | {
+        name for path in ours if path.relative_to(ROOT).parts[0] != "audiosae" for name in (path.stem, path.parent.name)
+    }
     imported: dict[str, Path] = {}
     for path in ours:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -112,7 +121,9 @@ def test_each_import_is_named_and_each_name_is_imported() -> None:
 # --- torchaudio beside a CPU build of torch ----------------------------------------------------------------------------
 
 
-def torchaudio_step(folder: Path, *options: str, cuda: str | None = None, complaint: str = "libc10_cuda.so: cannot open shared object file") -> tuple[int, str]:
+def torchaudio_step(
+    folder: Path, *options: str, cuda: str | None = None, complaint: str = "libc10_cuda.so: cannot open shared object file"
+) -> tuple[int, str]:
     """Run the step on stand-ins: a torchaudio that fails while its lib/ holds a shared object, and a torch."""
     (folder / "torch").mkdir(exist_ok=True)
     (folder / "torch/__init__.py").write_text(f"class version:\n    cuda = {cuda!r}\n")
@@ -124,7 +135,7 @@ def torchaudio_step(folder: Path, *options: str, cuda: str | None = None, compla
         f"import pathlib\nif list((pathlib.Path(__file__).parent / 'lib').glob('*.so')):\n    raise OSError({complaint!r})\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "audiosae.torchaudio_cpu", *options],
+        [sys.executable, ROOT / "setup" / "torchaudio_cpu.py", *options],
         env=os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
@@ -179,15 +190,13 @@ def script(path: Path, text: str) -> Path:
 
 def test_make_alone_lists_the_commands(tmp_path: Path) -> None:
     listed = make(tmp_path).stdout
-    assert all(f"make {command} " in listed for command in ("setup", "repro", "test", "lab", "book"))
+    assert all(
+        f"make {command} " in listed for command in ("setup", "repro", "lint", "test", "test-all", "lab", "book", "verify", "archive")
+    )
 
 
 @pytest.mark.parametrize(
-    ("python", "told"),
-    [
-        ("exit 1", "setup: needs Python 3.11 or 3.12"),
-        ('case "$2" in *ensurepip*) exit 1;; esac', "has no venv module"),
-    ],
+    ("python", "told"), [("exit 1", "setup: needs Python 3.11 or 3.12"), ('case "$2" in *ensurepip*) exit 1;; esac', "has no venv module")]
 )
 def test_set_up_says_in_a_line_what_is_missing(tmp_path: Path, python: str, told: str) -> None:
     done = make(tmp_path, "setup", f"PYTHON={script(tmp_path / 'python', python)}")
@@ -219,10 +228,10 @@ def environment(folder: Path, *, ready: bool) -> None:
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    (["released", "DATA=it's data; touch escaped"], "[-m][audiosae.released_run][--data][it's data; touch escaped][--weights][]"),
+    (["released", "DATA=it's data; touch escaped"], "[-m][audiosae.pipeline.released][--data][it's data; touch escaped][--weights][]"),
     (["released", "WEIGHTS=a=/my files/x.pt; touch escaped"], "[--weights][a=/my files/x.pt; touch escaped]"),
-    (["verify", "ONLY=bins; touch escaped *"], "[-m][audiosae.verify][--only][bins;][touch][escaped][*]"),
-    (["evidence", "ONLY=evidence_grid@encodec `touch escaped`"], "[repro][--force][--single-item][`touch]"),
+    (["verify", "ONLY=bins; touch escaped *"], "[-m][audiosae.pipeline.verify][--only][bins;][touch][escaped][*]"),
+    (["evidence", "ONLY=evidence@grid `touch escaped`"], "[repro][--force][--single-item][`touch]"),
 ])  # fmt: skip
 def test_what_is_typed_for_make_never_becomes_a_command(tmp_path: Path, words: list[str], told: str) -> None:
     environment(tmp_path, ready=True)
@@ -235,7 +244,7 @@ def test_every_command_that_computes_checks_first(tmp_path: Path) -> None:
     environment(tmp_path, ready=True)
     for command in ("repro", "book", "released", "evidence"):
         first = make(tmp_path, command).stdout.splitlines()[0]
-        assert first == "[-m][audiosae.check]", command
+        assert first == "[-m][audiosae.pipeline.check]", command
 
 
 def test_a_folder_without_git_works_with_dvc_after_set_up(tmp_path: Path) -> None:
@@ -260,7 +269,9 @@ def test_a_clone_gets_frozen_weights_without_a_network_and_trains_nothing(tmp_pa
     def run(command: str, folder: Path = tmp_path / "one") -> str:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         who = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
-        done = subprocess.run(command, shell=True, cwd=folder, env=os.environ | who | {"PATH": path}, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, shell=True, cwd=folder, env=os.environ | who | {"PATH": path}, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -280,7 +291,9 @@ stages:
     (one / "checkpoints").mkdir()
     for name in "xy":
         (one / f"checkpoints/{name}.bin").write_bytes(b"\r\nweights " + name.encode())
-    run("git init -q . && dvc repro -q corpus && dvc commit -q -f train_codec && dvc repro -q && dvc push -q --remote embedded && git add . && git commit -qm x")
+    run(
+        "git init -q . && dvc repro -q corpus && dvc commit -q -f train_codec && dvc repro -q && dvc push -q --remote embedded && git add . && git commit -qm x"
+    )
     kept = run("git ls-files").split()
     assert sum(name.startswith(".dvc/embedded/files/") for name in kept) == 2, "the weights alone are pushed"
     assert not [name for name in kept if name.startswith((".dvc/cache", "data", "checkpoints"))]

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiosae import labels, pitch, steering
-from audiosae.audio import SAMPLE_RATE
+from audiosae import steering
+from audiosae.audio import SAMPLE_RATE, labels, pitch
 from audiosae.errors import ParameterError
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder, rms_norm
@@ -101,8 +101,17 @@ def test_strength_is_told_in_units_of_the_feature_vector() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "target", "share"),
-    [(0, 10, 10, 1.0), (0, 0, 10, 0.0), (0, 5, 10, 0.5), (0, 15, 10, 0.5), (0, 20, 10, 0.0), (0, 30, 10, -1.0),
-     (0, -10, 10, -1.0), (10, 4, 0, 0.6), (3, NAN, 10, 0.0)],
+    [
+        (0, 10, 10, 1.0),
+        (0, 0, 10, 0.0),
+        (0, 5, 10, 0.5),
+        (0, 15, 10, 0.5),
+        (0, 20, 10, 0.0),
+        (0, 30, 10, -1.0),
+        (0, -10, 10, -1.0),
+        (10, 4, 0, 0.6),
+        (3, NAN, 10, 0.0),
+    ],
 )
 def test_share_of_a_distance_that_is_closed(before: float, after: float, target: float, share: float) -> None:
     assert steering.share_closed(before, after, target) == pytest.approx(share)

@@ -9,11 +9,14 @@ import pandas as pd
 import pytest
 import torch
 
-from audiosae import intervals, labels
+from audiosae.audio import labels
 from audiosae.errors import ParameterError
-from audiosae.evidence import equal_effect, figures_steering, in_time, steering, steering_methods, steering_quality
+from audiosae.evidence import steering
+from audiosae.figures import evidence_steering
 from audiosae.frames import Frames
 from audiosae.sae import SparseAutoencoder
+from audiosae.stats import bootstrap
+from audiosae.steering import equal_effect, in_time, methods, quality
 
 RATE = 24000
 NAN = float("nan")
@@ -22,15 +25,27 @@ NAN = float("nan")
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """The curves are exact or two-valued: a hundred resamples show what two thousand would."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 100)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 100)
 
 
 def sounds(**columns: object) -> pd.DataFrame:
     """Every method steers pitch from bin 10 towards bin 20 in clips a and b, at strengths 1 and 2; single columns can be set by a function of the row."""
     still = {f"{prop}_{when}": 10.0 for prop in labels.PROPERTIES for when in ("before", "after")}
     rows = [
-        {"clip": clip, "method": method, "steered": prop, "target": 20, "alpha": strength, "log_mel_db": strength, "round_trip": 1.0, **still}
-        for clip in "ab" for method in steering_methods.METHODS for prop in labels.PROPERTIES for strength in (1.0, 2.0)
+        {
+            "clip": clip,
+            "method": method,
+            "steered": prop,
+            "target": 20,
+            "alpha": strength,
+            "log_mel_db": strength,
+            "round_trip": 1.0,
+            **still,
+        }
+        for clip in "ab"
+        for method in methods.METHODS
+        for prop in labels.PROPERTIES
+        for strength in (1.0, 2.0)
     ]
     rows += [{**rows[0], "clip": clip, "method": "reconstruction", "steered": ""} for clip in "ab"]
     return pd.DataFrame([row | {name: of(row) for name, of in columns.items()} for row in rows])
@@ -42,8 +57,14 @@ def sounds(**columns: object) -> pd.DataFrame:
 def table() -> Frames:
     """Clips of four frames: a, b and c have one voice and a pitch at first, d only later, e has several voices, f is a training clip."""
     rows = [
-        {"clip": clip, "split": "train" if clip == "f" else "test", "monophonic": clip != "e", "pitch": 5 if (clip != "d" or i >= 2) else -1}
-        for clip in "fedcba" for i in range(4)
+        {
+            "clip": clip,
+            "split": "train" if clip == "f" else "test",
+            "monophonic": clip != "e",
+            "pitch": 5 if (clip != "d" or i >= 2) else -1,
+        }
+        for clip in "fedcba"
+        for i in range(4)
     ]
     return Frames(np.arange(24, dtype=np.float32)[:, None], pd.DataFrame(rows), {}, "toy", "embedded", "swift-f0", 2.0)
 
@@ -61,8 +82,8 @@ def test_the_beginnings_of_voiced_test_clips_are_chosen() -> None:
 
 def test_the_log_mel_distance_ignores_level_and_sees_a_filter() -> None:
     wave = np.random.default_rng(0).normal(0, 0.05, (1, RATE)).astype(np.float32)
-    assert steering_quality.log_mel_distance(wave, 0.1 * wave, RATE) == pytest.approx(0, abs=0.05)
-    mild, strong = (steering_quality.log_mel_distance(wave, steering_methods.tilt(wave, RATE, 2000.0, db), RATE) for db in (3.0, 12.0))
+    assert quality.log_mel_distance(wave, 0.1 * wave, RATE) == pytest.approx(0, abs=0.05)
+    mild, strong = (quality.log_mel_distance(wave, methods.tilt(wave, RATE, 2000.0, db), RATE) for db in (3.0, 12.0))
     assert 0.5 < mild < strong
 
 
@@ -81,7 +102,7 @@ def test_the_round_trip_is_the_distance_to_what_the_codec_makes_of_the_sound() -
     latents = torch.tensor([[1.0] * 15, [1.25] * 15])[..., None]
     waves = latents.repeat_interleave(2, dim=1).transpose(1, 2)
     waves[:, :, 20:] += 9.0  # after the first second, which alone is looked at
-    np.testing.assert_allclose(steering_quality.round_trip(Rounds(), sae, latents, waves), [0.0, 0.5], atol=1e-6)
+    np.testing.assert_allclose(quality.round_trip(Rounds(), sae, latents, waves), [0.0, 0.5], atol=1e-6)
 
 
 # --- equal effect -------------------------------------------------------------------------------------------------------
@@ -105,7 +126,7 @@ def test_methods_are_compared_at_equal_effect_pair_by_pair() -> None:
         more = {"paper": 0.0, "raw_probe": 2.0}.get(row["method"], 50.0)
         return 10 + (more + (1 if row["clip"] == "a" else 9)) * (row["steered"] == "pitch")
 
-    found = steering.summarise(sounds(pitch_after=place, amplitude_after=leaked, timbre_after=leaked), 0)
+    found = steering.whole_clips(sounds(pitch_after=place, amplitude_after=leaked, timbre_after=leaked), 0)
     paper, raw = (found["methods"][name]["pitch"]["at_half"] for name in ("paper", "raw_probe"))
     assert paper["strength"] == pytest.approx(1.5) and paper["leakage"] == pytest.approx(5) and raw["leakage"] == pytest.approx(7)
     assert paper["log_mel_db"] == pytest.approx(1.5) and paper["reached"] == 1 and paper["clips"] == 2
@@ -115,14 +136,14 @@ def test_methods_are_compared_at_equal_effect_pair_by_pair() -> None:
 
 
 def test_figures_at_each_strength() -> None:
-    found = steering.summarise(sounds(pitch_after=lambda row: 15.0 if row["alpha"] == 2 else NAN), 0)
+    found = steering.whole_clips(sounds(pitch_after=lambda row: 15.0 if row["alpha"] == 2 else NAN), 0)
     weak, strong = (found["methods"]["relu"]["pitch"]["by_strength"][r] for r in ("1", "2"))
     assert (weak["on_target"], weak["pitch_lost"]) == (0, 1) and (strong["on_target"], strong["pitch_lost"]) == (0.5, 0)
     assert strong["log_mel_db"] == 2 and strong["log_mel_db_ci95"] == [2, 2] and strong["leakage"] == 0 and strong["clips"] == 2
 
 
 def test_a_level_that_is_not_reached_is_null_and_so_is_its_comparison() -> None:
-    found = steering.summarise(sounds(round_trip=lambda row: NAN if row["method"] == "signal" else 1.0), 0)
+    found = steering.whole_clips(sounds(round_trip=lambda row: NAN if row["method"] == "signal" else 1.0), 0)
     at = found["methods"]["paper"]["pitch"]["at_half"]
     assert at["strength"] is None and at["leakage"] is None and at["leakage_ci95"] is None and at["reached"] == 0
     assert found["comparisons"]["at_half"]["paper"]["pitch"]["signal"] == {"difference": None, "ci95": None}
@@ -132,9 +153,11 @@ def test_a_level_that_is_not_reached_is_null_and_so_is_its_comparison() -> None:
 
 def test_a_method_without_a_sound_has_no_figures() -> None:
     every = sounds()
-    found = steering.summarise(every[(every["method"] != "signal") | (every["steered"] != "pitch")], 0)
+    found = steering.whole_clips(every[(every["method"] != "signal") | (every["steered"] != "pitch")], 0)
     assert found["methods"]["signal"]["pitch"]["by_strength"] == {}
-    assert found["methods"]["signal"]["pitch"]["at_half"]["strength"] is None and found["methods"]["signal"]["pitch"]["at_half"]["clips"] == 0
+    assert (
+        found["methods"]["signal"]["pitch"]["at_half"]["strength"] is None and found["methods"]["signal"]["pitch"]["at_half"]["clips"] == 0
+    )
 
 
 def test_an_interval_needs_nearly_all_resamples() -> None:
@@ -152,11 +175,16 @@ def found(pitch_after: object) -> dict[str, dict]:
         amplitude_after=lambda row: 10 + (leaked.get(row["method"], 12.0) - 10) * row["alpha"],
         timbre_after=lambda row: 10 + (leaked.get(row["method"], 12.0) - 10) * row["alpha"],
     )
-    return {"toy": {**steering.summarise(table, 0), "in_time": {variant: {prop: {"clips": 0} for prop in labels.PROPERTIES} for variant in in_time.VARIANTS}}}
+    return {
+        "toy": {
+            **steering.whole_clips(table, 0),
+            "in_time": {variant: {prop: {"clips": 0} for prop in labels.PROPERTIES} for variant in in_time.VARIANTS},
+        }
+    }
 
 
 def test_a_verdict_is_read_off_the_comparisons() -> None:
-    pitch = figures_steering.verdicts(found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0))[0]
+    pitch = evidence_steering.comparisons(found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0))[0]
     assert "features: the paper's step leaks less than “features: difference of means” at half of the way" in pitch
     assert "features: the paper's step leaks less than “latents: probe”" in pitch
     assert "“latents: difference of means” does not get half of the way" in pitch
@@ -164,15 +192,17 @@ def test_a_verdict_is_read_off_the_comparisons() -> None:
 
 
 def test_a_verdict_falls_back_to_a_quarter_and_to_nothing() -> None:
-    assert "at a quarter of the way" in figures_steering.verdicts(found(lambda row: 13.0))[0]
-    nothing = figures_steering.verdicts(found(lambda row: 15.0 if row["method"] == "signal" else 10.0))[0]
+    assert "at a quarter of the way" in evidence_steering.comparisons(found(lambda row: 13.0))[0]
+    nothing = evidence_steering.comparisons(found(lambda row: 15.0 if row["method"] == "signal" else 10.0))[0]
     assert "against “signal processing”, no variant gets a quarter of the way, which it does" in nothing
     assert "against “latents: probe”, no variant gets a quarter of the way, nor does it" in nothing
 
 
 def test_pairings_are_counted() -> None:
-    told = figures_steering.beaten(found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0))
-    assert told[1].startswith("latents: probe: of 9 pairings with a variant, both get half of the way in 3. There the variant leaks clearly less in 1,")
+    told = evidence_steering.pairings(found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0))
+    assert told[1].startswith(
+        "latents: probe: of 9 pairings with a variant, both get half of the way in 3. There the variant leaks clearly less in 1,"
+    )
     assert told[2].endswith("In 0 the variant does not get there and the plainer method does; the reverse holds in 3.")
     assert "clearly less in 0, clearly more in 3" in told[3]
 
@@ -182,6 +212,8 @@ def test_what_spills_over_is_told_as_a_share_of_what_was_wanted() -> None:
     part = {"clips": 3, "inside": 4.0, "inside_ci95": [1.0, 6.0], "before": 0.1, "after": -0.5}
     unsure = part | {"inside_ci95": [-1.0, 6.0]}
     given = {"toy": {"in_time": {"paper": {"pitch": part, "amplitude": unsure, "timbre": still}, "remainder": {"pitch": still}}}}
-    paper, remainder = figures_steering.kept_inside(given)
-    assert paper.endswith("clearly moves towards the target for pitch; the third beside it that moves more does so by 12.5% for pitch of that.")
+    paper, remainder = evidence_steering.confinement(given)
+    assert paper.endswith(
+        "clearly moves towards the target for pitch; the third beside it that moves more does so by 12.5% for pitch of that."
+    )
     assert remainder.endswith("towards the target for none.")

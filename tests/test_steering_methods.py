@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from audiosae import audio, pitch, steering
+from audiosae import audio, steering
+from audiosae.audio import pitch
 from audiosae.errors import ParameterError
-from audiosae.evidence import steering_methods as methods
 from audiosae.sae import SparseAutoencoder
-from audiosae.steering import Heard
+from audiosae.steering import Heard, methods
 
 RATE = 24000
 TIME = np.arange(RATE) / RATE

@@ -39,7 +39,14 @@ NAMES: dict[str, Any] = {
 
 
 def found(**changes: Any) -> dict[str, Any]:
-    return {"label": "share", "value": 0.25, "ci95": [0.1, 0.4], "file": "summary.json", "path": ["codecs", "encodec", "share"], "digits": 2} | changes
+    return {
+        "label": "share",
+        "value": 0.25,
+        "ci95": [0.1, 0.4],
+        "file": "summary.json",
+        "path": ["codecs", "encodec", "share"],
+        "digits": 2,
+    } | changes
 
 
 def test_a_figure_is_written_from_its_own_file(pages: ModuleType) -> None:
@@ -56,9 +63,18 @@ def test_a_range_and_a_figure_that_is_undefined(pages: ModuleType) -> None:
 
 
 CLAIM = {
-    "kind": "paper", "key": "wider", "claim": "Wider is better.", "section": "2", "test": "We looked.", "page": "sections/evidence/06_grid",
-    "bears": ["Small data.", "Small models."], "verdict": "holds in part",
-    "by": {"encodec": {"verdict": "holds", "figures": [found(), found(label="other")]}, "own": {"verdict": "cannot be told here", "figures": []}},
+    "kind": "paper",
+    "key": "wider",
+    "claim": "Wider is better.",
+    "section": "2",
+    "test": "We looked.",
+    "page": "sections/evidence/06_grid",
+    "bears": ["Small data.", "Small models."],
+    "verdict": "holds in part",
+    "by": {
+        "encodec": {"verdict": "holds", "figures": [found(), found(label="other")]},
+        "own": {"verdict": "cannot be told here", "figures": []},
+    },
 }
 
 

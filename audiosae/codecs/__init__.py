@@ -9,7 +9,7 @@ import runpy
 from pathlib import Path
 
 from audiosae.codecs import diffrhythm_vae, embedded, encodec, wavtokenizer
-from audiosae.codecs.protocol import Codec, check, time_limit
+from audiosae.codecs.protocol import Codec, check, limit
 from audiosae.errors import CheckpointError, ParameterError
 
 __all__ = ["Codec", "check", "load", "source"]
@@ -72,7 +72,7 @@ def source(name: str, weights: str | Path) -> Path:
 def _load_own(name: str, path: Path) -> Codec:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file; check the path of your codec {name!r}.")
-    with time_limit(str(path), "loading the codec"):
+    with limit(str(path), "loading the codec"):
         make = runpy.run_path(str(path)).get("load")
         if not callable(make):
             raise ParameterError(f"{path}: a codec's file needs a function `load()` that returns the codec.")

@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from audiosae.codecs import embedded, legacy, released
-from audiosae.codecs.sections import Section, Windowed
 from audiosae.errors import CheckpointError
 
 SAMPLE_RATE = 44100
@@ -24,12 +23,6 @@ CHANNELS = 2
 DIM = 64
 RATIOS = (2, 4, 4, 8, 8)
 HOP = 2048
-
-REACH = 8, 10
-"""Frames to either side on which a latent frame, and a decoded one, depend: the convolutions' alone."""
-
-WINDOW = 96
-"""Frames of a long file that are encoded or decoded at once; at the released width a frame takes some 5 MB."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +90,7 @@ class DiffRhythmVAE:
     dim = DIM
 
     def __init__(
-        self, encoder: Callable[[torch.Tensor], torch.Tensor], decoder: Callable[[torch.Tensor], torch.Tensor],
-        module: nn.Module,
+        self, encoder: Callable[[torch.Tensor], torch.Tensor], decoder: Callable[[torch.Tensor], torch.Tensor], module: nn.Module
     ) -> None:
         self._encoder, self._decoder = encoder, decoder
         self.network = module.eval()
@@ -121,7 +113,7 @@ class DiffRhythmVAE:
         seed
             None for the mean; a number for a sample of the distribution, the same for the same number.
         """
-        mean, deviation = self._distribution(wave)
+        mean, deviation = distribution(self._encoder(nn.functional.pad(wave, (0, -wave.shape[-1] % HOP))))
         if seed is not None:
             generator = torch.Generator().manual_seed(seed)
             mean = mean + deviation * torch.randn(mean.shape, generator=generator).to(mean.device)
@@ -132,19 +124,6 @@ class DiffRhythmVAE:
         """float32 [batch, frames, 64] -> float32 [batch, 2, 2048 · frames] at 44.1 kHz."""
         return self._decoder(latents.transpose(1, 2).contiguous())
 
-    def _distribution(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return distribution(self._encoder(nn.functional.pad(wave, (0, -wave.shape[-1] % HOP))))
-
-    @property
-    def encoding(self) -> tuple[Section, ...]:
-        """What `encode` does without a seed, for long files and batches: see `sections`."""
-        return (Windowed(lambda wave: self._distribution(wave)[0], takes=HOP, reach=REACH[0], length=WINDOW),)
-
-    @property
-    def decoding(self) -> tuple[Section, ...]:
-        """What `decode` does, likewise."""
-        return (Windowed(self._decoder, gives=HOP, reach=REACH[1], length=WINDOW),)
-
 
 def load(weights: str | Path) -> DiffRhythmVAE:
     """Load "embedded" or "released" weights, or a file of either kind; see `audiosae.codecs.load`.
@@ -152,10 +131,8 @@ def load(weights: str | Path) -> DiffRhythmVAE:
     A path that ends in .pt is taken for the authors' TorchScript module. That is a program, so it is loaded only if its hash
     is on record or accepted: see `released.program`.
     """
-    if weights == "released":
-        return _load_released(released.fetch(released.DIFFRHYTHM_VAE))
-    if Path(weights).suffix == ".pt":
-        return _load_released(Path(weights))
+    if path := released.path(weights, released.DIFFRHYTHM_VAE):
+        return _load_released(path)
     network = embedded.load("diffrhythm-vae", weights, lambda sizes: Network(Shape(**sizes)))
     return DiffRhythmVAE(network.encoder, network.decoder, network)
 

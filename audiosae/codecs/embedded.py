@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from audiosae import checkpoint
 from audiosae.errors import CheckpointError
+from audiosae.files import checkpoint
 
 FOLDER = Path(__file__).parents[2] / "checkpoints"
 """Where DVC puts them."""

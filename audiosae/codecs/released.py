@@ -1,10 +1,9 @@
 """The authors' own checkpoints: pinned by SHA-256, fetched once, kept in a cache.
 
-A download that breaks off is kept and goes on where it stopped. That is why this is not left to a library: of those at
-hand, pooch and huggingface_hub (2.4) throw a broken download away, and the second takes the hash from the server.
+Our own download, since pooch and huggingface_hub throw a broken one away, and the second takes the hash from the server.
 
-The adapters read pickles with `weights_only=True`, so that no code in them is run. A TorchScript module is a program,
-so it is run only if its hash is on record here, or if the reader names the hash: see `program`.
+The adapters read pickles with `weights_only=True`, so that no code in them is run. A TorchScript module is a program, so it is run
+only if its hash is on record here, or if the reader names the hash: see `program`.
 """
 
 from __future__ import annotations
@@ -13,10 +12,7 @@ import errno
 import hashlib
 import http.client
 import os
-import queue
 import re
-import threading
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -24,15 +20,16 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from audiosae import results
-from audiosae.checkpoint import file_hash
+from audiosae.codecs.time_limit import time_limit
 from audiosae.errors import CheckpointError, DownloadError
+from audiosae.files import results
+from audiosae.files.whole import file_hash
 
 TIMEOUT = 30
 """Seconds without an answer, or without a further byte, after which a download has failed."""
 
 LONGEST = 3 * 3600
-"""Seconds after which a download stops, however it goes; what has come by then is kept."""
+"""Seconds after which a download stops, however it goes, in a main thread; what has come by then is kept."""
 
 ACCEPT = "ACCEPT"
 """The environment variable with the SHA-256 of a program that the reader accepts."""
@@ -94,8 +91,7 @@ ENCODEC_24KHZ = Release(
 WAVTOKENIZER_75 = Release(
     "wavtokenizer",
     "wavtokenizer_large_speech_320_v2.ckpt",
-    "https://huggingface.co/novateur/WavTokenizer-large-speech-75token/resolve/main/"
-    "wavtokenizer_large_speech_320_v2.ckpt",
+    "https://huggingface.co/novateur/WavTokenizer-large-speech-75token/resolve/main/wavtokenizer_large_speech_320_v2.ckpt",
     "5dd430d5f0d96e2313babb1b896d0f990b65bfd143b2894fc3851cfc3cca9846",
     2_000_000_000,  # the hub's page says 1.75 GB
 )
@@ -128,6 +124,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("AUDIOSAE_CACHE", Path.home() / ".cache" / "audiosae"))
 
 
+def path(weights: str | Path, release: Release) -> Path | None:
+    """The authors' file, fetched if need be, where weights are "released" or a path with the ending that the authors use; else None."""
+    if weights == "released":
+        return fetch(release)
+    return Path(weights) if Path(weights).suffix == Path(release.file).suffix else None
+
+
 def fetch(release: Release) -> Path:
     """Return the cached file, after fetching it if it is not there.
 
@@ -136,8 +139,8 @@ def fetch(release: Release) -> Path:
     Raises
     ------
     DownloadError
-        Without a network, with a full disk, if the file is not the pinned one, has another size or takes too long, or if
-        it is not pinned yet. The message names the file, the address, the path to put it at by hand, and the SHA-256.
+        Without a network, with a full disk, if the file is not the pinned one, has another size or takes too long, or if it is not
+        pinned yet. The message names the file, the address, the path to put it at by hand, and the SHA-256.
     """
     by_path = f"give its path as codecs.{release.codec}.weights in params.yaml"
     if release.sha256 is None:
@@ -149,33 +152,28 @@ def fetch(release: Release) -> Path:
     partial = target.with_name(target.name + ".partial")
     by_hand = f"fetch {release.url} elsewhere and put it at {target} (SHA-256 {release.sha256}), or {by_path}."
     try:
-        if not target.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_file():
+            if (found := file_hash(target)) != release.sha256:
+                raise DownloadError(f"{target} is not the pinned file: its SHA-256 is {found}. Delete it and run this again, or {by_hand}")
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with time_limit(LONGEST, TimeoutError(f"the download took more than {LONGEST:,} seconds")):
             _download(release, partial)
-            if (found := file_hash(partial)) != release.sha256:
-                partial.unlink()
-                raise DownloadError(
-                    f"{release.url} gave a damaged file, or another one than the pinned one: its SHA-256 is {found}. "
-                    f"It was deleted. Run this again, or {by_hand}"
-                )
-            os.replace(partial, target)
-        elif (found := file_hash(target)) != release.sha256:
+        if (found := file_hash(partial)) != release.sha256:
+            partial.unlink()
             raise DownloadError(
-                f"{target} is not the pinned file: its SHA-256 is {found}. Delete it and run this again, or {by_hand}"
+                f"{release.url} gave a damaged file, or another one than the pinned one: its SHA-256 is {found}. "
+                f"It was deleted. Run this again, or {by_hand}"
             )
+        os.replace(partial, target)
     except (OSError, http.client.HTTPException) as error:
-        raise DownloadError(f"{release.file} could not be fetched: {_account(error, partial)}, or {by_hand}") from error
+        reason = error.reason if type(error) is urllib.error.URLError else error
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        room = "Make room, or set AUDIOSAE_CACHE to a folder with room. " if full else ""
+        kept = partial.stat().st_size if partial.is_file() else 0
+        again = f"{kept:,} bytes are kept in {partial}; run this again to go on from there" if kept else "Run this again"
+        raise DownloadError(f"{release.file} could not be fetched: {reason}. {room}{again}, or {by_hand}") from error
     return target
-
-
-def _account(error: OSError | http.client.HTTPException, partial: Path) -> str:
-    """What went wrong, what is left of it, and how to go on."""
-    reason = error.reason if type(error) is urllib.error.URLError else error
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    room = "Make room, or set AUDIOSAE_CACHE to a folder with room. " if full else ""
-    kept = partial.stat().st_size if partial.is_file() else 0
-    again = f"{kept:,} bytes are kept in {partial}; run this again to go on from there" if kept else "Run this again"
-    return f"{reason}. {room}{again}"
 
 
 def _download(release: Release, partial: Path) -> None:
@@ -184,10 +182,9 @@ def _download(release: Release, partial: Path) -> None:
     Raises
     ------
     OSError, http.client.HTTPException
-        If the server cannot be reached, refuses, stops answering, breaks off, takes too long or has a file of another
-        size, or if the disk is full.
+        If the server cannot be reached, refuses, stops answering, breaks off or has a file of another size, or if the disk is full.
     """
-    until = time.monotonic() + LONGEST
+    expected = f"the pinned one has {'' if release.exact else 'at most '}{release.most:,}"
     done = partial.stat().st_size if partial.is_file() else 0
     if done > release.most:  # of another file
         partial.unlink()
@@ -196,7 +193,7 @@ def _download(release: Release, partial: Path) -> None:
         return  # the hash will tell
     headers = {"User-Agent": "audiosae"} | ({"Range": f"bytes={done}-"} if done else {})
     try:
-        answer = _ask(urllib.request.Request(release.url, headers=headers))
+        answer = urllib.request.urlopen(urllib.request.Request(release.url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if done and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing lies behind what is there: it is whole, or the hash will tell
@@ -204,59 +201,24 @@ def _download(release: Release, partial: Path) -> None:
     with answer:
         if answer.status != http.client.PARTIAL_CONTENT:
             done = 0  # the server sends the whole file, whatever was asked for
-        for total in _sizes(answer, done):
-            if total > release.most or (release.exact and total != release.most):
-                raise ConnectionError(f"the server has a file of {total:,} bytes, and {_expected(release)}")
-        total = release.most if release.exact else max(_sizes(answer, done), default=None)
+        whole = re.search("/([0-9]{1,18})$", answer.headers.get("Content-Range", "").strip())
+        sizes = ([] if answer.length is None else [done + answer.length]) + ([int(whole[1])] if whole else [])
+        for size in sizes:
+            if size > release.most or (release.exact and size != release.most):
+                raise ConnectionError(f"the server has a file of {size:,} bytes, and {expected}")
+        total = release.most if release.exact else max(sizes, default=None)
         with (
             open(partial, "ab" if done else "wb") as file,
             tqdm(total=total, initial=done, unit="B", unit_scale=True, desc=partial.stem) as bar,
         ):
-            while block := answer.read1(1 << 20):  # what has arrived, however little, so that the clock is looked at
+            while block := answer.read1(1 << 20):
                 if done + len(block) > release.most:
                     partial.unlink()
-                    raise ConnectionError(f"the server sent more than it should: {_expected(release)}. What came was deleted")
+                    raise ConnectionError(f"the server sent more than it should: {expected}. What came was deleted")
                 done += file.write(block)
                 bar.update(len(block))
-                if time.monotonic() > until:
-                    raise TimeoutError(f"the download took more than {LONGEST:,} seconds")
     if total is not None and done < total:
         raise ConnectionError(f"the connection broke off after {done:,} of {total:,} bytes")
-
-
-def _ask(request: urllib.request.Request) -> http.client.HTTPResponse:
-    """The answer up to its headers, in the time that a download may take.
-
-    The timeout of a socket starts again with each byte. So a thread waits for the headers, and is left behind if they
-    do not come.
-    """
-    found: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            found.put(urllib.request.urlopen(request, timeout=TIMEOUT))
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            found.put(error)
-
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = found.get(timeout=LONGEST)
-    except queue.Empty:
-        raise TimeoutError(f"the server did not answer in {LONGEST:,} seconds") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _sizes(answer: http.client.HTTPResponse, done: int) -> list[int]:
-    """What the headers say of the size of the whole file; a header that says no number says nothing."""
-    length = re.fullmatch("[0-9]{1,18}", answer.headers.get("Content-Length", "").strip())
-    whole = re.search("/([0-9]{1,18})$", answer.headers.get("Content-Range", "").strip())
-    return ([done + int(length[0])] if length else []) + ([int(whole[1])] if whole else [])
-
-
-def _expected(release: Release) -> str:
-    return f"the pinned one has {'' if release.exact else 'at most '}{release.most:,}"
 
 
 def program(path: Path, release: Release) -> bytes:

@@ -20,21 +20,13 @@ from torch import nn
 from vocos.heads import ISTFTHead
 from vocos.models import VocosBackbone
 
-from audiosae import checkpoint
 from audiosae.codecs import embedded, legacy, released
-from audiosae.codecs.sections import Section, Windowed, seanet
+from audiosae.codecs.quantised import Quantised
 from audiosae.errors import CheckpointError
+from audiosae.files import checkpoint
 
-SAMPLE_RATE = 24000
-CHANNELS = 1
+SAMPLE_RATE, CHANNELS = Quantised.sample_rate, Quantised.channels
 CODES = 4096
-
-WINDOW = 750
-"""Frames of a long file that are decoded at once."""
-
-REACH = 49
-"""Frames to either side on which a decoded frame depends by convolutions: 3 in the first one, 8 in the residual blocks,
-36 in the twelve ConvNeXt blocks, 2 in the inverse STFT."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +107,12 @@ class Backbone(VocosBackbone):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape.dim, shape.width, shape.inner, shape.blocks, adanorm_num_embeddings=4)
         self.pos_net = nn.Sequential(
-            Residual(shape.width), Residual(shape.width), Attention(shape.width), Residual(shape.width),
-            Residual(shape.width), nn.GroupNorm(32, shape.width, eps=1e-6),
+            Residual(shape.width),
+            Residual(shape.width),
+            Attention(shape.width),
+            Residual(shape.width),
+            Residual(shape.width),
+            nn.GroupNorm(32, shape.width, eps=1e-6),
         )
 
     def forward(self, x: torch.Tensor, **_: object) -> torch.Tensor:
@@ -142,8 +138,13 @@ class Network(nn.Module):
         super().__init__()
         self.shape = shape
         self.encoder = SEANetEncoder(
-            channels=1, dimension=shape.dim, n_filters=shape.filters, ratios=list(shape.ratios), norm=shape.norm,
-            causal=False, lstm=shape.lstm,
+            channels=1,
+            dimension=shape.dim,
+            n_filters=shape.filters,
+            ratios=list(shape.ratios),
+            norm=shape.norm,
+            causal=False,
+            lstm=shape.lstm,
         )
         self.quantizer = ResidualVectorQuantizer(dimension=shape.dim, n_q=1, bins=CODES, threshold_ema_dead_code=0)
         self.backbone = Backbone(shape)
@@ -156,104 +157,34 @@ class Network(nn.Module):
             return self.head(features.float())[:, None]
 
 
-class WavTokenizer:
-    """WavTokenizer as a `Codec`.
-
-    Parameters
-    ----------
-    network
-        With loaded weights.
-    """
+class WavTokenizer(Quantised):
+    """WavTokenizer as a `Codec`; see `Quantised`."""
 
     name = "wavtokenizer"
-    sample_rate = SAMPLE_RATE
-    channels = CHANNELS
     codebook_size = CODES
 
     def __init__(self, network: Network) -> None:
-        self.network = network.eval().requires_grad_(False)
+        super().__init__(network, codebooks=1)
         self.hop = network.shape.hop
         self.frame_rate = SAMPLE_RATE / self.hop
         self.dim = network.shape.dim
-
-    def to(self, device: torch.device | str) -> WavTokenizer:
-        """Move the weights; returns itself."""
-        self.network.to(device)
-        return self
-
-    @torch.no_grad()
-    def encode(self, wave: torch.Tensor) -> torch.Tensor:
-        """float32 [batch, 1, samples] at 24 kHz -> float32 [batch, ceil(samples / hop), dim], rows of the codebook.
-
-        The convolutions look a few frames ahead, and the LSTM back to the beginning. A last frame that is not whole is
-        filled up by reflection.
-        """
-        return self._round(self.network.encoder(wave))[1].transpose(1, 2).contiguous()
-
-    @torch.no_grad()
-    def codes(self, wave: torch.Tensor) -> torch.Tensor:
-        """float32 [batch, 1, samples] at 24 kHz -> int64 [batch, 1, frames], which row of the codebook."""
-        return self._round(self.network.encoder(wave))[0][:, None]
-
-    @torch.no_grad()
-    def embed(self, codes: torch.Tensor) -> torch.Tensor:
-        """int64 [batch, 1, frames] -> float32 [batch, frames, dim]: `encode` is `embed` after `codes`."""
-        (layer,) = self.network.quantizer.vq.layers
-        return layer.decode(codes[:, 0]).transpose(1, 2).contiguous()
-
-    def _round(self, embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        (layer,) = self.network.quantizer.vq.layers
-        codes = layer.encode(embedding)
-        return codes, layer.decode(codes)
-
-    @torch.no_grad()
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """float32 [batch, frames, dim] -> float32 [batch, 1, hop · frames] at 24 kHz.
-
-        Attention and group normalisation see all frames: what is decoded depends on how much is decoded at once.
-        """
-        return self.network.decoder(latents.transpose(1, 2))
-
-    @property
-    def encoding(self) -> tuple[Section, ...]:
-        """What `encode` does, for long files and batches: see `sections`."""
-        return (
-            *seanet(self.network.encoder.model, takes=self.hop), Windowed(lambda embedding: self._round(embedding)[1])
-        )
-
-    @property
-    def decoding(self) -> tuple[Section, ...]:
-        """What `decode` does, likewise; in pieces it attends to `WINDOW` frames and to `REACH` more on either side."""
-        return (Windowed(self.network.decoder, gives=self.hop, reach=REACH, length=WINDOW),)
 
 
 def load(weights: str | Path) -> WavTokenizer:
     """Load "embedded" or "released" weights, or a file of either kind; see `audiosae.codecs.load`.
 
-    A path that ends in .ckpt is taken for one of the authors' checkpoints, of 75 or of 40 frames a second.
+    One of the authors' checkpoints, which end in .ckpt, may have 75 or 40 frames a second.
     """
-    if weights == "released":
-        return _load_released(released.fetch(released.WAVTOKENIZER_75))
-    if Path(weights).suffix == ".ckpt":
-        return _load_released(Path(weights))
+    if path := released.path(weights, released.WAVTOKENIZER_75):
+        return _load_released(path)
     return WavTokenizer(embedded.load("wavtokenizer", weights, lambda sizes: Network(Shape(**sizes))))
-
-
-_PARTS = {
-    "encoder.": "feature_extractor.encodec.encoder.", "quantizer.": "feature_extractor.encodec.quantizer.",
-    "backbone.": "backbone.", "head.": "head.",
-}
-"""What the authors' checkpoints call the parts of `Network`."""
-
-_UNUSED = "feature_extractor.encodec.decoder."
-"""EnCodec's own decoder, which these checkpoints carry and nothing runs."""
 
 
 def _load_released(path: Path) -> WavTokenizer:
     """Of a Lightning checkpoint, which holds discriminators and losses too, the parts that encode and decode."""
     held = legacy.tensors(path, "WavTokenizer", inside="state_dict")
-    ours = ("feature_extractor.", "backbone.", "head.")
-    held = {name: tensor for name, tensor in held.items() if name.startswith(ours) and not name.startswith(_UNUSED)}
+    ours, unused = ("feature_extractor.", "backbone.", "head."), "feature_extractor.encodec.decoder."  # EnCodec's own, which nothing runs
+    held = {name: tensor for name, tensor in held.items() if name.startswith(ours) and not name.startswith(unused)}
     window = held["head.istft.window"].numel() if "head.istft.window" in held else "no"
     shape = {4 * shape.hop: shape for shape in (RELEASED_75, RELEASED_40)}.get(window)
     if shape is None:
@@ -263,15 +194,11 @@ def _load_released(path: Path) -> WavTokenizer:
         )
     with legacy.weight_norm():
         network = Network(shape)
-    names = {name: _theirs(name) for name in network.state_dict()}
+    encodecs = ("encoder.", "quantizer.")
+    names = {name: "feature_extractor.encodec." * name.startswith(encodecs) + name for name in network.state_dict()}
     missing, unknown = names.values() - held.keys(), held.keys() - names.values()
     for fault, found in (("lacks", missing), ("holds unknown parts,", unknown)):
         if found:
             raise CheckpointError(f"{path} {fault} {legacy.some(found)}: it is of another model or version.")
     checkpoint.restore(network, {name: held[theirs] for name, theirs in names.items()}, path)
     return WavTokenizer(legacy.fold_weight_norm(network))
-
-
-def _theirs(name: str) -> str:
-    start = next(start for start in _PARTS if name.startswith(start))
-    return _PARTS[start] + name.removeprefix(start)

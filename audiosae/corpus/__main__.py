@@ -1,29 +1,41 @@
-"""The stage `corpus`: python -m audiosae.corpus TARGET --source embedded --minutes 15 …"""
+"""The stage `corpus`: python -m audiosae.corpus data/corpus --source embedded --minutes 15 …"""
 
 from __future__ import annotations
 
-import argparse
+from typing import TypedDict
 
 from audiosae.corpus.building import build
-from audiosae.corpus.scores import PARTS
-from audiosae.errors import report
 
 
-def main() -> None:
-    """Read the arguments that DVC makes from params.yaml, and build."""
-    parser = argparse.ArgumentParser(prog="audiosae.corpus", description=__doc__, allow_abbrev=False)
-    parser.add_argument("target")
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--clip_seconds", type=float, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    for part in PARTS:
-        parser.add_argument(f"--shares.{part}", type=float, required=True)
-    given = vars(parser.parse_args())
-    shares = {part: given[f"shares.{part}"] for part in PARTS}
-    manifest = build(
-        given["target"], given["source"], given["minutes"], given["clip_seconds"], shares, given["seed"]
-    )
+class Shares(TypedDict):
+    """Share of each part, in any unit."""
+
+    chorales: float
+    vocals: float
+    drums: float
+    guitar: float
+    piano: float
+
+
+def stage(target: str, /, source: str, minutes: float, clip_seconds: float, shares: Shares, seed: int) -> None:
+    """Build a corpus, and print how much there is of each part.
+
+    Parameters
+    ----------
+    target
+        Folder to write.
+    source
+        embedded; or paper: and the folder of the paper's data sets; or a folder of recordings.
+    minutes
+        Length of the corpus.
+    clip_seconds
+        Length of a clip.
+    shares
+        Of the parts.
+    seed
+        Of every draw.
+    """
+    manifest = build(target, source, minutes, clip_seconds, dict(shares), seed)
     summary = manifest.groupby("part", sort=False).agg(
         pieces=("piece", "nunique"), clips=("clip", "size"), minutes=("duration", lambda s: round(s.sum() / 60, 2))
     )
@@ -31,4 +43,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    report(main)
+    from audiosae import command
+
+    command.run(stage)

@@ -1,9 +1,9 @@
 """Is this the same recording again, in another format or as a copy?
 
-Two files are the same sound if their lengths differ by no more than 0.2 s and their waves, below 2 kHz, correlate by 0.9 or
-more at a shift of no more than 0.3 s. That holds whatever the format, the level and an encoder's delay. It does not hold for another take of
-the same music, however alike it sounds, since nobody repeats the phase of a wave. Waves are compared only where a sketch, 8 bands by
-8 parts of the recording, is alike to 4 dB, so that a thousand recordings take seconds.
+Two files are the same sound if their lengths differ by at most 0.2 s and their waves, below 2 kHz, correlate by 0.9 or more at a
+shift of at most 0.3 s, whatever the format, the level and an encoder's delay. Another take of the same music is not: nobody repeats
+the phase of a wave. Waves are compared only where a sketch, 8 bands by 8 parts of the recording, is alike to 4 dB, so that a
+thousand recordings take seconds.
 """
 
 from __future__ import annotations
@@ -37,15 +37,7 @@ _FAINTEST = 1e-4
 
 
 def sketch(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A recording in 64 numbers: level in dB of 8 bands in 8 equal parts, less the mean of all.
-
-    Parameters
-    ----------
-    wave
-        float32 [channels, samples].
-    sample_rate
-        In Hz.
-    """
+    """A recording [channels, samples] in 64 numbers: level in dB of 8 bands in 8 equal parts, less the mean of all."""
     window = round(0.05 * sample_rate)
     frequency = np.fft.rfftfreq(window, 1 / sample_rate)
     band = np.searchsorted(_EDGES, frequency)

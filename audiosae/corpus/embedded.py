@@ -1,34 +1,20 @@
-"""The default corpus: which pieces are played, by whom, how loud; and the playing itself.
+"""The default corpus: which pieces are played, by whom, how loud.
 
-`plan` decides everything that is drawn at random, one `Session` a piece; `perform` turns a session into clips and
-depends on nothing else. So sessions can be played in any order, on any number of processes, with the same result.
+`plan` decides everything that is drawn at random, one `Session` a piece; `performance` turns a session into clips and depends on
+nothing else. So sessions can be played in any order, on any number of processes, with the same result.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from audiosae.audio import SAMPLE_RATE
-from audiosae.corpus import groove
-from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, GUITARS, KITS, ORCHESTRA, PIANOS, VOICES, Instrument
-from audiosae.corpus.render import Event, Track, render, to_loudness
-from audiosae.corpus.scores import PARTS, SPLITS, Note, pool, split_of, voices
-from audiosae.errors import CorpusError, ParameterError
+from audiosae.corpus.clip import QUOTA, SPLITS
+from audiosae.corpus.scores import PARTS, pool, split_of
 
 LOUDEST, RANGE = -12.0, 30.0
 """Clips are spread over 30 dB of loudness, from −12 to −42 LUFS, more of them loud than soft."""
-
-PITCHES = (30, 95)
-"""MIDI notes of the 66 pitch classes (the paper's section 3.2): monophonic clips stay inside."""
-
-SHORTEST = 0.5
-"""Shortest clip, in s."""
-
-_QUOTA = {"train": 0.6, "validation": 0.15, "test": 0.25}
-_TEMPO = {"chorales": (60, 104), "vocals": (56, 96), "guitar": (84, 132), "piano": (72, 132)}
 
 
 @dataclass(frozen=True)
@@ -58,18 +44,7 @@ class Session:
     seed: int
 
 
-class Clip(NamedTuple):
-    """A played clip: its wave [2, samples] at 44.1 kHz, its line in the manifest, and its notes as
-    (start in s, end in s, MIDI number)."""
-
-    wave: np.ndarray
-    row: dict[str, str | int | float | bool]
-    notes: list[tuple[float, float, int]]
-
-
-def plan(
-    minutes: float, clip_seconds: float, shares: dict[str, float], seed: int, splits: tuple[str, ...] = SPLITS
-) -> list[Session]:
+def plan(minutes: float, clip_seconds: float, shares: dict[str, float], seed: int, splits: tuple[str, ...] = SPLITS) -> list[Session]:
     """Draw the sessions of a corpus.
 
     Parameters
@@ -83,28 +58,16 @@ def plan(
     seed
         Of every draw.
     splits
-        Draw from these splits alone, in the proportions 60 : 15 : 25; a codec is trained without "test".
-
-    Raises
-    ------
-    ParameterError
-        If a part is missing or unknown, or a length is not positive.
+        Draw from these splits alone; a codec is trained without "test".
     """
-    if set(shares) != set(PARTS):
-        raise ParameterError(f"corpus.shares names {sorted(shares)}; it must name exactly {sorted(PARTS)}.")
-    if not all(0 < share < float("inf") for share in shares.values()):
-        raise ParameterError(f"corpus.shares must be numbers above 0; they are {shares}.")
-    if not 0 < minutes < float("inf"):
-        raise ParameterError(f"corpus.minutes must be above 0; it is {minutes}.")
-    check_length(clip_seconds)
     total = sum(shares.values())
-    quota_total = sum(_QUOTA[split] for split in splits)
+    quota_total = sum(QUOTA[split] for split in splits)
     sessions = []
     for part_number, part in enumerate(PARTS):
         clips = 3 if part == "chorales" else 1
         wanted = minutes * 60 * shares[part] / total / clip_seconds / clips
-        for split_number, split in enumerate(splits):
-            count = max(1, round(wanted * _QUOTA[split] / quota_total))
+        for split in splits:
+            count = max(1, round(wanted * QUOTA[split] / quota_total))
             rng = np.random.default_rng([seed, part_number, SPLITS.index(split)])
             levels = LOUDEST - RANGE * (rng.permutation(np.linspace(0, 1, count * clips)) ** 1.5)
             decks: dict[str, list[str]] = {}
@@ -119,193 +82,8 @@ def plan(
     return sessions
 
 
-def check_length(clip_seconds: float) -> None:
-    """Refuse clips too short to hold a note: `ParameterError` under `SHORTEST`."""
-    if not SHORTEST <= clip_seconds < float("inf"):
-        raise ParameterError(f"corpus.clip_seconds must be above 0, at least {SHORTEST}; it is {clip_seconds}.")
-
-
 def _kind(part: str, order: int) -> tuple[str, str]:
     """What is played, and the pool that its score comes from."""
     if part == "guitar":  # like GuitarSet: solos and comping; four-part chorales make good chords
         return ("solo", "guitar") if order % 2 == 0 else ("strummed", "chorales")
     return {"chorales": "stems", "vocals": "sung", "drums": "drums", "piano": "piano"}[part], part
-
-
-def perform(session: Session, clip_seconds: float) -> list[Clip]:
-    """Play a session.
-
-    Returns
-    -------
-    Its clips, in a fixed order.
-
-    Raises
-    ------
-    CorpusError
-        If the score has no notes to play.
-    """
-    rng = np.random.default_rng(session.seed)
-    if session.kind == "drums":
-        kit = list(KITS)[session.order % len(KITS)]
-        events = [Event(start, 0.2, drum, velocity) for start, drum, velocity in groove.compose(rng, clip_seconds)]
-        track = Track(KITS[kit], events, drums=True)
-        return [_clip(session, 0, f"drums, {kit}", "drums", [track], False, clip_seconds)]
-    lines = voices(session.piece)
-    if not lines:
-        raise CorpusError(f"the score {session.piece} has no notes; remove it from its pool.")
-    if session.kind == "stems":
-        return _stems(session, lines, rng, clip_seconds)
-    if session.kind in ("sung", "solo"):
-        players = VOICES if session.kind == "sung" else GUITARS
-        line = _monophonic(lines[rng.integers(len(lines))])
-        return [_solo(session, 0, line, players[session.order // (2 if session.kind == "solo" else 1) % len(players)],
-                      rng, clip_seconds)]
-    roll = 0.018 if session.kind == "strummed" else 0.0
-    if session.kind == "strummed":
-        player = GUITARS[session.order // 2 % 4]
-    else:
-        player = PIANOS[session.order % len(PIANOS)]
-    notes = sorted(note for line in lines for note in line)
-    shift = _transposition(notes, player, rng, spread=4)
-    events = _play(notes, shift, player, rng, _TEMPO[session.part], clip_seconds, roll)
-    return [_clip(session, 0, player.name, player.family, [Track(player.program, events)], False, clip_seconds)]
-
-
-def _stems(session: Session, lines: list[list[Note]], rng: np.random.Generator, seconds: float) -> list[Clip]:
-    players = [ORCHESTRA[(2 * session.order + number) % len(ORCHESTRA)] for number in range(2)]
-    if session.order % 2:
-        reaching = [player for player in ORCHESTRA if _reaches(player)]
-        players.append(reaching[session.order // 2 % len(reaching)])
-    clips = []
-    for number, player in enumerate(players):
-        # Low instruments take low voices: which voice is nearest to the middle of the range, give or take chance.
-        middle = (player.low + player.high) / 2
-        distance = [abs(np.mean([note.midi for note in line]) - middle) + rng.uniform(0, 10) for line in lines]
-        clips.append(_solo(session, number, _monophonic(lines[int(np.argmin(distance))]), player, rng, seconds))
-    if len(clips) == 3:
-        return clips
-    name = list(ENSEMBLES)[session.order % len(ENSEMBLES)]
-    tracks = []
-    tempo = float(rng.uniform(*_TEMPO["chorales"]))
-    start = _excerpt_start(lines[0], tempo, seconds, rng)
-    key = int(rng.integers(-3, 4))
-    for number, (line, player_name) in enumerate(zip(lines[:4], ENSEMBLES[name])):
-        player = BY_NAME[player_name]
-        inside = [note._replace(midi=_into_range(note.midi + key, player)) for note in line]
-        events = _play(inside, 0, player, rng, (tempo, tempo), seconds, 0.0, start)
-        if events:  # a voice may rest through the excerpt
-            tracks.append(Track(player.program, events, pan=(34, 54, 74, 94)[number]))
-    family = BY_NAME[ENSEMBLES[name][0]].family if name != "mixed quartet" else "mixed"
-    return [*clips, _clip(session, 2, name, family, tracks, False, seconds)]
-
-
-def _solo(
-    session: Session, number: int, line: list[Note], player: Instrument, rng: np.random.Generator, seconds: float
-) -> Clip:
-    tempo = float(rng.uniform(*_TEMPO[session.part]))
-    start = _excerpt_start(line, tempo, seconds, rng)
-    heard = [note for note in line if start <= note.onset < start + seconds * tempo / 60]
-    events = _play(heard, _transposition(heard, player, rng), player, rng, (tempo, tempo), seconds, 0.0, start)
-    return _clip(session, number, player.name, player.family, [Track(player.program, events)], True, seconds)
-
-
-def _monophonic(line: list[Note]) -> list[Note]:
-    """Keep the highest of simultaneous notes, and end each note where the next begins."""
-    highest = {note.onset: note for note in line}  # sorted by pitch within an onset, so the last one wins
-    notes = [highest[onset] for onset in sorted(highest)]
-    ends = [note.onset for note in notes[1:]] + [np.inf]
-    return [note._replace(duration=min(note.duration, end - note.onset)) for note, end in zip(notes, ends)]
-
-
-def _transposition(notes: list[Note], player: Instrument, rng: np.random.Generator, spread: int | None = None) -> int:
-    """A shift in semitones that brings the melody into the instrument's range, anywhere in it, or near its own key.
-
-    Where a melody is wider than the range, its middle goes to the middle, and single notes are folded by octaves.
-    """
-    low, high = max(player.low, PITCHES[0]), min(player.high, PITCHES[1])
-    pitches = [note.midi for note in notes]
-    fits = range(low - min(pitches), high - max(pitches) + 1)
-    if spread is not None:
-        fits = [shift for shift in fits if abs(shift) <= spread]
-    # The ends of the pitch classes are heard only if those who can reach them do.
-    elif _reaches(player):
-        fits = fits[:3] if player.low <= PITCHES[0] else fits[-3:]
-    if len(fits):
-        return int(rng.choice(fits))
-    return round((low + high) / 2 - float(np.median(pitches)))
-
-
-def _reaches(player: Instrument) -> bool:
-    return player.low <= PITCHES[0] or player.high >= PITCHES[1]
-
-
-def _into_range(midi: int, player: Instrument) -> int:
-    low, high = max(player.low, PITCHES[0]), min(player.high, PITCHES[1])
-    while midi < low:
-        midi += 12
-    while midi > high:
-        midi -= 12
-    return midi
-
-
-def _excerpt_start(notes: list[Note], tempo: float, seconds: float, rng: np.random.Generator) -> float:
-    """Where to begin, in quarter notes: an onset after which the excerpt is full of notes."""
-    window = seconds * tempo / 60
-    onsets = sorted({note.onset for note in notes})
-    sounding = [
-        sum(min(n.onset + n.duration, start + window) - n.onset for n in notes if start <= n.onset < start + window)
-        for start in onsets
-    ]
-    fullest = max(sounding)
-    good = [start for start, length in zip(onsets, sounding) if length >= min(0.8 * window, 0.95 * fullest)]
-    return float(rng.choice(good or onsets))
-
-
-def _play(
-    notes: list[Note], shift: int, player: Instrument, rng: np.random.Generator, tempo: tuple[float, float],
-    seconds: float, roll: float, start: float | None = None,
-) -> list[Event]:
-    """An excerpt in seconds, with a tempo, a swell and an uneven touch; chords rolled by `roll` seconds a note."""
-    beats = float(rng.uniform(*tempo))
-    if start is None:
-        start = _excerpt_start(notes, beats, seconds, rng)
-    centre, depth = rng.uniform(62, 96), rng.uniform(0, 26)
-    period, phase = rng.uniform(2, 6), rng.uniform(0, 2 * np.pi)
-    events, last, rank = [], -1.0, 0
-    for note in notes:
-        time = (note.onset - start) * 60 / beats
-        if not 0 <= time < seconds - 0.05 or note.duration <= 0:
-            continue
-        rank = rank + 1 if time == last else 0
-        last = time
-        velocity = centre + depth * np.sin(2 * np.pi * time / period + phase) + rng.normal(0, 4)
-        length = min(note.duration * 60 / beats * 0.95, seconds - time)
-        midi = _into_range(note.midi + shift, player)
-        events.append(Event(time + roll * rank, length, midi, int(np.clip(velocity, 25, 120))))
-    return events
-
-
-def _clip(
-    session: Session, number: int, instrument: str, family: str, tracks: list[Track], monophonic: bool, seconds: float
-) -> Clip:
-    if not any(track.events for track in tracks):
-        raise CorpusError(f"an excerpt of {session.piece} holds no notes; this is a fault of the corpus code.")
-    wave = to_loudness(render(tracks, seconds), session.levels[number])
-    row = {
-        "clip": f"{session.part}-{session.split}-{session.order:03d}-{number}",
-        "part": session.part,
-        "piece": session.piece,
-        "instrument": instrument,
-        "family": family,
-        "seed": session.seed,
-        "duration": wave.shape[1] / SAMPLE_RATE,
-        "monophonic": monophonic,
-        "split": session.split,
-    }
-    notes = [
-        (event.start, min(event.start + event.duration, seconds), event.midi)
-        for track in tracks
-        if not track.drums
-        for event in track.events
-    ]
-    return Clip(wave, row, sorted(notes))

@@ -16,16 +16,12 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from audiosae import labels
-from audiosae.audio import SAMPLE_RATE, SUFFIXES, opened, read, resample, to_mono
+from audiosae.audio import SAMPLE_RATE, SUFFIXES, labels, read, read_part, resample, to_mono
 from audiosae.corpus import duplicates, monophony
-from audiosae.corpus.embedded import SHORTEST, Clip, check_length
-from audiosae.corpus.scores import SPLITS
+from audiosae.corpus.clip import SHORTEST, SPLITS, Clip, make_clip
 from audiosae.corpus.search import Found, search, shown_name
-from audiosae.errors import AudioError, CorpusError, ParameterError
-
-QUOTA = {"train": 0.6, "validation": 0.15, "test": 0.25}
-"""How the sound that is used is divided."""
+from audiosae.corpus.splitting import divide
+from audiosae.errors import AudioError, CorpusError
 
 PITCHED = 0.3
 """A clip of one voice has a pitch for at least this share of its length; section 4 steers no clip with less."""
@@ -34,40 +30,19 @@ _LOSSLESS = (".wav", ".flac", ".aiff", ".aif")
 _SILENCE = 2.0**-22
 """A clip that stays below is silent once it is written with 24 bits."""
 
-_DRAWS, _NEAR = 100, 0.05
-"""So many splits are drawn; the first within so much of the quota is taken, or the nearest."""
-
 
 @dataclass
 class Recording:
-    """A file that can be read.
-
-    Attributes
-    ----------
-    path, name
-        Where it is, and what it is called in tables.
-    rate, samples
-        As the file has them.
-    peak
-        Largest magnitude of a sample, also once a clip is brought to 44.1 kHz.
-    sketch
-        See `duplicates.sketch`.
-    starts
-        Where its clips begin, in samples; silent ones left out.
-    voices
-        What was heard in the clips that are used, by where they begin.
-    split, note
-        Where it is used, and what else is to be said of it.
-    """
+    """A file that can be read."""
 
     path: Path
-    name: str
+    name: str  # in tables
     rate: int
     samples: int
-    peak: float
-    sketch: np.ndarray
-    starts: list[int]
-    voices: dict[int, monophony.Voice] = field(default_factory=dict)
+    peak: float  # largest magnitude of a sample, also once a clip is brought to 44.1 kHz
+    sketch: np.ndarray  # see `duplicates.sketch`
+    starts: list[int]  # where its clips begin, in samples; silent ones left out
+    voices: dict[int, monophony.Voice] = field(default_factory=dict)  # in the clips that are used, by where they begin
     split: str = ""
     note: str = ""
 
@@ -79,7 +54,9 @@ class Recording:
     def used(self, clip_seconds: float, monophonic: bool = False) -> float:
         """Seconds of it that are used; or only those with one voice."""
         length = int(clip_seconds * self.rate)
-        return sum(min(length, self.samples - start) for start, voice in self.voices.items() if voice.monophonic or not monophonic) / self.rate
+        return (
+            sum(min(length, self.samples - start) for start, voice in self.voices.items() if voice.monophonic or not monophonic) / self.rate
+        )
 
     def has_voice(self) -> bool:
         """Whether one of its clips is of one voice that can be labelled."""
@@ -97,13 +74,10 @@ def choose(folder: str | Path, minutes: float, clip_seconds: float, seed: int) -
     ----------
     folder
         Searched with its sub-folders.
-    minutes
-        Length of the corpus.
-    clip_seconds
-        Longest clip. A rest shorter than half a second is dropped.
+    minutes, clip_seconds
+        Length of the corpus, and of the longest clip.
     seed
-        Of the draw and of the split: 60 % train, 15 % validation, 25 % test of the sound that is used, at least one recording
-        each, and in each one with a single voice where there are enough.
+        Of the draw and of the split (`splitting`).
 
     Returns
     -------
@@ -114,14 +88,9 @@ def choose(folder: str | Path, minutes: float, clip_seconds: float, seed: int) -
 
     Raises
     ------
-    ParameterError
-        If a length is not positive.
     CorpusError
         With one line for each file or folder that cannot be used; or if too little music is left, with what is lacking.
     """
-    check_length(clip_seconds)
-    if not 0 < minutes < float("inf"):
-        raise ParameterError(f"corpus.minutes must be above 0; it is {minutes}.")
     folder = Path(folder)
     found = search(folder)
     everything = _inspected(folder, found, clip_seconds)
@@ -136,7 +105,9 @@ def choose(folder: str | Path, minutes: float, clip_seconds: float, seed: int) -
     rng = np.random.default_rng(seed)
     _listen(different, _drawn(different, minutes, clip_seconds, rng), clip_seconds)
     used = [recording for recording in different if recording.voices]
-    _split(used, clip_seconds, rng)
+    lengths = np.array([recording.used(clip_seconds) for recording in used])
+    for recording, split in zip(used, divide(lengths, np.array([recording.has_voice() for recording in used]), rng), strict=True):
+        recording.split = split
     _refuse_too_little(folder, used)
     table = _table(folder, everything, found, clip_seconds)
     sums = table.groupby("split")["used"].sum() / 60
@@ -160,12 +131,13 @@ def _inspected(folder: Path, found: Found, clip_seconds: float) -> list[Recordin
             continue
         length = int(clip_seconds * rate)
         starts = [
-            start for start in range(0, wave.shape[1], length)
+            start
+            for start in range(0, wave.shape[1], length)
             if (not start or wave.shape[1] - start >= SHORTEST * rate) and np.abs(wave[:, start : start + length]).max() >= _SILENCE
         ]
-        recordings.append(Recording(
-            path, shown_name(path, folder), rate, wave.shape[1], float(np.abs(wave).max()), duplicates.sketch(wave, rate), starts
-        ))
+        recordings.append(
+            Recording(path, shown_name(path, folder), rate, wave.shape[1], float(np.abs(wave).max()), duplicates.sketch(wave, rate), starts)
+        )
     if problems:
         what = "files and folders" if found.problems else "files"
         raise CorpusError(
@@ -235,39 +207,8 @@ def _listen(recordings: list[Recording], drawn: dict[int, list[int]], clip_secon
 
 def _cut(recording: Recording, start: int, clip_seconds: float) -> np.ndarray:
     """One clip [channels, samples] at 44.1 kHz, not yet scaled."""
-    with opened(recording.path) as file:
-        file.seek(start)
-        wave = file.read(min(int(clip_seconds * recording.rate), recording.samples - start), dtype="float32", always_2d=True).T
-    return resample(np.ascontiguousarray(wave), recording.rate, SAMPLE_RATE)
-
-
-def _split(used: list[Recording], clip_seconds: float, rng: np.random.Generator) -> None:
-    """Divide recordings by what is used of them, so that each split has a voice if that can be, and comes near its quota."""
-    seconds = np.array([recording.used(clip_seconds) for recording in used])
-    has_voice = np.array([recording.has_voice() for recording in used])
-    quota = np.array([QUOTA[split] for split in SPLITS])
-
-    def fault(chosen: np.ndarray) -> tuple[int, float]:
-        without_voice = sum(not has_voice[chosen == number].any() for number in range(len(SPLITS)))
-        shares = np.bincount(chosen, seconds, len(SPLITS)) / seconds.sum()
-        return without_voice, max(float(np.abs(shares - quota).max()), _NEAR)
-
-    draws = [_draw_split(seconds, quota, rng.permutation(len(used))) for _ in range(_DRAWS)]
-    for recording, number in zip(used, min(draws, key=fault)):
-        recording.split = SPLITS[number]
-
-
-def _draw_split(seconds: np.ndarray, quota: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Hand out recordings in an order, each to the split that lacks most, and the last ones to splits that have none."""
-    lacking = quota * seconds.sum()
-    empty = np.ones(len(quota), dtype=bool)
-    chosen = np.zeros(len(seconds), dtype=int)
-    for place, i in enumerate(order):
-        must = empty.any() and len(order) - place <= empty.sum()
-        chosen[i] = number = int(np.argmax(np.where(empty | (not must), lacking, -np.inf)))
-        lacking[number] -= seconds[i]
-        empty[number] = False
-    return chosen
+    wave, rate = read_part(recording.path, start, clip_seconds)
+    return resample(wave, rate, SAMPLE_RATE)
 
 
 def _refuse_too_little(folder: Path, used: list[Recording]) -> None:
@@ -301,7 +242,9 @@ _UNREAD = "left out: this format is not read; convert it to wav or flac"
 
 
 def _remarks(recordings: list[Recording]) -> list[str]:
-    return [f"{recording.name}: {recording.note}." for recording in recordings if recording.note and not recording.note.startswith("not drawn")]
+    return [
+        f"{recording.name}: {recording.note}." for recording in recordings if recording.note and not recording.note.startswith("not drawn")
+    ]
 
 
 def _table(folder: Path, recordings: list[Recording], found: Found, clip_seconds: float) -> pd.DataFrame:
@@ -319,15 +262,15 @@ def _clips(folder: Path, recordings: list[Recording], clip_seconds: float, seed:
     for number, recording in enumerate(recordings):
         for start, voice in recording.voices.items():
             wave = _cut(recording, start, clip_seconds) / max(1.0, recording.peak)
-            row = {
-                "clip": f"own-{number:04d}-{start // int(clip_seconds * recording.rate):03d}",
-                "part": "own recordings",
-                "piece": recording.name,
-                "instrument": "unknown",
-                "family": "unknown",
-                "seed": seed,
-                "duration": wave.shape[1] / SAMPLE_RATE,
-                "monophonic": voice.monophonic,
-                "split": recording.split,
-            }
-            yield Clip(wave, row, [])
+            yield make_clip(
+                wave,
+                [],
+                clip=f"own-{number:04d}-{start // int(clip_seconds * recording.rate):03d}",
+                part="own recordings",
+                piece=recording.name,
+                instrument="unknown",
+                family="unknown",
+                seed=seed,
+                monophonic=voice.monophonic,
+                split=recording.split,
+            )

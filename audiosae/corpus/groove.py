@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-KICK, SNARE, STICK, CLOSED, OPEN, RIDE, CRASH, TOM_LOW, TOM_MID, TOM_HIGH, CLAP, SHAKER = (
-    36, 38, 37, 42, 46, 51, 49, 45, 47, 50, 39, 70,
-)
+KICK, SNARE, STICK, CLOSED, OPEN, RIDE, CRASH, TOM_LOW, TOM_MID, TOM_HIGH, CLAP, SHAKER = (36, 38, 37, 42, 46, 51, 49, 45, 47, 50, 39, 70)
 
 STYLES: dict[str, dict[int, str]] = {
     "rock": {KICK: "x.......x.x.....", SNARE: "....x.......x...", CLOSED: "x.x.x.x.x.x.x.x."},
@@ -28,19 +26,7 @@ FILL = (SNARE, SNARE, TOM_HIGH, TOM_HIGH, TOM_MID, TOM_MID, TOM_LOW, TOM_LOW)
 
 
 def compose(rng: np.random.Generator, seconds: float) -> list[tuple[float, int, int]]:
-    """Play one style for a while.
-
-    Parameters
-    ----------
-    rng
-        Decides style, tempo, variation and timing.
-    seconds
-        Length.
-
-    Returns
-    -------
-    Hits as (time in seconds, drum, velocity), in order of time.
-    """
+    """Play one style for a while: hits as (time in seconds, drum, velocity), in order of time. `rng` decides all that varies."""
     style = STYLES[rng.choice(list(STYLES))]
     sixteenth = 15 / rng.uniform(75, 150)
     swing = rng.uniform(0, 0.12) * sixteenth
@@ -64,5 +50,5 @@ def compose(rng: np.random.Generator, seconds: float) -> list[tuple[float, int, 
             elif mark == "." and drum in (KICK, SNARE) and rng.random() < 0.04:
                 hits.append((start, drum, int(rng.integers(35, 80))))
     human = rng.normal(0, 0.006, len(hits))
-    played = ((max(0.0, time + shift), drum, velocity) for (time, drum, velocity), shift in zip(hits, human))
+    played = ((max(0.0, time + shift), drum, velocity) for (time, drum, velocity), shift in zip(hits, human, strict=False))
     return sorted(hit for hit in played if hit[0] < seconds)

@@ -6,24 +6,11 @@ TimGM6mb: some programs of that SoundFont (glockenspiel, xylophone, organs) soun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Instrument:
-    """A pitched instrument.
-
-    Attributes
-    ----------
-    name
-        As the manifest says it.
-    family
-        strings, woodwind, brass, voice, plucked, keyboard or mallets.
-    program
-        General MIDI program, from 0.
-    low, high
-        Range in MIDI notes, both included.
-    """
+class Instrument(NamedTuple):
+    """A pitched instrument: its name, family, General MIDI program from 0, and range in MIDI notes, both ends included."""
 
     name: str
     family: str
@@ -68,10 +55,7 @@ GUITARS: tuple[Instrument, ...] = (
     Instrument("electric bass", "plucked", 33, 29, 55),
 )
 
-PIANOS: tuple[Instrument, ...] = (
-    Instrument("grand piano", "keyboard", 0, 24, 100),
-    Instrument("bright piano", "keyboard", 1, 24, 100),
-)
+PIANOS: tuple[Instrument, ...] = (Instrument("grand piano", "keyboard", 0, 24, 100), Instrument("bright piano", "keyboard", 1, 24, 100))
 
 ENSEMBLES: dict[str, tuple[str, str, str, str]] = {
     "string quartet": ("violin", "violin", "viola", "cello"),

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audiosae import labels, pitch
-from audiosae.audio import SAMPLE_RATE
+from audiosae.audio import SAMPLE_RATE, labels, pitch
 
 TRACKER = "swift-f0"
 WINDOW = 4096
@@ -55,13 +54,7 @@ class Voice(NamedTuple):
 
 
 def measure(mono: np.ndarray) -> Voice:
-    """Measure a clip.
-
-    Parameters
-    ----------
-    mono
-        float32 [samples] at 44.1 kHz.
-    """
+    """Measure a clip, float32 [samples] at 44.1 kHz."""
     times = (np.arange(max(1, len(mono) // WINDOW)) + 0.5) * WINDOW / SAMPLE_RATE
     f0, confidence = pitch.track(mono, times, TRACKER)
     padded = np.pad(mono, (0, WINDOW))

@@ -14,7 +14,7 @@ import numpy as np
 import tinysoundfont
 
 from audiosae.audio import SAMPLE_RATE
-from audiosae.listening import PEAK, loudness
+from audiosae.audio.loudness import PEAK, loudness
 
 DRUM_BANK = 128
 _DRUM_CHANNEL = 9
@@ -100,15 +100,7 @@ def _generate(synth: tinysoundfont.Synth, samples: int) -> np.ndarray:
 
 
 def to_loudness(wave: np.ndarray, target: float) -> np.ndarray:
-    """Scale to a loudness in LUFS, or as near as a peak of −1 dBFS allows.
-
-    Parameters
-    ----------
-    wave
-        float32 [2, samples] at 44.1 kHz, not silent.
-    target
-        In LUFS.
-    """
+    """Scale float32 [2, samples] at 44.1 kHz, not silent, to a loudness in LUFS, or as near as a peak of −1 dBFS allows."""
     gain = 10 ** ((target - loudness(wave, SAMPLE_RATE)) / 20)
     peak = float(np.abs(wave).max())
     return wave * np.float32(min(gain, PEAK * 0.999 / peak))

@@ -15,10 +15,8 @@ from typing import NamedTuple
 
 import music21
 
+from audiosae.corpus.clip import QUOTA
 from audiosae.errors import CorpusError
-
-SPLITS = ("train", "validation", "test")
-_SHARES = {"test": 0.25, "validation": 0.15}
 
 PARTS = ("chorales", "vocals", "drums", "guitar", "piano")
 """Stand-ins for CocoChorales, DAMP-VSEP, Groove, GuitarSet and MAESTRO (the paper's section 3.1)."""
@@ -42,9 +40,9 @@ def split_of(piece: str) -> str:
     """
     work = re.sub(r"(-[a-z])?\.\w+$", "", piece)
     position = int.from_bytes(hashlib.sha256(work.encode()).digest()[:4], "big") / 2**32
-    if position < _SHARES["test"]:
+    if position < QUOTA["test"]:
         return "test"
-    return "validation" if position < _SHARES["test"] + _SHARES["validation"] else "train"
+    return "validation" if position < QUOTA["test"] + QUOTA["validation"] else "train"
 
 
 @lru_cache
@@ -67,7 +65,11 @@ def pool(part: str) -> tuple[str, ...]:
         "vocals": ("bach/bwv*.mxl",),
         "guitar": ("ryansMammoth/*.abc",),
         "piano": (
-            "mozart/*/*.mxl", "haydn/*/*.mxl", "beethoven/opus59no*/*.mxl", "joplin/*.mxl", "schumann_clara/*.mxl",
+            "mozart/*/*.mxl",
+            "haydn/*/*.mxl",
+            "beethoven/opus59no*/*.mxl",
+            "joplin/*.mxl",
+            "schumann_clara/*.mxl",
             "schumann_robert/opus41no1/*.mxl",
         ),
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from audiosae.audio import SUFFIXES
 from audiosae.errors import CorpusError
+from audiosae.files.walk import walk
 
 OTHER_SUFFIXES = frozenset(
     ".m4a .m4b .mp4 .aac .wma .caf .w64 .rf64 .au .snd .oga .spx .webm .mka .mkv .mov .avi .3gp .amr .ac3 .ape .wv .tta .dsf .dff".split()
@@ -29,8 +29,6 @@ class Found:
 def search(folder: str | Path) -> Found:
     """Look through a folder, its sub-folders, and folders that are linked there.
 
-    What begins with a dot is hidden: macOS writes `._name.wav` beside `name.wav`, and it is no sound.
-
     Raises
     ------
     CorpusError
@@ -46,20 +44,14 @@ def search(folder: str | Path) -> Found:
             f"corpus.source is {str(folder)!r}, which is neither 'embedded' nor a folder; give the path of a folder "
             f"with {', '.join(SUFFIXES)} files, or 'paper:' and the path of a folder with the paper's data sets."
         )
-    found, visited = Found(), set()
+    found = Found()
 
     def unreadable(error: OSError) -> None:
         found.problems.append(f"{error.filename}: this folder cannot be read ({error.strerror}); check its permissions, or move it away.")
 
-    for top, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
-        place = os.stat(top)
-        if (place.st_dev, place.st_ino) in visited:  # a link that leads back
-            folders.clear()
-            continue
-        visited.add((place.st_dev, place.st_ino))
-        found.hidden += sum(name.startswith(".") for name in (*folders, *files))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(top, name) for name in files if not name.startswith(".")):
+    for place in walk(folder, unreadable):
+        found.hidden += place.hidden
+        for path in (place.folder / name for name in place.files):
             suffix = path.suffix.lower()
             if suffix in SUFFIXES:
                 found.recordings.append(path)

@@ -1,15 +1,12 @@
-"""Baselines for probing: is it the SAE that names a property, or would anything of its width, or of none, do as well?
+"""Baselines for probing: does the SAE make a property readable, or would any layer of its width, or none at all, do as well?
 
-    python -m audiosae.evidence.baselines CODEC [--few_frames 12000] [--penalties …] [--iterations 50] [--cells 512] [--seed 0]
-
-The same probe is fitted on four inputs (see `inputs`), on a control task (`control`), and with few inputs a class
-(`sparse_probe`). Each figure is a mean over test frames with an interval over recordings; differences are taken frame by frame
+The same probe is fitted on four inputs (see `probes.representations`), on a control task (`probes.control_task`), and with few inputs a
+class (`probes.sparse`). Each figure is a mean over test frames with an interval over recordings; differences are taken frame by frame
 first, so that a hard recording is hard for both sides.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +14,12 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from audiosae import checkpoint, intervals, labels, probes, sae
-from audiosae.errors import report
-from audiosae.evidence import control, sparse_probe
-from audiosae.evidence import inputs as probe_inputs
-from audiosae.evidence.inputs import COMPONENTS, FEATURES, NAMES, RAW
-from audiosae.evidence.material import Material, load
-from audiosae.probes import Probe
+from audiosae import probes
+from audiosae.audio import labels
+from audiosae.evidence.material import Material
+from audiosae.probes import control_task, representations, sparse
+from audiosae.probes.representations import COMPONENTS, FEATURES, NAMES, RAW
+from audiosae.stats import bootstrap
 
 SPARSE = (1, 4, 16)
 """Inputs that each class of a sparse probe may read."""
@@ -33,123 +29,58 @@ UNITS = {"pitch": "semitones", "amplitude": "dB", "timbre": "Hz"}
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The frames of one task, cut to the rows that any of them needs.
+class Fits:
+    """How probes are fitted: weight decays to choose from, steps of L-BFGS for each, and the weight decay of sparse probes."""
 
-    Attributes
-    ----------
-    latents
-        [rows, dim].
-    train, validation
-        How many frames each row stands for, by class [rows, classes].
-    row
-        The row of each test frame.
-    truth
-        Its class.
-    pieces, parts
-        Its recording, and the part of the corpus that this is of.
-    """
-
-    latents: torch.Tensor
-    train: torch.Tensor
-    validation: torch.Tensor
-    row: np.ndarray
-    truth: np.ndarray
-    pieces: np.ndarray
-    parts: np.ndarray
+    penalties: list[float]
+    iterations: int
+    sparse_penalty: float
 
 
-def sample(material: Material, prop: str, label: np.ndarray) -> Sample:
-    """The frames that can be used for a property, with its own classes or with others.
-
-    Parameters
-    ----------
-    material
-        See `material`.
-    prop
-        Decides which frames are taken, and how many classes there are.
-    label
-        The class of every frame [frames].
-    """
-    train, validation, test = (material.chosen(split, prop) for split in ("train", "validation", "test"))
-    used = material.rows.counts(train | validation | test) > 0
-    place = np.cumsum(used) - 1
-    counts = [material.histogram(where, label, material.classes(prop))[torch.from_numpy(used)] for where in (train, validation)]
-    return Sample(
-        material.latents[torch.from_numpy(used)], *counts, place[material.rows.of_frame[test]], label[test],
-        material.pieces(test), material.table.table.loc[test, "part"].astype(str).to_numpy(),
-    )
-
-
-def over_recordings(values: np.ndarray, pieces: np.ndarray, seed: int) -> tuple[float, list[float] | None]:
-    """Mean of one number a frame, with an interval over recordings.
+def over_recordings(name: str, values: np.ndarray, pieces: np.ndarray, seed: int, interval: str = "ci95") -> dict[str, Any]:
+    """Mean of one number a frame under a name, and its interval over recordings under another; None from a single recording.
 
     Parameters
     ----------
     values
-        Such as whether a frame is named rightly, or how much that differs between two probes [frames].
+        Such as whether a frame is classified correctly, or how much that differs between two probes [frames].
     pieces
         The recording of each frame.
     seed
         Of the bootstrap.
-
-    Returns
-    -------
-    mean
-        Over frames.
-    ci95
-        [low, high]; None from a single recording, which says nothing of others.
     """
-    _, index = np.unique(pieces, return_inverse=True)
-    sums, counts = np.bincount(index, weights=values), np.bincount(index)
-    return float(np.mean(values)), intervals.ratio(sums, counts, seed) if len(counts) > 1 else None
+    found = bootstrap.over_recordings(values, pieces, seed)
+    return {name: found.mean, interval: found.ci95 if found.recordings > 1 else None}
 
 
 def natural(prop: str, edges: np.ndarray) -> np.ndarray:
-    """The centre of each class in a unit that says how far off a wrong one is: semitones, dB or Hz [classes]."""
+    """The centre of each class in the unit of errors: semitones, dB or Hz [classes]."""
     centres = labels.centres(edges)
     return 20 * np.log10(centres) if prop == "amplitude" else centres
 
 
 def scores(predicted: np.ndarray, truth: np.ndarray, values: np.ndarray, pieces: np.ndarray, seed: int) -> dict[str, Any]:
-    """How often a probe is right, how often nearly, and how far off it is.
-
-    Parameters
-    ----------
-    predicted, truth
-        Classes [frames].
-    values
-        What each class stands for, from `natural` [classes].
-    pieces, seed
-        See `over_recordings`.
-
-    Returns
-    -------
-    accuracy, ci95, within_one, within_one_ci95, mean_error, mean_error_ci95.
-    """
-    found: dict[str, Any] = {}
-    for name, interval, value in (
-        ("accuracy", "ci95", predicted == truth),
-        ("within_one", "within_one_ci95", np.abs(predicted - truth) <= 1),
-        ("mean_error", "mean_error_ci95", np.abs(values[predicted] - values[truth])),
-    ):
-        found[name], found[interval] = over_recordings(value, pieces, seed)
-    return found
+    """accuracy, within_one (class of the truth) and mean_error of a probe, with intervals; `values` are from `natural` [classes]."""
+    return {
+        **over_recordings("accuracy", predicted == truth, pieces, seed),
+        **over_recordings("within_one", np.abs(predicted - truth) <= 1, pieces, seed, "within_one_ci95"),
+        **over_recordings("mean_error", np.abs(values[predicted] - values[truth]), pieces, seed, "mean_error_ci95"),
+    }
 
 
-def parts(hits: dict[str, np.ndarray], of_frame: np.ndarray, pieces: np.ndarray, names: list[str], seed: int) -> dict[str, Any]:
+def by_part(hits: dict[str, np.ndarray], parts: np.ndarray, pieces: np.ndarray, names: list[str], seed: int) -> dict[str, Any]:
     """Accuracy of SAE features and of raw latents within each part of the corpus.
 
     Parameters
     ----------
     hits
-        By input, whether each test frame is named rightly [frames].
-    of_frame
-        The part of each.
-    pieces, seed
-        See `over_recordings`.
+        By input, whether each test frame is classified correctly [frames].
+    parts, pieces
+        The part and the recording of each.
     names
         Of the parts; one that has no test frame is listed with null scores.
+    seed
+        Of the bootstrap.
 
     Returns
     -------
@@ -157,106 +88,108 @@ def parts(hits: dict[str, np.ndarray], of_frame: np.ndarray, pieces: np.ndarray,
     """
     found = {}
     for name in names:
-        here = of_frame == name
-        both = {}
-        for key, read in (("sae", FEATURES), ("raw", RAW)):
-            value = over_recordings(hits[read][here], pieces[here], seed) if here.any() else None
-            both[key] = None if value is None else dict(zip(("accuracy", "ci95"), value))
+        here = parts == name
+        both = {
+            key: over_recordings("accuracy", hits[read][here], pieces[here], seed) if here.any() else None
+            for key, read in (("sae", FEATURES), ("raw", RAW))
+        }
         found[name] = {**both, "recordings": int(len(np.unique(pieces[here]))), "frames": int(here.sum())}
     return found
 
 
 def property_figures(
-    material: Material, prop: str, readers: dict[str, probe_inputs.Reader], types: np.ndarray, given: argparse.Namespace, bar: tqdm
+    material: Material, prop: str, readers: dict[str, representations.Reader], types: np.ndarray, fits: Fits, bar: tqdm
 ) -> dict[str, Any]:
-    """All that is asked of one property; see the module.
+    """All figures of one property.
 
     Parameters
     ----------
     material, prop
         The codec's, and which.
     readers
-        From `inputs.readers`.
+        From `representations.readers`.
     types
         Of the control task, one a frame of the table.
-    given
-        penalties, iterations, sparse_penalty, seed.
+    fits
+        How to fit probes.
     bar
-        Steps once an input.
+        Advances once an input.
     """
-    seed, classes, label = given.seed, material.classes(prop), material.label(prop)
-    train = material.chosen("train", prop)
-    learnt, by_lot = label[train], control.labels(types, label[train], classes, seed)
-    real, fake = sample(material, prop, label), sample(material, prop, by_lot)
-    values = natural(prop, material.table.edges[prop])
+    seed, classes, label = material.seed, material.classes(prop), material.label(prop)
+    train, test = material.chosen("train", prop), material.chosen("test", prop)
+    learnt, random = label[train], control_task.labels(types, label[train], classes, seed)
+    (used, real), (_, fake) = material.task(prop), material.task(prop, random)
+    latents, values = material.latents[used], natural(prop, material.table.edges[prop])
     found: dict[str, Any] = {
-        **probes.baselines(learnt, real.truth, classes), "unit": UNITS[prop],
-        "frames": {"train": len(learnt), "test": len(real.truth)}, "recordings": int(len(np.unique(real.pieces))),
-        "control_majority": probes.baselines(by_lot[train], fake.truth, classes)["majority"],
-        "inputs": {}, "difference": {}, "control": {}, "sparse": {},
+        **probes.baselines(learnt, real.truth, classes),
+        "unit": UNITS[prop],
+        "frames": {"train": len(learnt), "test": len(real.truth)},
+        "recordings": int(len(np.unique(real.pieces))),
+        "control_majority": probes.baselines(random[train], fake.truth, classes)["majority"],
+        **{key: {} for key in ("inputs", "difference", "control", "sparse")},
     }
     hits: dict[str, np.ndarray] = {}
     for name, reader in readers.items():
         with torch.no_grad():
-            x = reader(real.latents)
-
-        def named(probe: Probe, x: torch.Tensor = x) -> np.ndarray:
-            return probe.predict(x)[real.row]
-
-        probe = probes.fit(x, real.train, real.validation, given.penalties, given.iterations)
-        predicted = named(probe)
+            x = reader(latents)
+        probe, predicted, _ = probes.fit_and_score(x, real, fits.penalties, fits.iterations, seed)
         hits[name] = predicted == real.truth
-        found["inputs"][name] = {
-            **scores(predicted, real.truth, values, real.pieces, seed), "size": x.shape[1], "penalty": probe.penalty,
-        }
+        shape = {"size": x.shape[1], "penalty": probe.penalty}
+        found["inputs"][name] = scores(predicted, real.truth, values, real.pieces, seed) | shape
         if name != FEATURES:
-            gained = over_recordings(hits[FEATURES].astype(float) - hits[name], real.pieces, seed)
-            found["difference"][name] = dict(zip(("difference", "ci95"), gained))
+            gain = hits[FEATURES].astype(float) - hits[name]
+            found["difference"][name] = over_recordings("difference", gain, real.pieces, seed)
         if name != COMPONENTS:  # they hold what raw latents hold
-            by_heart = named(probes.fit(x, fake.train, fake.validation, given.penalties, given.iterations)) == fake.truth
-            selectivity = over_recordings(hits[name].astype(float) - by_heart, real.pieces, seed)
-            found["control"][name] = {
-                "accuracy": float(by_heart.mean()), **dict(zip(("selectivity", "ci95"), selectivity)),
-            }
+            memorised = probes.fit_and_score(x, fake, fits.penalties, fits.iterations, seed).predicted == fake.truth
+            selectivity = over_recordings("selectivity", hits[name].astype(float) - memorised, real.pieces, seed)
+            found["control"][name] = {"accuracy": float(memorised.mean()), **selectivity}
         found["sparse"][name] = {}
         for n in SPARSE:
-            few = named(sparse_probe.fit(x, real.train, n, given.sparse_penalty, given.iterations)) == real.truth
-            found["sparse"][name][str(n)] = dict(zip(("accuracy", "ci95"), over_recordings(few, real.pieces, seed)))
+            few = sparse.fit(x, real.train, n, fits.sparse_penalty, fits.iterations).predict(x)[real.row] == real.truth
+            found["sparse"][name][str(n)] = over_recordings("accuracy", few, real.pieces, seed)
         bar.update()
     counts = real.train.cpu().numpy()
     found["ceiling"] = probes.ceiling(counts, real.row, real.truth, real.pieces, seed) if material.rows.few else None
-    names = sorted(material.table.table["part"].astype(str).unique())
-    found["parts"] = parts(hits, real.parts, real.pieces, names, seed)
+    parts = material.table.table["part"].astype(str)
+    found["parts"] = by_part(hits, parts[test].to_numpy(), real.pieces, sorted(parts.unique()), seed)
     return found
 
 
-def main() -> None:
-    """Read the arguments, fit everything, and write results/evidence/baselines/CODEC.json."""
-    parser = argparse.ArgumentParser(prog="audiosae.evidence.baselines", description=__doc__, allow_abbrev=False)
-    parser.add_argument("codec")
-    parser.add_argument("--few_frames", type=int, default=12000, help="training frames at most, where frames do not repeat")
-    parser.add_argument("--penalties", type=float, nargs="+", default=[1e-6, 3e-5, 1e-3], help="weight decays to choose from")
-    parser.add_argument("--iterations", type=int, default=50, help="of L-BFGS for each")
-    parser.add_argument("--sparse_penalty", type=float, default=1e-6, help="weight decay of the sparse probes")
-    parser.add_argument("--cells", type=int, default=512, help="of k-means, for the control task where frames do not repeat")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    material = load(given.codec, given.few_frames, given.seed)
-    train = material.latents[torch.from_numpy(material.rows.of_frame[material.chosen("train")])]
-    if material.rows.few:
-        types = material.rows.of_frame
-    else:
+def run(codec: str, penalties: list[float], iterations: int, sparse_penalty: float, cells: int, few_frames: int, seed: int) -> None:
+    """Fit everything, and write results/evidence/baselines/CODEC.json: properties, types and sae.
+
+    Parameters
+    ----------
+    codec
+        Name of one that sections 1 to 3 have been run for.
+    penalties, iterations
+        Weight decays to choose from, and steps of L-BFGS for each.
+    sparse_penalty
+        Weight decay of the sparse probes.
+    cells
+        Of k-means, for the control task where frames do not repeat.
+    few_frames
+        Most training frames, where frames do not repeat.
+    seed
+        Of all draws.
+    """
+    parameters = dict(locals())
+    material = Material.read(codec, few_frames, seed)
+    train = material.latents[material.at_rows(material.chosen("train"))]
+    types = material.rows.of_frame
+    if not material.rows.few:
         seen, every = (material.sae.normalised(x).cpu().numpy() for x in (train, material.latents))
-        types = control.cells(seen, every, given.cells, given.seed)[material.rows.of_frame]
-    readers = probe_inputs.readers(material.sae, train, given.seed)
-    with tqdm(total=len(labels.PROPERTIES) * len(NAMES), desc=f"probing {given.codec}", unit="input") as bar:
-        properties = {prop: property_figures(material, prop, readers, types, given, bar) for prop in labels.PROPERTIES}
-    _, header = checkpoint.load(material.inputs["weights/sae"], sae.KIND)
-    material.write("baselines", {
-        "properties": properties, "types": {"kind": "codes" if material.rows.few else "k-means cells", "count": int(types.max()) + 1},
-        "sae": {"dim": material.sae.dim, "hidden": material.sae.hidden, "l1": header["provenance"]["parameters"]["l1"]},
-    }, vars(given))
+        types = control_task.cells(seen, every, cells, seed)[types]
+    readers = representations.readers(material.sae, train, seed)
+    fits = Fits(penalties, iterations, sparse_penalty)
+    with tqdm(total=len(labels.PROPERTIES) * len(NAMES), desc=f"probing {codec}", unit="input") as bar:
+        properties = {prop: property_figures(material, prop, readers, types, fits, bar) for prop in labels.PROPERTIES}
+    kind = "codes" if material.rows.few else "k-means cells"
+    figures = {"properties": properties, "types": {"kind": kind, "count": int(types.max()) + 1}, "sae": material.sae_settings()}
+    material.write("baselines", figures, parameters)
 
 
 if __name__ == "__main__":
-    report(main)
+    from audiosae import command
+
+    command.run(run)

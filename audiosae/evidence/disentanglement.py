@@ -1,20 +1,19 @@
 """Whether a feature serves one property, and a property rests on few features: DCI.
 
 Eastwood and Williams, A framework for the quantitative evaluation of disentangled representations (ICLR 2018), ask three things of
-a code and the factors behind it, from how much each of its entries matters to a simple predictor of each factor, R[j, property]:
+a code and the factors behind it, from how much each entry matters to a simple predictor of each factor, R[j, property]:
 
-- disentanglement: 1 − entropy of the j-th row over the properties, weighted by what the entry matters in all; 1 where every
-  feature that matters at all serves one property;
+- disentanglement: 1 − entropy of the j-th row over the properties, weighted by the entry's total; 1 where every feature that matters
+  serves one property;
 - completeness: 1 − entropy of a property's column over the features; 1 where a property rests on one feature;
 - informativeness: how well the factor is predicted; here the probe's accuracy on test frames.
 
-Mariotte et al. (2025, arXiv 2509.24793) report completeness and disentanglement of SAEs of audio models too. Their exact definitions we
-could not compare, so ours are Eastwood and Williams's, with the paper's linear probes as predictors.
+Mariotte et al. (2025, arXiv 2509.24793) report completeness and disentanglement of SAEs of audio models too. We could not compare their
+exact definitions, so ours are Eastwood and Williams's, with the paper's linear probes as predictors.
 
-Importance is |W[k, j]| times the standard deviation of feature j, summed over the classes k of a property. The scale of W follows the
+Importance is |W[k, j]| times the standard deviation of feature j, summed over the classes k of a property. The scale of W depends on the
 penalty and the number of classes, so each property's importances are first made to sum to 1. Completeness divides the entropy by
-log(features), and so flatters a wide code: the same hundred features are few of a thousand and many of a hundred and twenty-eight.
-The entropy as a number of features, exp(H), stands beside it.
+log(features), and so flatters a wide code. The entropy as a number of features, exp(H), stands beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ import numpy as np
 import torch
 from scipy.stats import entropy
 
-from audiosae import labels, probes
+from audiosae import probes
+from audiosae.audio import labels
 from audiosae.errors import ParameterError
 from audiosae.evidence.material import Material
 from audiosae.probes import Probe
@@ -38,14 +38,9 @@ def importance(fitted: dict[str, Probe], spread: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     fitted
-        Probes, by property.
+        Probes, by property; a `ParameterError` for one that ignores its input.
     spread
         Standard deviation of each feature over training frames [features].
-
-    Raises
-    ------
-    ParameterError
-        If a probe ignores its input: then nothing matters to it.
     """
     raw = np.stack([probe.weight.abs().sum(dim=0).cpu().numpy() * spread for probe in fitted.values()], axis=1)
     for prop, total in zip(fitted, raw.sum(axis=0)):
@@ -54,20 +49,10 @@ def importance(fitted: dict[str, Probe], spread: np.ndarray) -> np.ndarray:
     return raw / raw.sum(axis=0)
 
 
-def figures(matters: np.ndarray) -> dict[str, Any]:
-    """Disentanglement and completeness of a matrix of importances.
+def entropies(matters: np.ndarray) -> dict[str, Any]:
+    """Disentanglement and completeness (0 to 1, the latter a mean over properties) of importances [features, properties].
 
-    Parameters
-    ----------
-    matters
-        [features, properties], at least two of each, not negative, no column of zeros.
-
-    Returns
-    -------
-    disentanglement, completeness
-        Of the whole code, 0 to 1; completeness is the mean over properties.
-    features_used
-        exp of the entropy of each property's column, mean over properties: among how many features it is spread.
+    `features_used` is exp of the entropy of a property's column, mean over properties: among how many features it is spread.
     """
     rows = matters.sum(axis=1)
     some = rows > 0
@@ -83,41 +68,28 @@ def figures(matters: np.ndarray) -> dict[str, Any]:
 def fit(
     material: Material, x: torch.Tensor, frames: dict[str, np.ndarray], penalties: dict[str, list[float]], iterations: int
 ) -> dict[str, Probe]:
-    """One probe a property.
-
-    Parameters
-    ----------
-    material
-        Where labels and validation frames come from.
-    x
-        Inputs [rows, features].
-    frames
-        Training frames of each property, bool [frames].
-    penalties
-        For each property, those to choose from.
-    iterations
-        As for `probes.fit`.
-    """
-    fitted = {}
-    for prop, where in frames.items():
-        label, classes = material.label(prop), material.classes(prop)
-        validation = material.histogram(material.chosen("validation", prop), label, classes)
-        fitted[prop] = probes.fit(x, material.histogram(where, label, classes), validation, penalties[prop], iterations)
-    return fitted
+    """One probe a property on inputs x [rows, features] of its training frames, bool [frames]; its penalty is chosen from a list."""
+    return {
+        prop: probes.fit(
+            x,
+            material.histogram(where, material.label(prop), material.classes(prop)),
+            material.labelled("validation", prop),
+            penalties[prop],
+            iterations,
+        )
+        for prop, where in frames.items()
+    }
 
 
-def training(material: Material) -> dict[str, np.ndarray]:
+def training_frames(material: Material) -> dict[str, np.ndarray]:
     """Training frames of each property, thinned: bool [frames]."""
     return {prop: material.chosen("train", prop) for prop in labels.PROPERTIES}
 
 
 def halves(material: Material, count: int) -> Iterator[dict[str, np.ndarray]]:
-    """`count` random halves of the training recordings, as the frames of each property that are left.
-
-    Ensembles have no pitch, so recordings with and without one are halved apart.
-    """
+    """`training_frames` of `count` random halves of the recordings; ensembles have no pitch, so they are halved apart."""
     rng = np.random.default_rng(material.seed)
-    frames = training(material)
+    frames = training_frames(material)
     pitched = np.unique(material.pieces(frames["pitch"]))
     every = np.unique(material.pieces(material.table.rows("train")))
     pieces = material.table.table["piece"].astype(str).to_numpy()
@@ -127,23 +99,12 @@ def halves(material: Material, count: int) -> Iterator[dict[str, np.ndarray]]:
         yield {prop: where & inside for prop, where in frames.items()}
 
 
-def measure(
-    material: Material, x: torch.Tensor, fitted: dict[str, Probe], frames: dict[str, np.ndarray]
-) -> dict[str, Any]:
-    """DCI of one code.
-
-    Parameters
-    ----------
-    material
-        Where labels and test frames come from.
-    x
-        The code of each row [rows, features].
-    fitted, frames
-        Its probes, and the training frames that they were fitted on.
+def dci(material: Material, x: torch.Tensor, fitted: dict[str, Probe], frames: dict[str, np.ndarray]) -> dict[str, Any]:
+    """DCI of one code x [rows, features] by its probes, and the training frames that they were fitted on.
 
     Returns
     -------
-    The figures of `figures`, features (how many there are), and informativeness: accuracy on test frames, mean over properties, with
+    The figures of `entropies`, features (how many there are), and informativeness: accuracy on test frames, mean over properties, with
     each property's under `accuracy`.
     """
     weights = material.counts(np.any(list(frames.values()), axis=0)).to(x)
@@ -153,11 +114,12 @@ def measure(
     accuracy = {}
     for prop, probe in fitted.items():
         test = material.chosen("test", prop)
-        at = torch.from_numpy(material.rows.of_frame[test]).to(x.device)
-        accuracy[prop] = float((probe.predict(x[at]) == material.label(prop)[test]).mean())
+        accuracy[prop] = float((probe.predict(x[material.at_rows(test)]) == material.label(prop)[test]).mean())
     return {
-        **figures(importance(fitted, spread)), "features": int(x.shape[1]),
-        "informativeness": float(np.mean(list(accuracy.values()))), "accuracy": accuracy,
+        **entropies(importance(fitted, spread)),
+        "features": int(x.shape[1]),
+        "informativeness": float(np.mean(list(accuracy.values()))),
+        "accuracy": accuracy,
     }
 
 

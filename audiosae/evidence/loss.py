@@ -1,31 +1,25 @@
-"""What the paper's λ buys (section 2): its loss beside others at equal sparsity, its drift, and its way out.
+"""What the paper's λ does (section 2): its loss beside others at equal sparsity, its drift, and how the penalty can be escaped.
 
-    python -m audiosae.evidence.loss CODEC [--factor 8] ...
-
-Four questions are asked at one width. Do SAEs that are as sparse rebuild as well if sparsity is priced in another way (`variants`)?
-Does a longer training leave the figures where they are? Does another optimiser? And does the penalty fall, with all else as it
-was, when the SAE of section 2 has its encoder scaled? SAEs learn from at most `few_frames` training frames, with as many steps an epoch
-as all of them would take.
+Four questions are asked at one width. Do equally sparse SAEs reconstruct as well if sparsity is penalised in another way (`sae.variants`)?
+Does a longer training leave the figures where they are? Does another optimiser? And does the penalty fall, with all else as it was, when
+the encoder of the SAE of section 2 is scaled? SAEs learn from at most `few_frames` training frames, with as many steps an epoch as all of
+them would take.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from audiosae import sae_training
-from audiosae.errors import report
-from audiosae.evidence import material, stacked, variants
 from audiosae.evidence.material import Material
-from audiosae.evidence.stacked import Optimiser, Stack
-from audiosae.evidence.variants import PAPER, VARIANTS
-from audiosae.sae import SparseAutoencoder
-from audiosae.sae_training import Settings, Split
+from audiosae.sae import SparseAutoencoder, stacked, variants
+from audiosae.sae.stacked import Optimiser, Stack
+from audiosae.sae.training import Settings, Split
+from audiosae.sae.variants import PAPER, VARIANTS
 
 STRENGTHS: dict[str, tuple[float, ...]] = {
     "paper": (0.005, 0.025, 0.05, 0.15, 0.5),
@@ -34,7 +28,7 @@ STRENGTHS: dict[str, tuple[float, ...]] = {
     "plain": (0.1, 0.25, 0.5, 1.0, 2.0),
     "top_k": (8, 32, 64, 128, 256),
 }
-"""λ of each variant, or k: chosen so that the ranges of sparsity overlap, since equal λ of two variants mean nothing."""
+"""λ of each variant, or k: chosen so that ranges of sparsity overlap; an equal λ of two variants means nothing."""
 
 MEASURED = (1, 2, 5, 10, 20, 40, 80)
 """Epochs after which a long training is looked at; its last is added."""
@@ -63,23 +57,22 @@ def sweep(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[
     return points
 
 
-def at_equal(points: list[dict], axis: str, value: float) -> float | None:
-    """The held-out FVU of one variant where its curve passes a value of `axis`, by linear interpolation; None beyond its ends."""
-    curve = sorted((point[axis], point["fvu"]) for point in points)
-    x, y = np.array(curve).T
-    return float(np.interp(value, x, y)) if x[0] <= value <= x[-1] else None
+def fvu_at(points: list[dict], sparsity: float) -> float | None:
+    """The held-out FVU of one variant where its curve passes a sparsity, by linear interpolation; None beyond its ends."""
+    x, y = np.array(sorted((point["sparsity"], point["fvu"]) for point in points)).T
+    return float(np.interp(sparsity, x, y)) if x[0] <= sparsity <= x[-1] else None
 
 
 def drift(latents: torch.Tensor, split: Split, settings: Settings, steps_per_epoch: int) -> list[dict[str, object]]:
     """Follow a long training at one λ: variant, epoch, step, and the figures of `variants.measure`."""
     seen: list[dict[str, object]] = []
-
     for name in DRIFTING:
+
         def look(epoch: int, stack: Stack, name: str = name) -> None:
             if epoch in (*MEASURED, settings.epochs):
                 (sae,) = stack.members()
-                seen.append({"variant": name, "epoch": epoch, "step": epoch * steps_per_epoch,
-                             **variants.measure(sae, latents, split)})
+                measured = variants.measure(sae, latents, split)
+                seen.append({"variant": name, "epoch": epoch, "step": epoch * steps_per_epoch, **measured})
 
         stacked.train(latents, settings, [settings.l1], split.train, VARIANTS[name], after=look)
     return seen
@@ -96,9 +89,9 @@ def optimisers(latents: torch.Tensor, split: Split, settings: Settings) -> list[
 
 @torch.no_grad()
 def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) -> dict[str, object]:
-    """Multiply encoder weights and bias by c, in double precision: h, and with it the penalty, is multiplied by c, the rest stays.
+    """Multiply encoder weights and bias by c, in double precision: h, and with it the penalty, is multiplied by c; all else stays.
 
-    RMSNorm's small constant is all that keeps this from being exact; it is felt only by a frame whose h is about as small.
+    Only RMSNorm's small constant keeps this from being exact, and it matters only for a frame whose h is about as small.
 
     Parameters
     ----------
@@ -112,8 +105,8 @@ def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) 
     penalty, fvu
         Mean of Σ h over frames, and FVU, before.
     scaled
-        For each c: c, penalty, penalty_ratio (after over before), fvu, and the largest change of f and of x̂ (standardised), as shares
-        of the largest value.
+        For each c: c, penalty, penalty_ratio (after over before), fvu, features_change and reconstruction_change: the largest change of
+        f and of x̂ (standardised), as shares of the largest value.
     """
     counts = counts.to(latents.device)
     latents, counts = latents[counts > 0].double(), counts[counts > 0].double()
@@ -132,82 +125,96 @@ def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) 
     rows = []
     for c in SCALES:
         f, x, cost, share = read(c)
-        rows.append({"c": c, "penalty": cost, "penalty_ratio": cost / penalty, "fvu": share,
-                     "features_change": float((f - features).abs().max() / features.abs().max()),
-                     "reconstruction_change": float((x - rebuilt).abs().max() / rebuilt.abs().max())})
+        rows.append(
+            {
+                "c": c,
+                "penalty": cost,
+                "penalty_ratio": cost / penalty,
+                "fvu": share,
+                "features_change": float((f - features).abs().max() / features.abs().max()),
+                "reconstruction_change": float((x - rebuilt).abs().max() / rebuilt.abs().max()),
+            }
+        )
     return {"penalty": penalty, "fvu": fvu, "scaled": rows}
 
 
 def summary(points: list[dict], drifting: list[dict]) -> dict[str, object]:
-    """What a verdict cites.
+    """What verdicts cite.
 
     Returns
     -------
     fvu_at_sparsity
-        {sparsity: {variant: FVU, or None where its curve does not reach}}; at one width this is at equal L0 too.
+        FVU by sparsity and variant, None where its curve does not reach; at one width this is at equal L0 too.
     sparsity_range
-        {variant: [lowest, highest]}.
+        [lowest, highest] by variant.
     drift
-        {variant: first_epoch, last_epoch, scale_ratio (rms of h at the end over that after the first epoch), sparsity and fvu by epoch}.
+        By variant: first_epoch, last_epoch, scale_ratio (rms of h at the end over that after the first epoch), sparsity and fvu by epoch.
     """
     by_variant = {name: [point for point in points if point["variant"] == name] for name in STRENGTHS}
     by_drift = {name: [row for row in drifting if row["variant"] == name] for name in DRIFTING}
     return {
-        "fvu_at_sparsity": {f"{value:g}": {name: at_equal(found, "sparsity", value) for name, found in by_variant.items()}
-                            for value in SPARSITIES},
-        "sparsity_range": {name: [min(p["sparsity"] for p in found), max(p["sparsity"] for p in found)]
-                           for name, found in by_variant.items()},
-        "drift": {name: {
-            "first_epoch": rows[0]["epoch"], "last_epoch": rows[-1]["epoch"], "scale_ratio": rows[-1]["scale"] / rows[0]["scale"],
-            "sparsity": {str(row["epoch"]): row["sparsity"] for row in rows},
-            "fvu": {str(row["epoch"]): row["fvu"] for row in rows},
-        } for name, rows in by_drift.items()},
+        "fvu_at_sparsity": {f"{value:g}": {name: fvu_at(found, value) for name, found in by_variant.items()} for value in SPARSITIES},
+        "sparsity_range": {
+            name: [min(p["sparsity"] for p in found), max(p["sparsity"] for p in found)] for name, found in by_variant.items()
+        },
+        "drift": {
+            name: {
+                "first_epoch": rows[0]["epoch"],
+                "last_epoch": rows[-1]["epoch"],
+                "scale_ratio": rows[-1]["scale"] / rows[0]["scale"],
+                "sparsity": {str(row["epoch"]): row["sparsity"] for row in rows},
+                "fvu": {str(row["epoch"]): row["fvu"] for row in rows},
+            }
+            for name, rows in by_drift.items()
+        },
     }
 
 
-def measure(found: Material, given: argparse.Namespace) -> dict[str, object]:
-    """Ask all four questions; see the functions for what each answers.
+def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, learning_rate: float, few_frames: int, seed: int) -> None:
+    """Ask all four questions, and write results/evidence/loss/CODEC.json.
 
-    Returns
-    -------
-    sweep, drift, optimisers, escape, summary
-        See the functions of these names.
-    l1, hidden, dim, batch, steps_per_epoch, held_out, frames, train_frames
-        What it was asked of.
+    It holds sweep, drift, optimisers, escape and summary (see the functions of these names), and what they were asked of.
+
+    Parameters
+    ----------
+    codec
+        Name of one that sections 1 to 3 have been run for.
+    factor
+        Hidden size over latent size.
+    l1
+        λ of the long training and of the optimisers.
+    epochs, batch, learning_rate
+        As in section 2; the batch in frames, if all training frames were used.
+    long
+        Epochs of the long training.
+    few_frames
+        Most training frames.
+    seed
+        Of all draws.
     """
-    every, kept = found.table.rows("train"), found.chosen("train")
-    split = sae_training.hold_out(found.rows, kept, found.table.rows("test"), given.seed)
-    batch = stacked.scaled_batch(given.batch, int(kept.sum()), int(every.sum()))
-    dim = found.latents.shape[1]
-    settings = Settings(given.factor * dim, given.l1, given.epochs, batch, given.learning_rate, given.seed)
+    parameters = dict(locals())
+    material = Material.read(codec, few_frames, seed)
+    split, batch, sizes = material.thinned_training(batch)
+    latents = material.latents
+    settings = Settings(factor * latents.shape[1], l1, epochs, batch, learning_rate, seed)
     steps = int(np.ceil(int(split.train.sum()) / batch))
-    points = sweep(found.latents, split, settings)
-    drifting = drift(found.latents, split, replace(settings, epochs=given.long), steps)
-    return {
-        "sweep": points, "drift": drifting, "optimisers": optimisers(found.latents, split, settings),
-        "escape": escape(found.sae, found.latents, split.test), "summary": summary(points, drifting),
-        "l1": given.l1, "hidden": settings.hidden, "dim": dim, "batch": batch, "steps_per_epoch": steps,
-        "held_out": split.held_out, "frames": int(every.sum()), "train_frames": int(kept.sum()),
+    points = sweep(latents, split, settings)
+    drifting = drift(latents, split, replace(settings, epochs=long), steps)
+    figures: dict[str, Any] = {
+        "sweep": points,
+        "drift": drifting,
+        "optimisers": optimisers(latents, split, settings),
+        "escape": escape(material.sae, latents, split.test),
+        "summary": summary(points, drifting),
+        "l1": l1,
+        "hidden": settings.hidden,
+        "batch": batch,
+        "steps_per_epoch": steps,
     }
-
-
-def main() -> None:
-    """Read the command line, train and measure, write results/evidence/loss/CODEC.json."""
-    parser = argparse.ArgumentParser(prog="python -m audiosae.evidence.loss", description=__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("codec")
-    parser.add_argument("--factor", type=int, default=4, help="hidden size over latent size")
-    parser.add_argument("--l1", type=float, default=0.05, help="λ of the long training and of the optimisers")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--long", type=int, default=40, help="epochs of the long training")
-    parser.add_argument("--batch", type=int, default=1024, help="frames, if all training frames were used")
-    parser.add_argument("--learning_rate", type=float, default=0.001, help="of the variants and the long training")
-    parser.add_argument("--few_frames", type=int, default=8000, help="most training frames")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    found = material.load(given.codec, given.few_frames, given.seed)
-    found.write("loss", measure(found, given), vars(given))
+    material.write("loss", figures | sizes, parameters)
 
 
 if __name__ == "__main__":
-    report(main)
+    from audiosae import command
+
+    command.run(run)

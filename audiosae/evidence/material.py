@@ -1,4 +1,4 @@
-"""What every question starts from: a codec's frames, its SAE and probes, and the same recordings kept apart."""
+"""What every question starts from: the frames of a codec, its SAE and probes, and which frames may be used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiosae import determinism, distinct, frames, probes, results
-from audiosae.distinct import Rows
+from audiosae import frames, probes
 from audiosae.errors import ParameterError
-from audiosae.frames import Frames
-from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
+from audiosae.files import checkpoint, determinism, results
+from audiosae.frames import Frames, unique
+from audiosae.frames.unique import Rows
+from audiosae.probes import Probe, Task
+from audiosae.sae import KIND, SparseAutoencoder, stacked, training
+from audiosae.sae.training import Split
 
 
 @dataclass(frozen=True)
@@ -28,22 +30,19 @@ class Material:
     table
         Frames with labels.
     rows
-        What stands for them; see `distinct`.
+        What stands for them; see `frames.unique`.
     latents
         float32 [rows, dim], on `device`.
-    sae
-        The one that the later sections use.
-    fitted
-        Its probes, by property.
+    sae, fitted
+        The SAE that the later sections use, and its probes by property.
     few_frames
-        Largest number of training frames that a question looks at, drawn by lot; frames that repeat are never thinned,
-        since they cost nothing.
+        Most training frames that a question looks at, drawn at random. Frames that repeat are never thinned, since they cost nothing.
     seed
-        Of the lot, and of whatever else is drawn.
+        Of all draws.
     device
         Where to compute.
     inputs
-        Hashes' sources: the files that were read, by what they are.
+        The files that were read, by what they are.
     """
 
     codec: str
@@ -57,26 +56,49 @@ class Material:
     device: torch.device
     inputs: dict[str, str]
 
+    @classmethod
+    def read(cls, codec: str, few_frames: int, seed: int) -> Material:
+        """Read the files of a codec below the current folder, and seed and pin whatever would differ from run to run.
+
+        Raises
+        ------
+        ParameterError
+            If `few_frames` is not positive.
+        AudiosaeError
+            If a file is missing or damaged.
+        """
+        if few_frames < 1:
+            raise ParameterError(f"few_frames must be at least 1; got {few_frames}.")
+        device = determinism.prepare(seed)
+        inputs = {
+            "data/frames": f"data/frames/{codec}.arrow",
+            "weights/sae": f"checkpoints/sae/{codec}.safetensors",
+            "weights/probes": f"checkpoints/probes/{codec}.safetensors",
+        }
+        table = frames.load(inputs["data/frames"])
+        rows = unique.find(table.latents)
+        sae, fitted = SparseAutoencoder.load(inputs["weights/sae"]).to(device), probes.load(inputs["weights/probes"])
+        return cls(codec, table, rows, torch.from_numpy(rows.latents).to(device), sae, fitted, few_frames, seed, device, inputs)
+
+    def write(self, question: str, figures: dict[str, Any], parameters: dict[str, Any], **inputs: str) -> None:
+        """Write results/evidence/QUESTION/CODEC.json with its provenance; `inputs` are files that this question alone reads."""
+        path = Path("results", "evidence", question, f"{self.codec}.json")
+        made = results.provenance({**self.inputs, **inputs}, parameters, f"audiosae.evidence.{question}")
+        results.write(path, {**figures, "provenance": {**made, "weights": self.table.weights}})
+        print(path)
+
     def chosen(self, split: str, prop: str | None = None) -> np.ndarray:
         """Frames of a split that can be used for a property, bool [frames]; of training frames no more than `few_frames`."""
         return self.thin(self.table.rows(split, prop)) if split == "train" else self.table.rows(split, prop)
 
     def thin(self, where: np.ndarray) -> np.ndarray:
-        """Keep at most `few_frames` of the frames marked in bool [frames], by lot, unless frames repeat."""
+        """Keep at most `few_frames` of the frames marked in bool [frames], drawn at random, unless frames repeat."""
         at = np.flatnonzero(where)
         if self.rows.few or len(at) <= self.few_frames:
             return where
         kept = np.zeros_like(where)
         kept[np.random.default_rng(self.seed).choice(at, self.few_frames, replace=False)] = True
         return kept
-
-    def histogram(self, where: np.ndarray, label: np.ndarray, classes: int) -> torch.Tensor:
-        """How often each row has each class among chosen frames, as `probes.fit` wants it: int64 [rows, classes]."""
-        return torch.from_numpy(self.rows.histogram(where, label, classes)).to(self.device)
-
-    def counts(self, where: np.ndarray) -> torch.Tensor:
-        """How many of the chosen frames each row stands for, as `sae_training.train` wants it: int64 [rows]."""
-        return torch.from_numpy(self.rows.counts(where))
 
     def label(self, prop: str) -> np.ndarray:
         """Class of every frame, −1 where there is none [frames]."""
@@ -90,40 +112,58 @@ class Material:
         """The recording of each chosen frame, as text."""
         return self.table.table.loc[where, "piece"].astype(str).to_numpy()
 
-    def write(self, question: str, figures: dict[str, Any], parameters: dict[str, Any]) -> Path:
-        """Write results/evidence/QUESTION/CODEC.json with its provenance; return its path."""
-        path = Path("results", "evidence", question, f"{self.codec}.json")
-        made = {**results.provenance(self.inputs, parameters), "weights": self.table.weights}
-        results.write(path, {**figures, "provenance": made})
-        return path
+    def histogram(self, where: np.ndarray, label: np.ndarray, classes: int) -> torch.Tensor:
+        """How often each row has each class among chosen frames, as `probes.fit` wants it: int64 [rows, classes]."""
+        return torch.from_numpy(self.rows.histogram(where, label, classes)).to(self.device)
 
+    def counts(self, where: np.ndarray) -> torch.Tensor:
+        """How many of the chosen frames each row stands for: int64 [rows]."""
+        return torch.from_numpy(self.rows.counts(where))
 
-def load(codec: str, few_frames: int, seed: int) -> Material:
-    """Read what sections 1 to 3 made, from the project's folder, and fix whatever would differ from run to run.
+    def labelled(self, split: str, prop: str) -> torch.Tensor:
+        """The `histogram` of a property over the chosen frames of a split."""
+        return self.histogram(self.chosen(split, prop), self.label(prop), self.classes(prop))
 
-    Parameters
-    ----------
-    codec
-        Name of one whose sections have run.
-    few_frames, seed
-        See `Material`.
+    def at_rows(self, where: np.ndarray) -> torch.Tensor:
+        """The row of each chosen frame [frames], on `device`."""
+        return torch.from_numpy(self.rows.of_frame[where]).to(self.device)
 
-    Raises
-    ------
-    ParameterError
-        If `few_frames` is not positive.
-    AudiosaeError
-        If a file is missing or damaged.
-    """
-    if few_frames < 1:
-        raise ParameterError(f"few_frames must be at least 1; got {few_frames}.")
-    device = determinism.prepare(seed)
-    inputs = {"data/frames": f"data/frames/{codec}.arrow", "weights/sae": f"checkpoints/sae/{codec}.safetensors",
-              "weights/probes": f"checkpoints/probes/{codec}.safetensors"}
-    table = frames.load(inputs["data/frames"])
-    rows = distinct.find(table.latents)
-    return Material(
-        codec, table, rows, torch.from_numpy(rows.latents).to(device),
-        SparseAutoencoder.load(inputs["weights/sae"]).to(device), probes.load(inputs["weights/probes"]),
-        few_frames, seed, device, inputs,
-    )
+    def task(self, prop: str, label: np.ndarray | None = None) -> tuple[torch.Tensor, Task]:
+        """The rows of latents that frames with a property use [used], and what a probe on these learns from them.
+
+        The classes are those of the property, or others, one a frame [frames].
+        """
+        label = self.label(prop) if label is None else label
+        train, validation, test = (self.chosen(split, prop) for split in ("train", "validation", "test"))
+        used = np.unique(self.rows.of_frame[train | validation | test])
+        counts = [self.histogram(where, label, self.classes(prop))[used] for where in (train, validation)]
+        row = np.searchsorted(used, self.rows.of_frame[test])
+        return torch.from_numpy(used), Task(*counts, row, label[test], self.pieces(test))
+
+    def thinned_training(self, batch: int) -> tuple[Split, int, dict[str, Any]]:
+        """What SAEs learn from when frames are saved and steps are not: see `stacked.scaled_batch`.
+
+        Parameters
+        ----------
+        batch
+            Frames, if all training frames were used.
+
+        Returns
+        -------
+        split
+            See `training.hold_out`.
+        batch
+            For as many steps an epoch as over all training frames.
+        sizes
+            held_out, dim, frames and train_frames, for the results.
+        """
+        every, kept = self.table.rows("train"), self.chosen("train")
+        split = training.hold_out(self.rows, kept, self.table.rows("test"), self.seed)
+        frames, used = int(every.sum()), int(kept.sum())
+        sizes = {"held_out": split.held_out, "dim": self.latents.shape[1], "frames": frames, "train_frames": used}
+        return split, stacked.scaled_batch(batch, used, frames), sizes
+
+    def sae_settings(self) -> dict[str, Any]:
+        """dim, hidden and l1 (λ) of the SAE, for the results."""
+        _, header = checkpoint.load(self.inputs["weights/sae"], KIND)
+        return {"dim": self.sae.dim, "hidden": self.sae.hidden, "l1": header["provenance"]["parameters"]["l1"]}

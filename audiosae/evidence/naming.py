@@ -1,14 +1,16 @@
-"""Name single features after the classes that they speak for, on training frames alone."""
+"""Name single features after the classes that they indicate, on training frames alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import rankdata
 
-from audiosae.evidence.material import Material
-from audiosae.probes import Probe
+if TYPE_CHECKING:
+    from audiosae.evidence.material import Material
+    from audiosae.probes import Probe
 
 ENOUGH_FRAMES = 20
 """Training frames that a class needs to be given a feature."""
@@ -19,17 +21,7 @@ ENOUGH_RECORDINGS = 3
 
 @dataclass(frozen=True)
 class Labelled:
-    """Frames of one split that can be used for a property.
-
-    Attributes
-    ----------
-    row
-        The row of each frame [frames].
-    label
-        Its class [frames].
-    piece
-        Its recording [frames].
-    """
+    """Frames of one split that can be used for a property: the row, class and recording of each [frames]."""
 
     row: np.ndarray
     label: np.ndarray
@@ -59,20 +51,9 @@ def testable(train: Labelled, test: Labelled) -> list[int]:
 
 
 def contributions(probe: Probe, x: np.ndarray, train: Labelled, classes: list[int]) -> np.ndarray:
-    """What each feature adds to the score of each class, on average over training frames of it: [classes, features].
+    """What each feature adds to the score of each class, on average over its training frames: [classes, features].
 
-    As `probes.speaking`, for many classes at once.
-
-    Parameters
-    ----------
-    probe
-        Of the property.
-    x
-        Its inputs [rows, features]; what is below zero does not fire and counts as zero.
-    train
-        Training frames.
-    classes
-        Which to look at.
+    Inputs x [rows, features] below zero do not fire and count as zero.
     """
     weight = probe.weight.cpu().numpy()
     return np.stack([weight[k] * np.maximum(x[train.row[train.label == k]], 0).mean(axis=0) for k in classes])
@@ -104,11 +85,11 @@ def choose(strength: np.ndarray, classes: list[tuple[str, int]], top: int) -> li
     classes
         Property and number of each.
     top
-        How many features at most.
+        Most features to choose.
 
     Returns
     -------
-    Of the classes whose feature is taken by a class that it is stronger for, the strongest feature that is left.
+    A class whose feature is already taken by a class that it is stronger for gets the strongest feature that is left.
     """
     order = np.dstack(np.unravel_index(np.argsort(-strength, axis=None, kind="stable"), strength.shape))[0]
     taken: dict[int, Named] = {}

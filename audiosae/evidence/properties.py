@@ -18,11 +18,10 @@ import librosa
 import numpy as np
 import pandas as pd
 
-from audiosae import labels
-from audiosae.audio import SAMPLE_RATE
-from audiosae.bins import FRAME_RATE
+from audiosae.audio import SAMPLE_RATE, labels
+from audiosae.audio.pitch import to_midi
 from audiosae.frames import Frames
-from audiosae.pitch import to_midi
+from audiosae.frames.bins import FRAME_RATE
 
 STEP = 1 / FRAME_RATE
 """Onsets are looked for between two windows so many seconds apart, whatever the codec's own frame rate."""
@@ -207,16 +206,19 @@ def crossings(clip: Clip) -> np.ndarray:
 _PAPER = "Paek et al. 2025, section 3.2"
 _PEETERS = "Peeters 2004; librosa (McFee et al. 2015)"
 
-PROPERTIES: dict[str, Property] = {prop.name: prop for prop in (
-    Property("pitch", "MIDI note", pitch, of_section_3("pitch"), _PAPER),
-    Property("amplitude", "RMS, full scale 1", lambda clip: clip.table["rms"].to_numpy(), of_section_3("amplitude"), _PAPER),
-    Property("timbre", "spectral centroid, Hz", lambda clip: clip.table["centroid"].to_numpy(), of_section_3("timbre"), _PAPER),
-    Property("chroma", "pitch class of the tracked pitch", chroma, None, "the tracker's pitch, modulo octave"),
-    Property("strongest chroma", "pitch class", strongest_chroma, None, "librosa (McFee et al. 2015), chroma_stft"),
-    Property("instrument family", "family", family, None, "the corpus"),
-    Property("spectral flatness", "dB", flatness, equal_width, "Dubnov 2004; librosa (McFee et al. 2015)"),
-    Property("onset strength", "dB in 1/75 s", onset_strength, equal_ratio, "Böck and Widmer 2013; librosa (McFee et al. 2015)"),
-    Property("spectral rolloff", "Hz", rolloff, equal_width, _PEETERS),
-    Property("zero crossings", "1/s", crossings, equal_width, _PEETERS),
-)}
+PROPERTIES: dict[str, Property] = {
+    prop.name: prop
+    for prop in (
+        Property("pitch", "MIDI note", pitch, of_section_3("pitch"), _PAPER),
+        Property("amplitude", "RMS, full scale 1", lambda clip: clip.table["rms"].to_numpy(), of_section_3("amplitude"), _PAPER),
+        Property("timbre", "spectral centroid, Hz", lambda clip: clip.table["centroid"].to_numpy(), of_section_3("timbre"), _PAPER),
+        Property("chroma", "pitch class of the tracked pitch", chroma, None, "the tracker's pitch, modulo octave"),
+        Property("strongest chroma", "pitch class", strongest_chroma, None, "librosa (McFee et al. 2015), chroma_stft"),
+        Property("instrument family", "family", family, None, "the corpus"),
+        Property("spectral flatness", "dB", flatness, equal_width, "Dubnov 2004; librosa (McFee et al. 2015)"),
+        Property("onset strength", "dB in 1/75 s", onset_strength, equal_ratio, "Böck and Widmer 2013; librosa (McFee et al. 2015)"),
+        Property("spectral rolloff", "Hz", rolloff, equal_width, _PEETERS),
+        Property("zero crossings", "1/s", crossings, equal_width, _PEETERS),
+    )
+}
 """By name, in the order in which pages list them."""

@@ -1,15 +1,13 @@
 """Is the paper's way of steering a good one? Its variants beside plainer methods, at equal effect, with what each costs.
 
-    python -m audiosae.evidence.steering CODEC --clips 12 --seconds 2 --strengths 0.5 1.5 4 --shares 0.5 1
-
 Test clips with one voice are steered towards a low and a high target, and measured again from the sound, as in section 4. Each method is
-judged against its own sound at strength 0 (see `steering_methods.FROM_CODEC`): how far the property moves, how far the others do, what it costs in
-quality (`steering_quality`), the same at equal effect (`equal_effect`), and whether it keeps to a part of the clip (`in_time`).
+compared with its own sound at strength 0 (see `methods.FROM_CODEC`): how far the property moves, how far the others do, what it costs in
+quality (`steering.quality`), the same at equal effect (`equal_effect`), and whether it is confined to a part of the clip (`in_time`).
 """
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +15,29 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from audiosae import checkpoint, codecs, intervals, labels, steering
-from audiosae.errors import ParameterError, report
-from audiosae.evidence import equal_effect, in_time, steering_methods
-from audiosae.evidence.equal_effect import LEVELS
-from audiosae.evidence.material import Material, load
-from audiosae.evidence.steering_methods import BASELINES, FROM_CODEC, METHODS, SIGNAL
-from audiosae.evidence.steering_quality import log_mel_distance, round_trip
+from audiosae import codecs, steering
+from audiosae.audio import labels
+from audiosae.errors import ParameterError
+from audiosae.evidence.material import Material
 from audiosae.frames import Frames
-from audiosae.sae import KIND
+from audiosae.stats import bootstrap
+from audiosae.steering import equal_effect, in_time, methods
+from audiosae.steering.equal_effect import LEVELS
+from audiosae.steering.methods import BASELINES, FROM_CODEC, METHODS, SIGNAL
+from audiosae.steering.quality import log_mel_distance, round_trip
 
 if TYPE_CHECKING:
     from audiosae.codecs import Codec
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How far to steer: vectors relative to what they are added to, signal processing in shares of the whole move; and in a part of a clip."""
+
+    vectors: list[float]
+    shares: list[float]
+    in_time: float
+
 
 def chosen_clips(table: Frames, clips: int, seconds: float) -> dict[str, np.ndarray]:
     """Latents [frames, dim] of the beginnings of test clips with one voice, spread evenly over those with a pitch in 30 % of the frames.
@@ -50,24 +59,20 @@ def chosen_clips(table: Frames, clips: int, seconds: float) -> dict[str, np.ndar
 
 
 @torch.no_grad()
-def steer_all(
-    material: Material, codec: Codec, latents: dict[str, np.ndarray], targets: dict[str, list[int]],
-    moves: dict[str, steering_methods.Move], given: argparse.Namespace,
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Steer every clip by every method.
+def steer_clip(
+    material: Material, codec: Codec, clip: str, x: torch.Tensor, targets: dict[str, list[int]], moves: dict[str, methods.Move],
+    strengths: Strengths,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # fmt: skip
+    """Steer one clip by every method.
 
     Parameters
     ----------
     material, codec
         The codec's, and itself, on the same device.
-    latents
-        From `chosen_clips`.
-    targets
-        Classes of each property.
-    moves
-        From `steering_methods.vectors`.
-    given
-        strengths, shares, time_strength.
+    clip, x
+        Its name and latents [frames, dim].
+    targets, moves, strengths
+        Classes of each property, what `methods.vectors` gives, and how far.
 
     Returns
     -------
@@ -75,49 +80,39 @@ def steer_all(
         One row a sound, as `steering.effects` reads them, with method, log_mel_db and round_trip; alpha holds the relative strength or
         the share.
     parts
-        See `in_time.measured`.
+        From `in_time.steer_middle`.
     """
-    table, sae = material.table, material.sae
-    rows, parts = [], []
+    table, sae, rate = material.table, material.sae, codec.sample_rate
+    still = {"codec": x, "sae": sae.decode(sae.encode(x))}
+    decoded = codec.decode(torch.stack([*still.values()]))
+    plain = dict(zip(still, decoded.cpu().numpy()))
+    own, through_sae = round_trip(codec, sae, torch.stack([*still.values()]), decoded)
+    before = {name: steering.listen(wave, rate, table.tracker, codec.frame_rate) for name, wave in plain.items()}
+    rows: list[dict[str, Any]] = []
 
-    def heard(wave: np.ndarray) -> steering.Heard:
-        return steering.listen(wave, codec.sample_rate, table.tracker, codec.frame_rate)
+    def places(when: str, heard: steering.Heard) -> dict[str, float]:
+        return {f"{prop}_{when}": steering.in_bins(getattr(heard, prop), table.edges[prop]) for prop in labels.PROPERTIES}
 
-    def places(when: str, what: steering.Heard) -> dict[str, float]:
-        return {f"{prop}_{when}": steering.in_bins(getattr(what, prop), table.edges[prop]) for prop in labels.PROPERTIES}
+    def add(method: str, base: str, prop: str, k: int, strength: float, wave: np.ndarray, trip: float) -> None:
+        what = {"clip": clip, "method": method, "steered": prop, "target": k, "alpha": strength, "round_trip": trip}
+        after = steering.listen(wave, rate, table.tracker, codec.frame_rate)
+        distance = log_mel_distance(plain[base], wave, rate)
+        rows.append(what | {"log_mel_db": distance, **places("before", before[base]), **places("after", after)})
 
-    for clip in tqdm(latents, desc=f"steering {codec.name}", unit="clip"):
-        x = torch.from_numpy(latents[clip]).to(material.device)
-        still = {"codec": x, "sae": sae.decode(sae.encode(x))}
-        decoded = codec.decode(torch.stack([*still.values()]))
-        plain = dict(zip(still, decoded.cpu().numpy()))
-        before = {name: heard(wave) for name, wave in plain.items()}
-        own, through_sae = round_trip(codec, sae, torch.stack([*still.values()]), decoded)
-
-        def row(method: str, prop: str, k: int, strength: float, wave: np.ndarray, trip: float) -> dict[str, Any]:
-            base = "codec" if method in FROM_CODEC else "sae"
-            return {
-                "clip": clip, "method": method, "steered": prop, "target": k, "alpha": strength, "round_trip": trip,
-                "log_mel_db": log_mel_distance(plain[base], wave, codec.sample_rate),
-                **places("before", before[base]), **places("after", heard(wave)),
-            }
-
-        rows.append(row("reconstruction", "", -1, 0.0, plain["sae"], through_sae / own) | places("before", before["codec"])
-                    | {"log_mel_db": log_mel_distance(plain["codec"], plain["sae"], codec.sample_rate)})
-        for prop, k in [(prop, k) for prop, ks in targets.items() for k in ks]:
-            for method, move in moves.items():
-                moved = torch.stack([move(x, prop, k, strength) for strength in given.strengths])
-                waves = codec.decode(moved)
-                trips = round_trip(codec, sae, moved, waves) / own
-                rows += [row(method, prop, k, *one) for one in zip(given.strengths, waves.cpu().numpy(), trips)]
-            waves = steering_methods.processed(
-                plain["codec"], codec.sample_rate, before["codec"], prop, labels.centres(table.edges[prop])[k], given.shares, codec.frame_rate
-            )
-            rows += [row(SIGNAL, prop, k, share, wave, np.nan) for share, wave in zip(given.shares, waves)]
-        parts += in_time.measured(
-            codec, x, moves, {name: (still[name], plain[name]) for name in still}, targets, given.time_strength, table.tracker, table.edges
-        )
-    return pd.DataFrame(rows), parts
+    add("reconstruction", "codec", "", -1, 0.0, plain["sae"], through_sae / own)
+    for prop, k in [(prop, k) for prop, ks in targets.items() for k in ks]:
+        for method, move in moves.items():
+            moved = torch.stack([move(x, prop, k, strength) for strength in strengths.vectors])
+            waves = codec.decode(moved)
+            trips = round_trip(codec, sae, moved, waves) / own
+            for strength, wave, trip in zip(strengths.vectors, waves.cpu().numpy(), trips):
+                add(method, "codec" if method in FROM_CODEC else "sae", prop, k, strength, wave, trip)
+        target = labels.centres(table.edges[prop])[k]
+        waves = methods.processed(plain["codec"], rate, before["codec"], prop, target, strengths.shares, codec.frame_rate)
+        for share, wave in zip(strengths.shares, waves):
+            add(SIGNAL, "codec", prop, k, share, wave, np.nan)
+    unsteered = {name: (still[name], plain[name]) for name in still}
+    return rows, in_time.steer_middle(codec, x, moves, unsteered, targets, strengths.in_time, table.tracker, table.edges)
 
 
 def by_strength(sounds: pd.DataFrame, effects: pd.DataFrame, prop: str, seed: int) -> dict[str, dict[str, Any]]:
@@ -128,24 +123,17 @@ def by_strength(sounds: pd.DataFrame, effects: pd.DataFrame, prop: str, seed: in
         mel, trip = rows.groupby("clip")["log_mel_db"].mean(), rows["round_trip"].mean()
         found[f"{strength:g}"] = {
             **{name: figures[name] for name in ("on_target", "on_target_ci95", "leakage", "leakage_ci95", "pitch_lost", "clips")},
-            "log_mel_db": float(mel.mean()), "log_mel_db_ci95": intervals.mean(mel, seed),
+            "log_mel_db": float(mel.mean()),
+            "log_mel_db_ci95": bootstrap.mean(mel, seed),
             "round_trip": None if np.isnan(trip) else float(trip),
         }
     return found
 
 
-def summarise(sounds: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """What `main` writes of whole clips: methods, comparisons and reconstruction.
-
-    Parameters
-    ----------
-    sounds
-        From `steer_all`.
-    seed
-        Of the intervals.
-    """
+def whole_clips(sounds: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Figures of the sounds of `steer_clip`: methods, comparisons and reconstruction; `seed` is that of the intervals."""
     clips, none = sorted(sounds["clip"].unique()), sounds[sounds["method"] == "reconstruction"]
-    methods: dict[str, dict[str, Any]] = {method: {} for method in METHODS}
+    found: dict[str, dict[str, Any]] = {method: {} for method in METHODS}
     comparisons: dict[str, dict[str, Any]] = {name: {variant: {} for variant in steering.VARIANTS} for name in LEVELS}
     for prop in labels.PROPERTIES:
         crossings: dict[str, dict[str, equal_effect.Crossing]] = {name: {} for name in LEVELS}
@@ -153,60 +141,85 @@ def summarise(sounds: pd.DataFrame, seed: int) -> dict[str, Any]:
             mine = sounds[(sounds["method"] == method) & (sounds["steered"] == prop)]
             effects = steering.effects(mine)
             resampled = equal_effect.Resampled.of(mine, effects, clips, seed)
-            methods[method][prop] = {"by_strength": by_strength(mine, effects, prop, seed)}
+            found[method][prop] = {"by_strength": by_strength(mine, effects, prop, seed)}
             for name, level in LEVELS.items():
                 crossings[name][method] = resampled.at(level)
-                methods[method][prop][name] = crossings[name][method].summary()
+                found[method][prop][name] = crossings[name][method].summary()
         for name, reached in crossings.items():
             for variant in steering.VARIANTS:
                 comparisons[name][variant][prop] = {
                     baseline: equal_effect.difference(reached[variant], reached[baseline]) for baseline in BASELINES
                 }
-    return {
-        "methods": methods, "comparisons": comparisons,
-        "reconstruction": {
-            "log_mel_db": float(none["log_mel_db"].mean()), "log_mel_db_ci95": intervals.mean(none["log_mel_db"], seed),
-            "round_trip": float(none["round_trip"].mean()), "pitch_lost": float(none["pitch_after"].isna().mean()),
-        },
+    reconstruction = {
+        "log_mel_db": float(none["log_mel_db"].mean()),
+        "log_mel_db_ci95": bootstrap.mean(none["log_mel_db"], seed),
+        "round_trip": float(none["round_trip"].mean()),
+        "pitch_lost": float(none["pitch_after"].isna().mean()),
     }
+    return {"methods": found, "comparisons": comparisons, "reconstruction": reconstruction}
 
 
-def main() -> None:
-    """Read the arguments, steer, and write results/evidence/steering/CODEC.json."""
-    parser = argparse.ArgumentParser(prog="audiosae.evidence.steering", description=__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("codec")
-    parser.add_argument("--clips", type=int, default=12, help="test clips with one voice")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each, from its beginning")
-    parser.add_argument("--strengths", type=float, nargs="+", default=[0.5, 1.0, 2.0, 4.0], help="of the vectors, relative to what they are added to")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.25, 0.5, 1.0], help="of the whole move, for signal processing")
-    parser.add_argument("--quantiles", type=float, nargs=2, default=[0.1, 0.9], help="low and high targets, of the training frames")
-    parser.add_argument("--time_strength", type=float, default=1.0, help="relative strength of steering in a part of the clip")
-    parser.add_argument("--few_frames", type=int, default=12000, help="training frames at most, for probes on latents and for means")
-    parser.add_argument("--penalties", type=float, nargs="+", default=[1e-6, 3e-5, 1e-3], help="weight decays of the probes on latents")
-    parser.add_argument("--iterations", type=int, default=50, help="of L-BFGS for each")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    given.strengths, given.shares = sorted(given.strengths), sorted(given.shares)
-    material = load(given.codec, given.few_frames, given.seed)
-    latents = chosen_clips(material.table, given.clips, given.seconds)
-    targets = {
-        prop: steering.targets(material.label(prop)[material.table.rows("train", prop)], given.quantiles) for prop in labels.PROPERTIES
+def run(
+    codec: str, clips: int, seconds: float, strengths: list[float], shares: list[float], quantiles: list[float], time_strength: float,
+    penalties: list[float], iterations: int, few_frames: int, seed: int,
+) -> None:  # fmt: skip
+    """Steer, measure, and write results/evidence/steering/CODEC.json.
+
+    It holds the figures of `whole_clips`, in_time (see `in_time.thirds_of_clips`) by variant and property, and what was steered how.
+
+    Parameters
+    ----------
+    codec
+        Name of one that sections 1 to 3 have been run for.
+    clips, seconds
+        Test clips with one voice, and how much of each, from its beginning.
+    strengths
+        Of the vectors, relative to what they are added to.
+    shares
+        Of the whole move, for signal processing.
+    quantiles
+        Low and high targets, of the training frames.
+    time_strength
+        Relative strength of steering in a part of the clip.
+    penalties, iterations
+        Weight decays of the probes on latents to choose from, and steps of L-BFGS for each.
+    few_frames
+        Most training frames, for probes on latents and for means.
+    seed
+        Of all draws.
+    """
+    parameters = dict(locals())
+    material = Material.read(codec, few_frames, seed)
+    table, sae = material.table, material.sae
+    latents = chosen_clips(table, clips, seconds)
+    targets = {prop: steering.targets(material.label(prop)[table.rows("train", prop)], quantiles) for prop in labels.PROPERTIES}
+    model = codecs.load(codec, table.weights).to(material.device)
+    counts = {prop: (material.labelled("train", prop), material.labelled("validation", prop)) for prop in targets}
+    moves = methods.vectors(sae, material.latents, material.fitted, counts, targets, penalties, iterations)
+    how_far = Strengths(sorted(strengths), sorted(shares), time_strength)
+    rows, parts = [], []
+    for clip in tqdm(latents, desc=f"steering {codec}", unit="clip"):
+        x = torch.from_numpy(latents[clip]).to(material.device)
+        sounds, confined = steer_clip(material, model, clip, x, targets, moves, how_far)
+        rows += sounds
+        parts += confined
+
+    def thirds(variant: str, prop: str) -> dict[str, Any]:
+        chosen = [part for part in parts if (part["variant"], part["prop"]) == (variant, prop)]
+        return in_time.thirds_of_clips(chosen, model.frame_rate, seed)
+
+    figures = {
+        **whole_clips(pd.DataFrame(rows), seed),
+        "in_time": {variant: {prop: thirds(variant, prop) for prop in labels.PROPERTIES} for variant in in_time.VARIANTS},
+        "targets": {prop: [labels.class_name(prop, k, table.edges[prop]) for k in ks] for prop, ks in targets.items()},
+        "frame_rate": model.frame_rate,
+        "clips": list(latents),
+        "sae": material.sae_settings(),
     }
-    codec = codecs.load(given.codec, material.table.weights).to(material.device)
-    moves = steering_methods.vectors(material, targets, given.penalties, given.iterations)
-    sounds, parts = steer_all(material, codec, latents, targets, moves, given)
-    material.write("steering", {
-        **summarise(sounds, given.seed),
-        "in_time": {variant: {prop: in_time.summarise(
-            [part for part in parts if (part["variant"], part["prop"]) == (variant, prop)], codec.frame_rate, given.seed
-        ) for prop in labels.PROPERTIES} for variant in in_time.VARIANTS},
-        "targets": {prop: [labels.class_name(prop, k, material.table.edges[prop]) for k in ks] for prop, ks in targets.items()},
-        "frame_rate": codec.frame_rate, "clips": list(latents),
-        "sae": {"dim": material.sae.dim, "hidden": material.sae.hidden,
-                "l1": checkpoint.load(material.inputs["weights/sae"], KIND)[1]["provenance"]["parameters"]["l1"]},
-    }, vars(given))
+    material.write("steering", figures, parameters)
 
 
 if __name__ == "__main__":
-    report(main)
+    from audiosae import command
+
+    command.run(run)

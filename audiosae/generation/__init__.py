@@ -7,12 +7,13 @@ from pathlib import Path
 from audiosae import codecs
 from audiosae.errors import CheckpointError
 from audiosae.generation import diffrhythm, embedded
-from audiosae.generation.embedded import source
 
-__all__ = ["load", "source"]
+__all__ = ["Generator", "load", "source"]
+
+Generator = embedded.Generator | diffrhythm.Generator
 
 
-def load(weights: str | Path, vae: str | Path = "embedded") -> embedded.Generator | diffrhythm.Generator:
+def load(weights: str | Path, vae: str | Path = "embedded") -> Generator:
     """Load a generator.
 
     Parameters
@@ -31,8 +32,7 @@ def load(weights: str | Path, vae: str | Path = "embedded") -> embedded.Generato
         If the package that reads DiffRhythm's prompts is missing.
     """
     if weights == "embedded" or Path(weights).suffix == ".safetensors":
-        path = vae if vae == "released" else codecs.source(embedded.CODEC, vae)
-        return embedded.load(weights, path)
+        return embedded.load(weights, vae if vae == "released" else codecs.source(embedded.CODEC, vae))
     if Path(weights).suffix != ".pt":
         raise CheckpointError(f"{weights} is no generator's checkpoint: give a .safetensors of this project, or DiffRhythm's cfm_model.pt.")
     if vae == "embedded" or Path(vae).suffix == ".safetensors":
@@ -40,4 +40,9 @@ def load(weights: str | Path, vae: str | Path = "embedded") -> embedded.Generato
             f"{weights} is DiffRhythm's, and makes latents of the VAE that its authors released; what the embedded one "
             "would decode from them is noise. Set vae to released, or to the path of that VAE."
         )
-    return diffrhythm.load(weights)
+    return diffrhythm.load(source(weights))
+
+
+def source(weights: str | Path) -> Path:
+    """The file that `load` reads, whether it is there or not."""
+    return codecs.source("generator", weights)

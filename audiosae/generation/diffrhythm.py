@@ -52,8 +52,8 @@ class ResponseNorm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[batch, frames, width] -> the same shape."""
-        strength = x.norm(dim=1, keepdim=True)
-        relative = strength / (strength.mean(dim=-1, keepdim=True) + EPS)
+        norm = x.norm(dim=1, keepdim=True)
+        relative = norm / (norm.mean(dim=-1, keepdim=True) + EPS)
         return x + self.gamma * (x * relative) + self.beta
 
 
@@ -114,8 +114,14 @@ class Network(Transformer):
         )
 
     def predict(
-        self, x: torch.Tensor, time: torch.Tensor, style: torch.Tensor, tokens: torch.Tensor, sound: torch.Tensor,
-        start: torch.Tensor, duration: torch.Tensor,
+        self,
+        x: torch.Tensor,
+        time: torch.Tensor,
+        style: torch.Tensor,
+        tokens: torch.Tensor,
+        sound: torch.Tensor,
+        start: torch.Tensor,
+        duration: torch.Tensor,
     ) -> torch.Tensor:
         """Predict dx/dt.
 
@@ -132,8 +138,7 @@ class Network(Transformer):
         sound
             Latents to go on from [batch, frames, latent]; zeros for none.
         start, duration
-            Where in the song this begins, and how long the song is, as shares of the longest one [batch]; the shorter
-            model does not look at the duration.
+            Where in the song this begins, and its length, as shares of the longest song [batch]; the shorter model ignores the length.
 
         Returns
         -------
@@ -147,19 +152,7 @@ class Network(Transformer):
 
 
 class Generator:
-    """DiffRhythm for instrumental music, for `flow.sample`.
-
-    Parameters
-    ----------
-    network
-        With its weights.
-    style
-        Text to style vectors; see `muq_style`.
-    negative
-        The style that guidance leads away from [condition].
-    """
-
-    codec = CODEC
+    """DiffRhythm for instrumental music, for `flow.sample`; `negative` is the style that guidance leads away from [condition]."""
 
     def __init__(self, network: Network, style: Style, negative: torch.Tensor) -> None:
         self.network = network.eval().requires_grad_(False)
@@ -173,12 +166,10 @@ class Generator:
 
     def noise(self, seeds: Sequence[int], frames: int | None = None) -> torch.Tensor:
         """x_0 [seeds, frames, dim], one seed a prompt."""
-        shape = (frames or self.frames, self.network.shape.latent)
-        drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-        return torch.stack(drawn).to(self.network.proj_out.weight)
+        return flow.noise(seeds, frames or self.frames, self.network.shape.latent).to(self.network.proj_out.weight)
 
     def velocity(self, texts: Sequence[str]) -> flow.Velocity:
-        """The velocities for some prompts, and for the style of singing: see `flow.Velocity`."""
+        """The velocities for some prompts, and for the style of singing."""
         weight = self.network.proj_out.weight
         style = self.style(texts).to(weight)
         both = torch.cat([style, self.negative.to(weight).expand_as(style)])
@@ -211,16 +202,14 @@ def load(weights: str | Path, style: Style | None = None) -> Generator:
         If the package for text prompts is missing.
     """
     weights = Path(weights)
-    network = _restore(legacy.tensors(weights, "DiffRhythm", inside="model_state_dict"), weights)
+    network = _rebuild(legacy.tensors(weights, "DiffRhythm", inside="model_state_dict"), weights)
     negative = _negative(weights.with_name(NEGATIVE), network.shape.condition)
     return Generator(network, style or muq_style(), negative)
 
 
-def _restore(state: dict[str, torch.Tensor], path: Path) -> Network:
+def _rebuild(state: dict[str, torch.Tensor], path: Path) -> Network:
     """A network of the sizes that the tensors have."""
-    state = {
-        name.removeprefix(PREFIX): tensor.float() for name, tensor in state.items() if name.rsplit(".", 1)[-1] not in TABLES
-    }
+    state = {name.removeprefix(PREFIX): tensor.float() for name, tensor in state.items() if name.rsplit(".", 1)[-1] not in TABLES}
     try:
         latent, width = state["proj_out.weight"].shape
         tokens, text = state["text_embed.text_embed.weight"].shape
@@ -232,15 +221,10 @@ def _restore(state: dict[str, torch.Tensor], path: Path) -> Network:
     long = "duration_time_embed.time_mlp.0.weight" in state
     with torch.device("meta"):  # no memory for weights that are replaced at once
         network = Network(shape, LONG if long else SHORT, tokens, text, _count(state, "text_embed.text_blocks."))
-    expected = network.state_dict()
-    if missing := expected.keys() - state.keys():
-        raise CheckpointError(f"{path} lacks {legacy.some(missing)}; fetch cfm_model.pt again.")
-    if unknown := state.keys() - expected.keys():
-        raise CheckpointError(f"{path} holds {legacy.some(unknown)}, which DiffRhythm at commit 28ad63c has not.")
-    unlike = [name for name, tensor in expected.items() if state[name].shape != tensor.shape]
-    if unlike:
-        raise CheckpointError(f"{path}: the shape of {legacy.some(unlike)} is not DiffRhythm's; fetch cfm_model.pt again.")
-    network.load_state_dict(state, assign=True)
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} is not DiffRhythm's at commit 28ad63c ({error}). Fetch cfm_model.pt again.") from error
     return network
 
 
@@ -264,13 +248,7 @@ def _negative(path: Path, condition: int) -> torch.Tensor:
 
 
 def muq_style() -> Style:
-    """Text to style by MuQ-MuLan (Zhu et al. 2025), whose package fetches its own weights.
-
-    Raises
-    ------
-    ParameterError
-        If the package is missing.
-    """
+    """Text to style by MuQ-MuLan (Zhu et al. 2025), whose package fetches its own weights; `ParameterError` if it is missing."""
     try:
         from muq import MuQMuLan
     except (ImportError, RuntimeError) as error:  # the second where torchvision is for another build of torch

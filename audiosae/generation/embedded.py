@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from audiosae import checkpoint
-from audiosae.codecs import embedded as codec_weights
+from audiosae import codecs
 from audiosae.errors import CheckpointError
-from audiosae.generation import prompts
-from audiosae.generation.flow import Velocity
+from audiosae.files import checkpoint
+from audiosae.files.whole import file_hash
+from audiosae.generation import flow, prompts
 from audiosae.generation.transformer import Shape, Transformer
 
 KIND = "generator/embedded"
@@ -26,18 +26,9 @@ CODEC = "diffrhythm-vae"
 FRAMES = 216
 """Ten seconds."""
 
-FILE = "generator.safetensors"
-"""The checkpoint that ships with the repository, beside the codecs'."""
-
 
 class Network(nn.Module):
-    """Transformer, words, and the statistics of the latents.
-
-    Parameters
-    ----------
-    shape
-        Sizes.
-    """
+    """Transformer, words, and the statistics of the latents."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -53,15 +44,8 @@ class Network(nn.Module):
 
 
 class Generator:
-    """The embedded generator, for `flow.sample`.
+    """The embedded generator, for `flow.sample`."""
 
-    Parameters
-    ----------
-    network
-        Trained.
-    """
-
-    codec = CODEC
     frames = FRAMES
 
     def __init__(self, network: Network) -> None:
@@ -74,17 +58,10 @@ class Generator:
 
     def noise(self, seeds: Sequence[int], frames: int = FRAMES) -> torch.Tensor:
         """x_0 [seeds, frames, dim], one seed a prompt."""
-        drawn = [torch.randn(frames, self.network.shape.latent, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-        return self.network.mean + self.network.std * torch.stack(drawn).to(self.network.mean.device)
+        return self.network.mean + self.network.std * flow.noise(seeds, frames, self.network.shape.latent).to(self.network.mean.device)
 
-    def velocity(self, texts: Sequence[str]) -> Velocity:
-        """The velocities for some prompts, with and without them: see `flow.Velocity`.
-
-        Raises
-        ------
-        ParameterError
-            If a prompt has an unknown word.
-        """
+    def velocity(self, texts: Sequence[str]) -> flow.Velocity:
+        """The velocities for some prompts, and for none; `ParameterError` if a prompt has an unknown word."""
         hot = prompts.encode(texts).to(self.network.mean.device)
         both = torch.cat([hot, torch.zeros_like(hot)])
 
@@ -103,11 +80,6 @@ def save(network: Network, path: str | Path, provenance: dict[str, Any]) -> None
     checkpoint.save(path, tensors, {"kind": KIND, "shape": asdict(network.shape), "words": prompts.WORDS, "provenance": provenance})
 
 
-def source(weights: str | Path) -> Path:
-    """The file that `load` reads, whether it is there or not."""
-    return codec_weights.FOLDER / FILE if weights == "embedded" else Path(weights)
-
-
 def load(weights: str | Path = "embedded", codec: str | Path | None = None) -> Generator:
     """Read a generator.
 
@@ -123,15 +95,15 @@ def load(weights: str | Path = "embedded", codec: str | Path | None = None) -> G
     CheckpointError
         If the file is missing, damaged, of another kind, for another vocabulary, or made on the latents of another VAE.
     """
-    path = source(weights)
-    codec = codec_weights.FOLDER / f"{CODEC}.safetensors" if codec is None else Path(codec)
+    path = codecs.source("generator", weights)
+    codec = codecs.source(CODEC, "embedded") if codec is None else Path(codec)
     tensors, header = checkpoint.load(path, KIND)
     parent = header["provenance"].get("codec") if isinstance(header.get("provenance"), dict) else None
     if not isinstance(parent, str):
         raise CheckpointError(f"{path} does not say on the latents of which {CODEC} it was trained; fetch or train it again.")
     if codec.suffix == ".safetensors" and not codec.is_file():
         raise CheckpointError(f"{codec} is missing, on whose latents {path} works; `make repro` fetches it.")
-    if codec.suffix != ".safetensors" or checkpoint.file_hash(codec) != parent:
+    if codec.suffix != ".safetensors" or file_hash(codec) != parent:
         raise CheckpointError(
             f"{path} was trained on the latents of another {CODEC} than {codec} (its SHA-256 is {parent[:12]}…): what it "
             "makes would be noise there. Use the VAE that it was trained on, or train the generator again."

@@ -2,13 +2,13 @@
 
     x_t = (1 − t) x_0 + t x_1          x_0 noise, x_1 music, dx/dt = x_1 − x_0        (Liu et al. 2023)
 
-Sampling as in DiffRhythm: times evenly from 0 to 1, v = v_c + strength (v_c − v_u), where v_c knows the style and v_u
+Sampling as in DiffRhythm: times evenly from 0 to 1, v = v_c + guidance_scale (v_c − v_u), where v_c knows the style and v_u
 does not. Every state on the way is kept: section 5 reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 from audiosae.errors import ParameterError
 
 STATES = 32
-"""States of a trajectory, noise and music among them: 31 Euler steps."""
+"""States of a trajectory in DiffRhythm, noise and music among them: 31 Euler steps."""
 
-STRENGTH = 4.0
-"""Of the guidance; DiffRhythm's."""
+GUIDANCE_SCALE = 4.0
+"""DiffRhythm's."""
 
 Velocity = Callable[[torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
 """x [batch, frames, dim] and t -> v_c and v_u, each of the shape of x."""
@@ -45,22 +45,26 @@ class Trajectory(NamedTuple):
 
 
 def times(states: int) -> list[float]:
-    """From 0 to 1, evenly.
-
-    Raises
-    ------
-    ParameterError
-        With fewer than two states there is no step.
-    """
+    """From 0 to 1, evenly; `ParameterError` for fewer than two states, between which there is no step."""
     if states < 2:
         raise ParameterError(f"a generation needs at least 2 states, noise and music; asked for {states}.")
     return torch.linspace(0, 1, states).tolist()
 
 
+def noise(seeds: Sequence[int], frames: int, dim: int) -> torch.Tensor:
+    """x_0 [seeds, frames, dim], standard normal, each piece from its own seed whatever stands beside it."""
+    return torch.stack([torch.randn(frames, dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
 @torch.no_grad()
 def sample(
-    velocity: Velocity, noise: torch.Tensor, states: int = STATES, strength: float = STRENGTH,
-    steer: Steer | None = None, progress: str | None = None, first: int = 0,
+    velocity: Velocity,
+    noise: torch.Tensor,
+    states: int = STATES,
+    guidance_scale: float = GUIDANCE_SCALE,
+    steer: Steer | None = None,
+    progress: str | None = None,
+    first: int = 0,
 ) -> Trajectory:
     """Follow the velocities from noise to music.
 
@@ -72,8 +76,8 @@ def sample(
         x_0 [batch, frames, dim].
     states
         Noise and music included.
-    strength
-        Of the guidance; 0 follows v_c alone.
+    guidance_scale
+        0 follows v_c alone.
     steer
         Moves the clean estimate x̂ to x̂'; the step is then made with v + (x̂' − x̂) / (1 − t), with which the path,
         were it straight from here on, would end where the guided one ends, moved by as much.
@@ -89,11 +93,9 @@ def sample(
     Raises
     ------
     ParameterError
-        If there are fewer than two states, `first` is the last or beyond, or the latents are no numbers any more.
+        If there are fewer than two states, or the latents are no numbers any more.
     """
     grid, x = times(states), noise
-    if not 0 <= first < states - 1:
-        raise ParameterError(f"a generation of {states} states cannot go on from state {first}.")
     noisy, clean = [], []
     for number in tqdm(range(first, states - 1), desc=progress, unit="step", disable=progress is None):
         now, then = grid[number : number + 2]
@@ -101,14 +103,14 @@ def sample(
         estimate = x + (1 - now) * with_style
         noisy.append(x)
         clean.append(estimate)
-        guided = with_style + strength * (with_style - without)
+        guided = with_style + guidance_scale * (with_style - without)
         if steer is not None:
             guided = guided + (steer(estimate, number) - estimate) / (1 - now)
         x = x + (then - now) * guided
         if not torch.isfinite(x).all():
             raise ParameterError(
                 f"the latents are NaN or infinite after state {number + 1} of {states}; check the weights, and whether "
-                f"guidance of strength {strength} or the steering is too strong."
+                f"a guidance scale of {guidance_scale} or the steering is too strong."
             )
     return Trajectory(torch.stack([*noisy, x]), torch.stack([*clean, x]))
 
@@ -119,8 +121,7 @@ def line(noise: torch.Tensor, music: torch.Tensor, states: int = STATES) -> torc
 
 
 def loss(
-    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], music: torch.Tensor, noise: torch.Tensor,
-    time: torch.Tensor,
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], music: torch.Tensor, noise: torch.Tensor, time: torch.Tensor
 ) -> torch.Tensor:
     """Mean squared error of the velocity.
 

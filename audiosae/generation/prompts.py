@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from audiosae import audio
-from audiosae.corpus.embedded import Clip
+from audiosae.corpus.clip import Clip
 from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, KITS
 from audiosae.corpus.scores import PARTS
 from audiosae.errors import ParameterError
@@ -27,11 +27,9 @@ DYNAMICS = {"soft": -34.0, "medium": -24.0, "loud": np.inf}
 PACES = {"slow": 2.0, "moderate": 4.0, "fast": np.inf}
 """Onsets a second up to which each word holds; a chord counts once."""
 
-KITS_NAMED = tuple(f"{kit} kit" for kit in KITS)
-
 
 def plain(instrument: str) -> str:
-    """An instrument's name in the manifest as a word of a prompt, without a comma: "choir, ah" is "choir ah", "drums, jazz" is "jazz kit"."""
+    """An instrument of the manifest as a word of a prompt, without a comma: "choir, ah" is "choir ah", "drums, jazz" is "jazz kit"."""
     if instrument.startswith("drums, "):
         return f"{instrument.removeprefix('drums, ')} kit"
     return instrument.replace(",", "")
@@ -39,7 +37,7 @@ def plain(instrument: str) -> str:
 
 KINDS: dict[str, tuple[str, ...]] = {
     "part": tuple(PARTS),
-    "instrument": (*(plain(name) for name in BY_NAME), *ENSEMBLES, *KITS_NAMED),
+    "instrument": (*map(plain, BY_NAME), *ENSEMBLES, *(f"{kit} kit" for kit in KITS)),
     "players": ("alone", "together"),
     "register": tuple(REGISTERS),
     "dynamics": tuple(DYNAMICS),
@@ -48,6 +46,19 @@ KINDS: dict[str, tuple[str, ...]] = {
 """The vocabulary, by what a word says."""
 
 WORDS: tuple[str, ...] = tuple(word for words in KINDS.values() for word in words)
+
+OPPOSITES = {
+    # Drums have neither register nor pace, and nobody plays them alone; see `describe`.
+    "timbre": (
+        ("part", "instrument", "register", "pace", "players"),
+        "drums",
+        "chorales, tuba, alone, low",
+        "drums, standard kit, together",
+    ),
+    "pitch": (("register",), "high", "low", "high"),
+    "amplitude": (("dynamics",), "loud", "soft", "loud"),
+}
+"""For each property the kinds of word that speak of it, the word that says it is high, and words for its lower and upper end."""
 
 
 def split(prompt: str) -> list[str]:
@@ -84,8 +95,7 @@ def encode(prompts: Sequence[str]) -> torch.Tensor:
 
 def describe(clip: Clip) -> str:
     """The prompt that a clip of the corpus answers; of recordings of one's own, whose instrument nobody named, it says less."""
-    words = [clip.row["part"], plain(str(clip.row["instrument"]))]
-    words.append("alone" if clip.row["monophonic"] else "together")
+    words = [clip.row["part"], plain(str(clip.row["instrument"])), "alone" if clip.row["monophonic"] else "together"]
     if clip.notes:
         starts = {round(start, 2) for start, _, _ in clip.notes}
         words.append(_word(REGISTERS, float(np.mean([midi for _, _, midi in clip.notes]))))
@@ -95,24 +105,28 @@ def describe(clip: Clip) -> str:
 
 
 def of_corpus(manifest: pd.DataFrame, notes: pd.DataFrame) -> list[str]:
-    """The prompt that each clip of a corpus answers, in the order of the manifest.
-
-    Parameters
-    ----------
-    manifest, notes
-        From `corpus.load` and `corpus.load_notes`.
-    """
-    texts = []
-    by_clip = {clip: table[["start", "end", "midi"]].itertuples(index=False, name=None) for clip, table in notes.groupby("clip")}
-    for row in manifest.to_dict("records"):
-        wave, _ = audio.read(row["file"])
-        texts.append(describe(Clip(wave, row, list(by_clip.get(row["clip"], [])))))
-    return texts
+    """The prompt that each clip answers, in the order of the manifest; both tables from `corpus.load` and `corpus.load_notes`."""
+    by_clip = {clip: list(table[["start", "end", "midi"]].itertuples(index=False, name=None)) for clip, table in notes.groupby("clip")}
+    return [describe(Clip(audio.read(row["file"])[0], row, by_clip.get(row["clip"], []))) for row in manifest.to_dict("records")]
 
 
 def instrument(prompt: str) -> str | None:
     """The instrument of the vocabulary that a prompt names, if any; other words may be unknown."""
     return next((word for word in split(prompt) if word in KINDS["instrument"]), None)
+
+
+def opposite(prompts: Sequence[str], prop: str) -> list[str]:
+    """Each prompt with the words for one property turned to its other end.
+
+    Words that the vocabulary does not know stay. Pitch turns high into low and all else into high, amplitude likewise loud and soft;
+    timbre turns drums into a tuba and all else into drums.
+    """
+    kinds, sign, lower, upper = OPPOSITES[prop]
+    replaced = {word for kind in kinds for word in KINDS[kind]}
+    found = []
+    for words in map(split, prompts):
+        found.append(", ".join([lower if sign in words else upper, *(word for word in words if word not in replaced)]))
+    return found
 
 
 def _word(limits: dict[str, float], value: float) -> str:

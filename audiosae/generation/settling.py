@@ -1,24 +1,16 @@
 """When a property settles on the way from noise to music (the paper's section 5).
 
-At each state the latents go through SAE and classifier; p_t is the mean of the class probabilities over the frames of one
-prompt. The paper's progress is
+With p_t the class probabilities of one piece at state t, mean over its frames, the paper's progress is
 
     s_t = (1 / K) Σ_k |p_t[k] − p_0[k]| / |p_T[k] − p_0[k]|
 
 0 at noise, 1 at the end. Its ratios explode where a class hardly moves, and they count moves the wrong way as progress.
-So classes that move by less than `LEAST` are left out of the mean, and three other measures stand beside it.
+So classes that move by less than `LEAST` are left out of the mean, and two other measures stand beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import torch
-
-from audiosae.errors import ParameterError
-from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
 
 LEAST = 1e-3
 """A class counts in s_t if its probability moves by at least this much from first state to last."""
@@ -27,40 +19,8 @@ CLOSE = 0.1
 """A property has settled when its progress stays within this of 1."""
 
 
-@torch.no_grad()
-def probabilities(states: torch.Tensor, sae: SparseAutoencoder, probes: Sequence[Probe]) -> list[torch.Tensor]:
-    """Class probabilities of every frame of every state, by several classifiers of the same features.
-
-    Parameters
-    ----------
-    states
-        Latents [states, batch, frames, dim].
-    sae, probes
-        Trained on clean latents of the same codec, so what they say of noise has to be read with care.
-
-    Returns
-    -------
-    One tensor [states, batch, frames, classes] a classifier.
-
-    Raises
-    ------
-    ParameterError
-        If a latent is NaN or infinite, or of another size than the SAE's.
-    """
-    if states.shape[-1] != sae.dim:
-        raise ParameterError(f"latents of {states.shape[-1]} numbers, but an SAE for {sae.dim}: they are of another codec.")
-    finite = torch.isfinite(states).flatten(1).all(dim=1)
-    if not finite.all():
-        raise ParameterError(f"state {int((~finite).int().argmax())} of the trajectory holds NaN or infinite latents; check the generator.")
-    by_state = []
-    for state in states:
-        f = sae.encode(state)
-        by_state.append([probe.logits(f).softmax(dim=-1) for probe in probes])
-    return [torch.stack(of_probe) for of_probe in zip(*by_state, strict=True)]
-
-
 def progress(p: np.ndarray) -> np.ndarray:
-    """The paper's s_t, with the classes left out that hardly move.
+    """The paper's s_t, without the classes that hardly move.
 
     Parameters
     ----------
@@ -73,24 +33,25 @@ def progress(p: np.ndarray) -> np.ndarray:
     """
     moved, whole = np.abs(p - p[0]), np.abs(p[-1] - p[0])
     counted = whole >= LEAST
-    ratio = np.where(counted, moved / np.where(counted, whole, 1), 0).sum(axis=-1)
-    many = counted.sum(axis=-1)
-    return np.where(many > 0, ratio / np.maximum(many, 1), np.nan)
+    return _ratio(np.where(counted, moved / np.where(counted, whole, 1), 0).sum(axis=-1), counted.sum(axis=-1))
 
 
 def ratio_of_sums(p: np.ndarray) -> np.ndarray:
     """Σ_k |p_t − p_0| / Σ_k |p_T − p_0|: every class counts by how far it goes. Shapes as for `progress`."""
-    whole = np.abs(p[-1] - p[0]).sum(axis=-1)
-    return _over(np.abs(p - p[0]).sum(axis=-1), whole)
+    return _ratio(np.abs(p - p[0]).sum(axis=-1), np.abs(p[-1] - p[0]).sum(axis=-1))
 
 
 def projection(p: np.ndarray) -> np.ndarray:
     """⟨p_t − p_0, p_T − p_0⟩ / ‖p_T − p_0‖²: moves the wrong way count against. Shapes as for `progress`."""
     way = p[-1] - p[0]
-    return _over(((p - p[0]) * way).sum(axis=-1), (way**2).sum(axis=-1))
+    return _ratio(((p - p[0]) * way).sum(axis=-1), (way**2).sum(axis=-1))
 
 
-def _over(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+MEASURES = {"s": progress, "ratio of sums": ratio_of_sums, "projection": projection}
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """NaN where the whole is nothing."""
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
 
 

@@ -69,9 +69,7 @@ class ConvPositionEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         options = dict(kernel_size=NEIGHBOURS, padding=NEIGHBOURS // 2, groups=GROUPS)
-        self.conv1d = nn.Sequential(
-            nn.Conv1d(width, width, **options), nn.Mish(), nn.Conv1d(width, width, **options), nn.Mish()
-        )
+        self.conv1d = nn.Sequential(nn.Conv1d(width, width, **options), nn.Mish(), nn.Conv1d(width, width, **options), nn.Mish())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
@@ -79,15 +77,7 @@ class ConvPositionEmbedding(nn.Module):
 
 
 class InputEmbedding(nn.Module):
-    """All that is known of each frame, as one vector.
-
-    Parameters
-    ----------
-    numbers
-        In all inputs of a frame together.
-    width
-        Of what comes out.
-    """
+    """All that is known of each frame, `numbers` together, as one vector of a width."""
 
     def __init__(self, numbers: int, width: int) -> None:
         super().__init__()
@@ -119,7 +109,7 @@ def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor
 
 
 class Attention(nn.Module):
-    """Self-attention over all frames, with rotary positions."""
+    """Self-attention over all frames, with rotary positions: [batch, frames, width] -> the same shape."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -128,16 +118,14 @@ class Attention(nn.Module):
             setattr(self, name, nn.Linear(width, width, bias=False))
 
     def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        """[batch, frames, width] -> the same shape."""
-        query, key, value = (
-            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.q_proj, self.k_proj, self.v_proj)
-        )
+        """See the class."""
+        query, key, value = (layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.q_proj, self.k_proj, self.v_proj))
         mixed = nn.functional.scaled_dot_product_attention(_turn(query, cos, sin), _turn(key, cos, sin), value)
         return self.o_proj(mixed.transpose(1, 2).flatten(2))
 
 
 class GatedLayer(nn.Module):
-    """Two layers, the first gated by its own SiLU (Shazeer 2020)."""
+    """Two layers, the first gated by its own SiLU (Shazeer 2020): [..., width] -> the same shape."""
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
@@ -146,12 +134,12 @@ class GatedLayer(nn.Module):
         self.down_proj = nn.Linear(inner, width, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[..., width] -> the same shape."""
+        """See the class."""
         return self.down_proj(nn.functional.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
 class Block(nn.Module):
-    """Attention and a gated layer, each behind a normalisation and added to what came in."""
+    """Attention and a gated layer, each behind a normalisation and added to what came in: [batch, frames, width] -> the same shape."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -161,7 +149,7 @@ class Block(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(shape.width, eps=EPS)
 
     def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        """[batch, frames, width] -> the same shape."""
+        """See the class."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin)
         return x + self.mlp(self.post_attention_layernorm(x))
 
@@ -201,7 +189,11 @@ class Transformer(nn.Module):
         self.proj_out = nn.Linear(shape.width, shape.latent)
 
     def forward(
-        self, x: torch.Tensor, time: torch.Tensor, style: torch.Tensor, context: Sequence[torch.Tensor] = (),
+        self,
+        x: torch.Tensor,
+        time: torch.Tensor,
+        style: torch.Tensor,
+        context: Sequence[torch.Tensor] = (),
         added: Sequence[torch.Tensor] = (),
     ) -> torch.Tensor:
         """Predict dx/dt.

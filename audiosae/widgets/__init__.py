@@ -1,16 +1,24 @@
-"""Sounds to compare: widgets that compute in JupyterLab and play files in the book.
+"""Sounds to compare, in the book and in JupyterLab.
 
-`SoundSwitch` has controls that choose among sounds; `SoundTable` is a grid of players; `FeatureBrowser` has a card for each
-feature. All take waves that are already matched in loudness, and never change a level.
-
-Given a folder below the book's ``_static``, they render every sound at once, write MP3 files there, and show HTML
-that refers to them as ``static:sounds/…``; the book turns that into a path that suits the page. Without a folder they
-need none: sounds are computed when asked for, or sit inside the page.
+A computation writes a folder below the book's ``_static``: `write_table` a grid of players, `write_switch` controls that choose among
+sounds, `write_browser` a card for each feature. A notebook shows it: `SoundTable`, `SoundSwitch` and `FeatureBrowser` give HTML for
+the book, which refers to the files as ``static:sounds/…``, and a widget for JupyterLab that plays the same files. `LiveSwitch` and
+`LiveBrowser` ask Python for each sound instead. Sounds are already matched in loudness: no widget changes a level.
 """
 
-from audiosae.widgets.browser import FeatureBrowser
+from audiosae.widgets.browser import FeatureBrowser, LiveBrowser, write_browser
 from audiosae.widgets.sound import Sound
-from audiosae.widgets.switch import SoundSwitch
-from audiosae.widgets.table import SoundTable
+from audiosae.widgets.switch import LiveSwitch, SoundSwitch, write_switch
+from audiosae.widgets.table import SoundTable, write_table
 
-__all__ = ["FeatureBrowser", "Sound", "SoundSwitch", "SoundTable"]
+__all__ = [
+    "FeatureBrowser",
+    "LiveBrowser",
+    "LiveSwitch",
+    "Sound",
+    "SoundSwitch",
+    "SoundTable",
+    "write_browser",
+    "write_switch",
+    "write_table",
+]

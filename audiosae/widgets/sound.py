@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiosae.listening import encode_mp3
+from audiosae.audio.loudness import encode_mp3
 from audiosae.errors import ParameterError
 
 ASSETS = Path(__file__).parent / "static" / "audiosae"
@@ -32,7 +33,7 @@ class Sound:
     readout
         Measured values as text, such as ``{"pitch": "A4, 440 Hz"}``, in the order in which they are shown.
     beside
-        What it can be compared with by a switch, matched with it; see `SoundSwitch`.
+        What it can be compared with by a switch, matched with it; see `write_switch`.
     """
 
     wave: np.ndarray
@@ -48,11 +49,6 @@ class Sound:
 def static_address(folder: Path) -> str:
     """Address of a folder below ``_static``, as ``static:sounds/…``.
 
-    Parameters
-    ----------
-    folder
-        Relative to the working directory, or absolute.
-
     Raises
     ------
     ParameterError
@@ -63,6 +59,25 @@ def static_address(folder: Path) -> str:
         raise ParameterError(f"{folder}: sounds for the book lie below a folder `_static`, such as book/_static/sounds.")
     last = len(parts) - 1 - parts[::-1].index("_static")
     return STATIC + "/".join(parts[last + 1 :])
+
+
+def read_index(folder: Path) -> dict[str, object]:
+    """The ``index.json`` of a widget's folder.
+
+    Raises
+    ------
+    ParameterError
+        If it is missing: nothing was written there.
+    """
+    path = folder / "index.json"
+    if not path.is_file():
+        raise ParameterError(f"{path} is missing: run the section that writes it, or `dvc repro`.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_index(folder: Path, index: Mapping[str, object], indent: int | None = None) -> None:
+    """Write ``index.json``, after the sounds, so that it never names one that is not there."""
+    write_whole(folder / "index.json", (json.dumps(index, ensure_ascii=False, indent=indent) + "\n").encode())
 
 
 def write_whole(path: Path, data: bytes) -> None:

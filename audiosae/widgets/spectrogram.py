@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import librosa
-import matplotlib
 import numpy as np
 from PIL import Image
 
@@ -31,15 +31,22 @@ def picture(wave: np.ndarray, sample_rate: int) -> bytes:
     sample_rate
         In Hz.
     """
-    width, height = SIZE
+    from matplotlib import colormaps  # here, as a section that writes no pictures does without matplotlib
+
     mono = to_mono(np.atleast_2d(wave))
-    hop = max(64, len(mono) // width)
+    hop = max(64, len(mono) // SIZE[0])
     window = np.hanning(2048).astype(np.float32)
     power = np.abs(librosa.stft(mono, n_fft=2048, hop_length=hop, window=window)) ** 2
-    bands = librosa.filters.mel(sr=sample_rate, n_fft=2048, n_mels=height, fmin=LOWEST, norm=None) @ power
+    bands = _filters(sample_rate) @ power
     level = 10 * np.log10(np.maximum(bands / (window.sum() / 2) ** 2, 1e-12))
     shade = np.clip((level - RANGE[0]) / (RANGE[1] - RANGE[0]), 0, 1)[::-1]
-    colours = (matplotlib.colormaps["magma"](shade)[..., :3] * 255).round().astype(np.uint8)
+    colours = (colormaps["magma"](shade)[..., :3] * 255).round().astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(colours).resize(SIZE, Image.Resampling.BILINEAR).save(buffer, "WEBP", quality=60, method=4)
     return buffer.getvalue()
+
+
+@cache
+def _filters(sample_rate: int) -> np.ndarray:
+    """Mel filters, [bands, frequencies]."""
+    return librosa.filters.mel(sr=sample_rate, n_fft=2048, n_mels=SIZE[1], fmin=LOWEST, norm=None)

@@ -1,6 +1,6 @@
 """A quiet line below every figure, table and sound that a notebook made: which cell, which stage.
 
-Cells get their ids from the executed notebook (`audiosae.canonical`), so that each can be linked: ``03_probing.html#cell-012``.
+Cells get their ids from the executed notebook (`audiosae.pipeline.canonical`), so that each can be linked: ``03_probing.html#cell-012``.
 At the top stands a link that opens the notebook, where there is one (`launch`).
 Pictures and sounds of a stage that stand in prose get the line too.
 """
@@ -72,8 +72,8 @@ def mark_prose(env: BuildEnvironment, doctree: nodes.document, pipeline: Pipelin
     for raw in list(doctree.findall(nodes.raw)):
         if not (found := SOUND.search(raw.astext())) or not (stage := pipeline.writer(f"book/_static/{found[1]}")):
             continue
-        index = pipeline.cell(stage.page, found[1], "outputs") if stage.page in env.found_docs else None
-        if said := line(env, stage, stage.page, index):
+        page = next((page for page in pipeline.pages(stage) if page in env.found_docs), None)
+        if said := line(env, stage, page, pipeline.cell(page, found[1]) if page else None):
             raw.parent.insert(raw.parent.index(raw) + 1, said)
 
 

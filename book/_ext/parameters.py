@@ -47,14 +47,17 @@ def lines(section: Mapping[str, Any], words: Mapping[str, str], where: str) -> l
         raise ExtensionError(f"params.yaml: {where}: no words for {', '.join(sorted(missing))} on the page of parameters.")
     if surplus := words.keys() - section.keys():
         raise ExtensionError(f"params.yaml: {where} has no {', '.join(sorted(surplus))}, of which the page of parameters speaks.")
-    return ["| parameter | value | what it does |", "|---|---|---|",
-            *(f"| `{key}` | {_shown(value)} | {words[key]} |" for key, value in section.items())]
+    return [
+        "| parameter | value | what it does |",
+        "|---|---|---|",
+        *(f"| `{key}` | {_shown(value)} | {words[key]} |" for key, value in section.items()),
+    ]
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "<br>".join(f"`{key}: {inner}`" for key, inner in value.items())
-    return "`\"\"`" if value == "" else f"`{value}`"
+    return '`""`' if value == "" else f"`{value}`"
 
 
 class Parameters(SphinxDirective):

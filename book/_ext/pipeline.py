@@ -17,7 +17,7 @@ from sphinx.errors import ExtensionError
 SUMMARY = "results/summary.json"
 
 COPIED = {"sae": ("sae_training", ["chosen"]), "probing": ("probing", ["properties"]), "steering": ("steering", ["properties"])}
-"""For each part of a codec in the summary, the stage and the keys that `audiosae.summary` copied it from."""
+"""For each part of a codec in the summary, the stage and the keys that `audiosae.pipeline.summary` copied it from."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Stage:
     name
         Such as probing@encodec.
     command
-        With all values filled in.
+        With all values filled in; several stand in lines.
     frozen
         Whether DVC leaves it alone, so that its command may be newer than what it wrote.
     reads, writes
@@ -48,16 +48,10 @@ class Stage:
         return make_id(f"stage-{self.name}")
 
     @property
-    def notebook(self) -> str | None:
-        """The script of the notebook that it runs."""
-        found = re.search(r" -m audiosae\.execute (\S+)", self.command)
-        return found[1] if found else None
-
-    @property
-    def module(self) -> str | None:
-        """The module that it runs, where it runs no notebook."""
-        found = re.search(r" -m (\S+)", self.command)
-        return found[1] if found and not self.notebook else None
+    def runs(self) -> str:
+        """The script of the notebook that it runs, or the module, or the whole command."""
+        found = re.search(r" -m audiosae\.pipeline\.notebook (\S+)", self.command) or re.search(r" -m (\S+)", self.command)
+        return found[1] if found else self.command
 
     @property
     def page(self) -> str | None:
@@ -65,18 +59,19 @@ class Stage:
         pages = [path for path in self.writes if path.startswith("book/") and path.endswith(".ipynb")]
         return pages[0].removeprefix("book/").removesuffix(".ipynb") if pages else None
 
+    def shows(self, other: Stage) -> bool:
+        """Whether it writes a page, and reads for it figures or sounds that another stage wrote."""
+        made = [out for out in other.writes if out.startswith(("results/", "book/"))]
+        return self.page is not None and any(_inside(out, path) or _inside(path, out) for out in made for path in self.reads)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
+
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The stages of a project, and what lies in its folder.
-
-    Attributes
-    ----------
-    root
-        The project's folder.
-    stages
-        In the order of dvc.yaml.
-    """
+    """The stages of a project, in the order of dvc.yaml, and what lies in its folder."""
 
     root: Path
     stages: tuple[Stage, ...]
@@ -84,27 +79,24 @@ class Pipeline:
 
     @classmethod
     def load(cls, root: Path) -> Pipeline:
-        """Let DVC read dvc.yaml and params.yaml.
-
-        Raises
-        ------
-        ExtensionError
-            If DVC cannot.
-        """
+        """Let DVC read dvc.yaml and params.yaml; an ExtensionError if it cannot."""
         try:
             # Without git, so that the book of a downloaded copy can be built.
             with Repo(str(root), config={"core": {"no_scm": True}}) as repo:
-                stages = [stage for stage in repo.index.stages if getattr(stage, "name", None)]
-                return cls(root, tuple(
-                    Stage(stage.name, stage.cmd, stage.frozen, *(tuple(one.def_path for one in ends) for ends in (stage.deps, stage.outs)))
-                    for stage in stages
-                ))
+                found = [stage for stage in repo.index.stages if getattr(stage, "name", None)]
         except DvcException as error:
             raise ExtensionError(f"the stages cannot be read from {root / 'dvc.yaml'}: {error}") from error
+        paths = [[tuple(one.def_path for one in ends) for ends in (stage.deps, stage.outs)] for stage in found]
+        commands = [stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd) for stage in found]
+        return cls(root, tuple(Stage(one.name, command, one.frozen, *ends) for one, command, ends in zip(found, commands, paths)))
 
     def writer(self, path: str) -> Stage | None:
         """The stage that writes a file, itself or a folder above it; None where none does."""
-        return next((stage for stage in self.stages for out in stage.writes if f"{path}/".startswith(f"{out}/")), None)
+        return next((stage for stage in self.stages for out in stage.writes if _inside(path, out)), None)
+
+    def pages(self, stage: Stage) -> list[str]:
+        """Pages that show what a stage wrote, itself or through a notebook that reads it."""
+        return [stage.page] if stage.page else [str(one.page) for one in self.stages if one.shows(stage)]
 
     def anchor(self, path: str) -> str:
         """The id, on the page on provenance, of the section on a file."""
@@ -128,7 +120,7 @@ class Pipeline:
         return self._contents[path]
 
     def provenance(self, path: str) -> dict[str, Any] | None:
-        """What a file of results says of its making, as `audiosae.results.provenance` wrote it; None where it says nothing."""
+        """What a file of results says of its making, as `audiosae.files.results.provenance` wrote it; None where it says nothing."""
         figures = self.read(path) if path.endswith(".json") else None
         made = figures.get("provenance") if isinstance(figures, dict) else None
         return made if isinstance(made, dict) and "inputs" in made else None
@@ -158,19 +150,9 @@ class Pipeline:
             return None
         return value
 
-    def cell(self, page: str, text: str, where: str = "source") -> int | None:
-        """The place of the first code cell of a notebook that holds a text, counted from 0 as in the cells' ids.
-
-        Parameters
-        ----------
-        page
-            As Sphinx names it.
-        text
-            To look for.
-        where
-            "source", or "outputs".
-        """
+    def cell(self, page: str, text: str) -> int | None:
+        """The place of the first cell of a page's notebook whose output holds a text, counted from 0 as in the cells' ids."""
         for index, cell in enumerate(self.read(f"book/{page}.ipynb")["cells"]):
-            if cell["cell_type"] == "code" and text in json.dumps(cell[where], ensure_ascii=False).replace('\\"', '"'):
+            if cell["cell_type"] == "code" and text in json.dumps(cell["outputs"], ensure_ascii=False).replace('\\"', '"'):
                 return index
         return None

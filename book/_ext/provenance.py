@@ -61,13 +61,13 @@ def rows(pipeline: Pipeline, files: list[str]) -> list[str]:
         lines += [f"| weights | | {made['weights']} |"] if "weights" in made else []
         lines += [f"| parameter | {name} | `{json.dumps(value, ensure_ascii=False)}` |" for name, value in made["parameters"].items()]
         lines += [f"| read | {name} | `{digest}` |" for name, digest in made["inputs"].items()]
-        lines += [f"| code | modules loaded | `{made['code']}` |"]
+        lines += [f"| code | modules reached | `{made['code']}` |"]
     lines += [f"| wrote | {file} | `{pipeline.sha256(file)}` |" for file in files]
     return [*HEAD, *dict.fromkeys(lines), "```"] if lines else []
 
 
 def about(pipeline: Pipeline, stage: Stage, files: list[str], pages: set[str]) -> list[str]:
-    """Lines on a stage: what it runs, where the book shows that, which cell writes the figures, and whose outcome it reads.
+    """Lines on a stage: what it runs, whose outcome it reads, and where the book shows its own.
 
     Parameters
     ----------
@@ -80,21 +80,17 @@ def about(pipeline: Pipeline, stage: Stage, files: list[str], pages: set[str]) -
     pages
         Of the book.
     """
-    sentences = [f"Runs `{stage.notebook or stage.module or stage.command}`."]
-    if stage.page in pages:
-        sentences = [f"Runs `{stage.notebook}`, which the book shows as {{doc}}`/{stage.page}`."]
-        if files and (index := pipeline.cell(stage.page, "results.write(")) is not None:
-            sentences.append(f'Its <a href="{stage.page}.html#cell-{index:03d}">cell {index}</a> writes the figures.')
+    shown = [page for page in pipeline.pages(stage) if page in pages]
+    sentences = [f"Runs `{stage.runs}`" + (f", which the book shows as {{doc}}`/{stage.page}`." if stage.page in shown else ".")]
     # A folder of results that is read may hold what several stages wrote.
-    read = [*stage.reads, *(file for path in stage.reads if path.startswith("results") for file in pipeline.files(path))]
+    read = [
+        *(path for path in stage.reads if not path.startswith("data/code")),
+        *(file for path in stage.reads if path.startswith("results") for file in pipeline.files(path)),
+    ]
     if before := [writer for path in read if (writer := pipeline.writer(path))]:
         sentences.append(f"It reads what {', '.join(dict.fromkeys(f'[{one.name}](#{one.anchor})' for one in before))} wrote.")
-    readers = [
-        one.page for one in pipeline.stages
-        if one.page in pages and any(f"{file}/".startswith(f"{path}/") for file in files for path in one.reads)
-    ]
-    if readers and not stage.page:
-        sentences.append(f"Its figures are read by {', '.join(f'{{doc}}`{name} </{name}>`' for name in readers)}.")
+    if shown and not stage.page:
+        sentences.append(f"What it wrote is shown by {', '.join(f'{{doc}}`{name} </{name}>`' for name in shown)}.")
     silent = [file for file in files if file.endswith(".json") and not pipeline.provenance(file)]
     if SUMMARY in files:
         sentences.append("It copies figures from their files, and numbers on the pages link to those.")

@@ -91,8 +91,10 @@ class ListeningCheckDirective(SoundSwitchDirective):
         """Return the mount."""
         if self.index() is None:
             return []
-        html = (f'<div class="audiosae-check" data-audiosae-check="{STATIC}{self.address}">'
-                "<noscript><p>The check needs JavaScript.</p></noscript></div>")
+        html = (
+            f'<div class="audiosae-check" data-audiosae-check="{STATIC}{self.address}">'
+            "<noscript><p>The check needs JavaScript.</p></noscript></div>"
+        )
         return [nodes.raw("", html, format="html")]
 
 

@@ -30,7 +30,7 @@ def figure(found: dict[str, Any], names: dict[str, Any]) -> str:
     Parameters
     ----------
     found
-        As `audiosae.evidence.rules.Figure`.
+        As `audiosae.evidence.verdict_rules.Figure`.
     names
         Results by file, and formatters.
     """
@@ -39,7 +39,9 @@ def figure(found: dict[str, Any], names: dict[str, Any]) -> str:
     if value is None:
         return f"{found['label']}: n/a"
     text = names["interval"](value, digits) if isinstance(value, list) else names["number"](value, digits)
-    return f"{found['label']}: {text}" + (f" ({names['interval'](found['ci95'], digits)})" if found["ci95"] and None not in found["ci95"] else "")
+    return f"{found['label']}: {text}" + (
+        f" ({names['interval'](found['ci95'], digits)})" if found["ci95"] and None not in found["ci95"] else ""
+    )
 
 
 def _origin(found: dict[str, Any], path: list[str], names: dict[str, Any]) -> Any:
@@ -62,11 +64,19 @@ def section(claim: dict[str, Any], names: dict[str, Any]) -> list[str]:
         for subject, finding in claim["by"].items()
     ]
     return [
-        f"({claim['kind']}-{claim['key']})=", f"### {claim['claim']}", "",
-        f"{asked}: {words(claim['verdict'], kind)}. Section {claim['section']} of the paper; figures and code: {{doc}}`{claim['page']}`.", "",
-        f"*Test.* {claim['test']}", "",
-        f"| | {asked.lower()} | figures (95 % intervals) |", "|---|---|---|", *rows, "",
-        f"*What bears on it.* {' '.join(claim['bears'])}", "",
+        f"({claim['kind']}-{claim['key']})=",
+        f"### {claim['claim']}",
+        "",
+        f"{asked}: {words(claim['verdict'], kind)}. Section {claim['section']} of the paper; figures and code: {{doc}}`{claim['page']}`.",
+        "",
+        f"*Test.* {claim['test']}",
+        "",
+        f"| | {asked.lower()} | figures (95 % intervals) |",
+        "|---|---|---|",
+        *rows,
+        "",
+        f"*What bears on it.* {' '.join(claim['bears'])}",
+        "",
     ]
 
 

@@ -27,10 +27,10 @@ import originals
 import torch
 from torch import nn
 
-from audiosae import results
-from audiosae.checkpoint import file_hash
+from audiosae.files import results
+from audiosae.files.whole import file_hash
 from audiosae.codecs import diffrhythm_vae, encodec, legacy, wavtokenizer
-from audiosae.codecs.training_data import render
+from audiosae.training.data import render
 
 COMMITS = {
     "WavTokenizer": "5cf440d91ac420ca338f117b7003a77450d64730",

@@ -11,42 +11,35 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm.auto import tqdm
 
-from audiosae.audio import SAMPLE_RATE, check, resample
-from audiosae.corpus.embedded import SHORTEST, Clip, check_length
+from audiosae.audio import SAMPLE_RATE, check, opened, read_part, refuse_truncated, resample
+from audiosae.corpus.clip import QUOTA, SHORTEST, SPLITS, Clip, make_clip
 from audiosae.corpus.paper.cocochorales import COCOCHORALES
 from audiosae.corpus.paper.damp_vsep import DAMP_VSEP
 from audiosae.corpus.paper.dataset import Dataset, Notes, Recording
 from audiosae.corpus.paper.groove import GROOVE
 from audiosae.corpus.paper.guitarset import GUITARSET
 from audiosae.corpus.paper.maestro import MAESTRO
-from audiosae.corpus.scores import PARTS, SPLITS
-from audiosae.errors import AudioError, CorpusError, ParameterError
+from audiosae.corpus.scores import PARTS
+from audiosae.errors import CorpusError
 
 DATASETS: tuple[Dataset, ...] = (COCOCHORALES, DAMP_VSEP, GROOVE, GUITARSET, MAESTRO)
-
-QUOTA = {"train": 0.6, "validation": 0.15, "test": 0.25}
-"""How the minutes of a data set are divided, as in the embedded corpus; the makers' own splits have a smaller test."""
 
 _SILENCE = 2.0**-23
 """A clip that stays below is silent once it is written with 24 bits."""
 
 
-def clips(
-    folder: str | Path, minutes: float, clip_seconds: float, shares: dict[str, float], seed: int
-) -> Iterator[Clip]:
+def clips(folder: str | Path, minutes: float, clip_seconds: float, shares: dict[str, float], seed: int) -> Iterator[Clip]:
     """Draw clips from the data sets.
 
-    A data set has `minutes` times its share, divided over the splits by `QUOTA`. What a split cannot give is taken from
-    the others, train first; what the whole data set cannot give is said and left out, so that the corpus is shorter
-    and no other data set changes. Silent clips are passed over.
+    A data set has `minutes` times its share, divided over the splits by `QUOTA` (the makers' own splits have a smaller test). What a
+    split cannot give is taken from the others, train first; what the whole data set cannot give is said and left out. Silent clips
+    are passed over.
 
     Parameters
     ----------
@@ -63,27 +56,15 @@ def clips(
 
     Raises
     ------
-    ParameterError
-        If a part is missing or unknown, or a number is out of range.
     CorpusError
         If data sets are missing, partial or laid out otherwise, one line for each; before the first clip.
     AudioError
         If a recording that is drawn cannot be read.
     """
-    if set(shares) != set(PARTS):
-        raise ParameterError(f"corpus.shares names {sorted(shares)}; it must name exactly {sorted(PARTS)}.")
-    if not all(0 <= share < float("inf") for share in shares.values()) or not any(shares.values()):
-        raise ParameterError(f"corpus.shares must be numbers from 0, and one above it; they are {shares}.")
-    if not 0 < minutes < float("inf"):
-        raise ParameterError(f"corpus.minutes must be above 0; it is {minutes}.")
-    check_length(clip_seconds)
     found = _recordings(Path(folder).expanduser(), [dataset for dataset in DATASETS if shares[dataset.part]])
     for dataset, recordings in found.items():
         seconds = minutes * 60 * shares[dataset.part] / sum(shares.values())
-        decks = {
-            split: _deck(dataset, [one for one in recordings if one.split == split], split, clip_seconds, seed)
-            for split in SPLITS
-        }
+        decks = {split: _deck(dataset, [one for one in recordings if one.split == split], split, clip_seconds, seed) for split in SPLITS}
         with tqdm(total=round(seconds), desc=dataset.name, unit="s") as progress:
             lacking = 0.0
             for split in SPLITS:
@@ -93,8 +74,7 @@ def clips(
                     lacking = yield from _draw(decks[split], lacking, clip_seconds, progress)
         if lacking > clip_seconds / 2:
             tqdm.write(
-                f"{dataset.name}: {seconds / 60:.1f} min are asked for and {(seconds - lacking) / 60:.1f} min are there; "
-                "all of it is used."
+                f"{dataset.name}: {seconds / 60:.1f} min are asked for and {(seconds - lacking) / 60:.1f} min are there; all of it is used."
             )
 
 
@@ -116,9 +96,7 @@ def _recordings(folder: Path, datasets: list[Dataset]) -> dict[Dataset, list[Rec
     return found
 
 
-def _draw(
-    deck: Iterator[Clip], seconds: float, clip_seconds: float, progress: tqdm
-) -> Generator[Clip, None, float]:
+def _draw(deck: Iterator[Clip], seconds: float, clip_seconds: float, progress: tqdm) -> Generator[Clip, None, float]:
     """One clip or more, until they last `seconds` as nearly as can be; returns how many seconds the deck lacks."""
     drawn = 0.0
     for clip in deck:
@@ -130,9 +108,7 @@ def _draw(
     return seconds - drawn
 
 
-def _deck(
-    dataset: Dataset, recordings: list[Recording], split: str, clip_seconds: float, seed: int
-) -> Iterator[Clip]:
+def _deck(dataset: Dataset, recordings: list[Recording], split: str, clip_seconds: float, seed: int) -> Iterator[Clip]:
     """All clips of a split, in the order in which they are drawn."""
     rng = np.random.default_rng([seed, PARTS.index(dataset.part), SPLITS.index(split)])
     order = rng.permutation(len(recordings))
@@ -145,56 +121,34 @@ def _deck(
         if not starts:
             continue
         waiting.append((recording, starts))
-        wave, start = _cut(recording.file, starts.pop(), clip_seconds)
+        start = starts.pop()
+        wave, rate = read_part(recording.file, start, clip_seconds)
+        if wave.any():
+            check(wave, rate, where=recording.file)
+        wave = np.ascontiguousarray(resample(wave, rate, SAMPLE_RATE))
         if np.abs(wave).max() < _SILENCE:
             continue
-        row = {
-            "clip": f"{dataset.part}-{split}-{next(number):05d}",
-            "part": dataset.part,
-            "piece": recording.piece,
-            "instrument": recording.instrument,
-            "family": recording.family,
-            "seed": seed,
-            "duration": wave.shape[1] / SAMPLE_RATE,
-            "monophonic": recording.monophonic,
-            "split": split,
-        }
-        yield Clip(wave, row, _notes(dataset, recording.annotation, start, wave.shape[1] / SAMPLE_RATE))
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[soundfile.SoundFile]:
-    try:
-        with soundfile.SoundFile(path) as file:
-            if path.endswith(".wav") and "should be" in file.extra_info:  # see audio.read
-                raise AudioError(f"{path}: the file ends before its header says (truncated); unpack it again.")
-            yield file
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{path}: cannot be read as audio ({error.error_string}); it may be damaged or cut short. Unpack it again."
-        ) from error
+        yield make_clip(
+            wave,
+            _notes(dataset, recording.annotation, start / rate, wave.shape[1] / SAMPLE_RATE),
+            clip=f"{dataset.part}-{split}-{next(number):05d}",
+            part=dataset.part,
+            piece=recording.piece,
+            instrument=recording.instrument,
+            family=recording.family,
+            seed=seed,
+            monophonic=recording.monophonic,
+            split=split,
+        )
 
 
 def _starts(path: str, clip_seconds: float) -> list[int]:
     """Where the clips of a recording begin, in samples of its own rate; only the header is read."""
-    with _opened(path) as file:
+    with opened(Path(path)) as file:
+        refuse_truncated(Path(path), file, file.frames)
         shortest = SHORTEST * file.samplerate
         every = range(0, file.frames, int(clip_seconds * file.samplerate))
         return [start for start in every if file.frames - start >= shortest]
-
-
-def _cut(path: str, start: int, clip_seconds: float) -> tuple[np.ndarray, float]:
-    """A clip at `SAMPLE_RATE`, and where it begins in s."""
-    with _opened(path) as file:
-        rate = file.samplerate
-        length = min(int(clip_seconds * rate), file.frames - start)
-        file.seek(start)
-        wave = file.read(length, dtype="float32", always_2d=True).T
-    if wave.shape[1] < length:
-        raise AudioError(f"{path}: the file ends before its header says (truncated); unpack it again.")
-    if wave.any():
-        check(wave, rate, where=path)
-    return np.ascontiguousarray(resample(wave, rate, SAMPLE_RATE)), start / rate
 
 
 def _notes(dataset: Dataset, annotation: str, start: float, seconds: float) -> Notes:

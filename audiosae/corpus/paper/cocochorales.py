@@ -30,13 +30,7 @@ _FAMILY = {instrument: family for family, instruments in _FAMILIES.items() for i
 
 
 def recordings(home: Path) -> list[Recording]:
-    """Mix and stems of every track.
-
-    Raises
-    ------
-    CorpusError
-        If the layout is another one.
-    """
+    """Mix and stems of every track; `CorpusError` for another layout."""
     main = COCOCHORALES.find(home, "main_dataset")
     found = []
     for folder, split in _SPLITS.items():
@@ -53,8 +47,13 @@ def recordings(home: Path) -> list[Recording]:
             for wav, mid, instrument, family in files:
                 found.append(
                     Recording(
-                        f"{track}/{wav}", f"{COCOCHORALES.folder}/{track.name}", split, instrument, family,
-                        monophonic=wav != "mix.wav", annotation=f"{track}/{mid}",
+                        f"{track}/{wav}",
+                        f"{COCOCHORALES.folder}/{track.name}",
+                        split,
+                        instrument,
+                        family,
+                        monophonic=wav != "mix.wav",
+                        annotation=f"{track}/{mid}",
                     )
                 )
     return found

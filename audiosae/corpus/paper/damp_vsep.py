@@ -25,13 +25,7 @@ _VOCAL = re.compile(r"vocal\d*\.ogg")
 
 
 def recordings(home: Path) -> list[Recording]:
-    """Every vocal track.
-
-    Raises
-    ------
-    CorpusError
-        If no folder is named as a performance.
-    """
+    """Every vocal track; `CorpusError` if no folder is named as a performance."""
     found = []
     for folder, inner, files in os.walk(home):
         inner.sort()

@@ -7,13 +7,11 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
-import mirdata.core
 import mirdata.io
 
-from audiosae.corpus.scores import SPLITS
+from audiosae.corpus.clip import SPLITS
 from audiosae.errors import CorpusError
 
 Notes = list[tuple[float, float, int]]
@@ -42,34 +40,7 @@ def as_notes(found: mirdata.annotations.NoteData | None) -> Notes:
     if found is None:
         return []
     times = found.intervals.tolist()
-    return [(start, end, round(midi)) for (start, end), midi in zip(times, found.pitches.tolist())]
-
-
-def mirdata_tracks(
-    loader: ModuleType, home: Path, files: dict[str, dict[str, str]], metadata: dict[str, dict[str, str]]
-) -> list[mirdata.core.Track]:
-    """mirdata's view of a data set, without its index.
-
-    mirdata takes the names of files from an index, which it downloads. The data sets list their own files: an index
-    made from that list needs no network, and fits any version of the data.
-
-    Parameters
-    ----------
-    loader
-        A module of `mirdata.datasets`.
-    home
-        Folder of the data set.
-    files
-        For each track, the path below `home` of each kind of file that the loader knows; "" where there is none.
-    metadata
-        For each track, what the loader would have read about it.
-
-    Returns
-    -------
-    One track a name, in the order of `files`.
-    """
-    paths = {name: {kind: (path or None, None) for kind, path in kinds.items()} for name, kinds in files.items()}
-    return [loader.Track(name, str(home), loader.__name__, {"tracks": paths}, lambda: metadata) for name in files]
+    return [(start, end, round(midi)) for (start, end), midi in zip(times, found.pitches.tolist(), strict=False)]
 
 
 @dataclass(frozen=True)
@@ -80,18 +51,14 @@ class Dataset:
     ----------
     part
         The share of `corpus.shares` that it takes.
-    name
-        As its makers call it.
-    folder
-        Name of its folder.
-    layout
-        What belongs into that folder, for a message.
+    name, folder
+        As its makers call it, and the name of its folder.
+    layout, listed
+        What belongs into that folder, and what names its files, for messages.
     address, licence
         Where it is obtained, and on which terms.
     hours
         How much of it the paper used.
-    listed
-        What names its files, for a message.
     recordings
         Lists every recording below its folder, in a fixed order, without looking whether its files are there.
     notes
@@ -117,12 +84,7 @@ class Dataset:
         )
 
     def read(self, folder: Path) -> list[Recording]:
-        """Every recording of the data set, checked to be there.
-
-        Parameters
-        ----------
-        folder
-            Holds the folders of all data sets.
+        """Every recording of the data set, below the folder of all data sets, checked to be there.
 
         Raises
         ------
@@ -137,19 +99,16 @@ class Dataset:
         missing = [path for path in files if not os.path.isfile(path)]
         if missing:
             raise self.fault(
-                f"{len(missing)} of the {len(files)} files named by {self.listed} are missing, the first is "
-                f"{missing[0]}; unpack the data set again"
+                f"{len(missing)} of the {len(files)} files named by {self.listed} are missing, the first is {missing[0]}; "
+                "unpack the data set again"
             )
         there = {recording.split for recording in found}
-        lacking = [split for split in SPLITS if split not in there]
-        if lacking:
+        if lacking := [split for split in SPLITS if split not in there]:
             raise self.fault(f"{home} has no recordings for {' or '.join(lacking)}, and every split needs some")
         return found
 
     def find(self, home: Path, pattern: str) -> Path:
-        """The file or folder by which the layout is known.
-
-        It may lie one folder deeper, if an archive was unpacked into a folder of its own. Of several, the last by name.
+        """The file or folder by which the layout is known: in the home, or one folder deeper; of several, the last by name.
 
         Raises
         ------
@@ -159,13 +118,12 @@ class Dataset:
         found = sorted(home.glob(pattern)) or sorted(home.glob(f"*/{pattern}"))
         if not found:
             raise self.fault(
-                f"{home} is not laid out as expected; {pattern} was looked for in it and one folder deeper. It should "
-                f"hold {self.layout}"
+                f"{home} is not laid out as expected; {pattern} was looked for in it and one folder deeper. It should hold {self.layout}"
             )
         return found[-1]
 
     def table(self, path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
-        """Read the CSV table in which the makers list their files and, in a column `split`, their split.
+        """The lines of the CSV table in which the makers list their files and, in a column `split`, their split.
 
         Raises
         ------
@@ -174,11 +132,9 @@ class Dataset:
         """
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            missing = sorted(set(columns) - set(reader.fieldnames or ()))
-            if missing:
+            if missing := sorted(set(columns) - set(reader.fieldnames or ())):
                 raise self.fault(f"{path} lacks the columns {', '.join(missing)}; unpack it again")
             rows = list(reader)
-        unknown = sorted({str(row["split"]) for row in rows} - set(SPLITS))
-        if unknown:
+        if unknown := sorted({str(row["split"]) for row in rows} - set(SPLITS)):
             raise self.fault(f"{path} names the splits {', '.join(unknown)}; known are {', '.join(SPLITS)}")
         return rows

@@ -1,6 +1,6 @@
 """Groove MIDI Dataset (Gillick et al. 2019): drummers on an electronic kit, with the kit's own sound.
 
-Layout, as groove-v1.0.0.zip unpacks and as mirdata's loader expects it:
+Layout, as groove-v1.0.0.zip unpacks:
 
     info.csv                              # one line a performance: id, audio_filename, split, …
     drummer1/session1/1_funk_80_beat_4-4.{wav,mid}
@@ -13,29 +13,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirdata.datasets import groove_midi
-
-from audiosae.corpus.paper.dataset import Dataset, Recording, mirdata_tracks
+from audiosae.corpus.paper.dataset import Dataset, Recording
 
 
 def recordings(home: Path) -> list[Recording]:
-    """Every performance that has a sound.
-
-    Raises
-    ------
-    CorpusError
-        If the layout is another one.
-    """
+    """Every performance that has a sound; `CorpusError` for another layout."""
     path = GROOVE.find(home, "info.csv")
-    rows = GROOVE.table(path, ("id", "split", "audio_filename", "midi_filename"))
-    lines = {row["id"]: row for row in rows if row["audio_filename"]}
-    files = {name: {"audio": row["audio_filename"], "midi": row["midi_filename"]} for name, row in lines.items()}
     return [
         Recording(
-            track.audio_path, f"{GROOVE.folder}/{track.track_id}", track.split, "drums, Roland TD-11", "drums",
+            f"{path.parent}/{row['audio_filename']}",
+            f"{GROOVE.folder}/{row['id']}",
+            row["split"],
+            "drums, Roland TD-11",
+            "drums",
             monophonic=False,
         )
-        for track in mirdata_tracks(groove_midi, path.parent, files, lines)
+        for row in GROOVE.table(path, ("id", "split", "audio_filename", "midi_filename"))
+        if row["audio_filename"]
     ]
 
 

@@ -1,6 +1,6 @@
 """GuitarSet (Xi et al. 2018): six guitarists, each with thirty lead sheets, comping and soloing.
 
-Layout, as mirdata's loader expects it: each of the archives that are used is unpacked into a folder of its name.
+Layout: each of the archives that are used is unpacked into a folder of its name.
 
     annotation/00_BN1-129-Eb_comp.jams    # player, style and tempo and key, mode
     audio_mono-mic/00_BN1-129-Eb_comp_mic.wav
@@ -17,39 +17,29 @@ from pathlib import Path
 
 from mirdata.datasets import guitarset
 
-from audiosae.corpus.paper.dataset import Dataset, Notes, Recording, as_notes, mirdata_tracks
+from audiosae.corpus.paper.dataset import Dataset, Notes, Recording, as_notes
 
 _TAKE = re.compile(r"\d\d_(BN|Funk|Jazz|Rock|SS)\d-\d+-[A-G][b#]?_(comp|solo)")
 _SPLITS = {"04": "validation", "05": "test"}
-_UNUSED = ("audio_hex_cln", "audio_hex", "audio_mix")
 
 
 def recordings(home: Path) -> list[Recording]:
-    """Every take.
-
-    Raises
-    ------
-    CorpusError
-        If the layout is another one.
-    """
+    """Every take; `CorpusError` for another layout."""
     folder = GUITARSET.find(home, "annotation")
     names = sorted(path.stem for path in folder.glob("*.jams") if _TAKE.fullmatch(path.stem))
-    files = {
-        name: {
-            "jams": f"annotation/{name}.jams", "audio_mic": f"audio_mono-mic/{name}_mic.wav",
-            **dict.fromkeys(_UNUSED, ""),
-        }
-        for name in names
-    }
-    if not files:
+    if not names:
         raise GUITARSET.fault(f"{folder} holds no annotations such as 00_BN1-129-Eb_comp.jams")
     return [
         Recording(
-            track.audio_mic_path, f"{GUITARSET.folder}/{track.track_id.rpartition('_')[0]}",
-            _SPLITS.get(track.player_id, "train"), "acoustic guitar", "plucked", monophonic=track.mode == "solo",
-            annotation=track.jams_path,
+            f"{folder.parent}/audio_mono-mic/{name}_mic.wav",
+            f"{GUITARSET.folder}/{name.rpartition('_')[0]}",
+            _SPLITS.get(name[:2], "train"),
+            "acoustic guitar",
+            "plucked",
+            monophonic=name.endswith("_solo"),
+            annotation=f"{folder}/{name}.jams",
         )
-        for track in mirdata_tracks(guitarset, folder.parent, files, {})
+        for name in names
     ]
 
 

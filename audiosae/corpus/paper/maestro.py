@@ -1,6 +1,6 @@
 """MAESTRO (Hawthorne et al. 2019): piano competitions, on a piano that records its keys.
 
-Layout, as maestro-v3.0.0.zip unpacks; version 2, which mirdata's loader names, is laid out alike:
+Layout, as maestro-v3.0.0.zip unpacks; version 2 is laid out alike:
 
     maestro-v3.0.0.csv                    # one line a performance: split, audio_filename, midi_filename, …
     2018/MIDI-Unprocessed_Chamber3_MID--AUDIO_10_R3_2018_wav--1.{wav,midi}
@@ -13,29 +13,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirdata.datasets import maestro
-
-from audiosae.corpus.paper.dataset import Dataset, Recording, mirdata_tracks
+from audiosae.corpus.paper.dataset import Dataset, Recording
 
 
 def recordings(home: Path) -> list[Recording]:
-    """Every performance.
-
-    Raises
-    ------
-    CorpusError
-        If the layout is another one.
-    """
+    """Every performance; `CorpusError` for another layout."""
     path = MAESTRO.find(home, "maestro-v*.csv")
-    rows = MAESTRO.table(path, ("split", "audio_filename", "midi_filename"))
-    lines = {row["midi_filename"].rsplit(".", 1)[0]: row for row in rows}
-    files = {name: {"audio": row["audio_filename"], "midi": row["midi_filename"]} for name, row in lines.items()}
     return [
         Recording(
-            track.audio_path, f"{MAESTRO.folder}/{track.track_id}", track.split, "grand piano", "keyboard",
-            monophonic=False, annotation=track.midi_path,
+            f"{path.parent}/{row['audio_filename']}",
+            f"{MAESTRO.folder}/{row['midi_filename'].rsplit('.', 1)[0]}",
+            row["split"],
+            "grand piano",
+            "keyboard",
+            monophonic=False,
+            annotation=f"{path.parent}/{row['midi_filename']}",
         )
-        for track in mirdata_tracks(maestro, path.parent, files, lines)
+        for row in MAESTRO.table(path, ("split", "audio_filename", "midi_filename"))
     ]
 
 

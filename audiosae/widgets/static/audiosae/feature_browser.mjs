@@ -35,7 +35,7 @@ function picture(width, height, label) {
   return svg;
 }
 
-// `index`: title, classes as { property: [names] }, clips as { name: { text, seconds, peaks } }, and cards, see `audiosae.feature_cards`.
+// `index`: title, classes as { property: [names] }, clips as { name: { text, seconds, peaks } }, and cards, see `audiosae.widgets.cards`.
 // `fetchClip(name)` resolves to { url, release }. `address` says whether a card is named in the page's address.
 export function build(element, index, fetchClip, address) {
   const id = `audiosae-features-${++count}`;
@@ -191,27 +191,16 @@ export function build(element, index, fetchClip, address) {
   else open([...index.cards].sort(SORTS.strength[1])[0].feature, false);
 }
 
-// The live form: anywidget calls this in JupyterLab, and Python answers each request with an MP3.
-function render({ model, el }) {
-  const pending = new Map();
-  let request = 0;
-  const answered = (message, buffers) => {
-    const settle = pending.get(message.request);
-    if (!settle) return;
-    pending.delete(message.request);
-    if (message.error) return settle.reject(new Error(message.error));
-    const url = URL.createObjectURL(new Blob([buffers[0]], { type: "audio/mpeg" }));
-    settle.resolve({ url, release: () => URL.revokeObjectURL(url) });
-  };
-  model.on("msg:custom", answered);
+// The form in JupyterLab: anywidget calls this, and Python answers each question with an MP3, see `widgets.live`.
+function render({ model, el, experimental }) {
   const element = make("div", { className: "audiosae-features" });
   el.append(element);
-  build(element, model.get("index"), (clip) => new Promise((resolve, reject) => {
-    const number = ++request;
-    pending.set(number, { resolve, reject });
-    model.send({ request: number, clip });
-  }), false);
-  return () => model.off("msg:custom", answered);
+  build(element, model.get("index"), async (clip) => {
+    const [{ error }, buffers] = await experimental.invoke("ask", { clip }, { signal: new AbortController().signal });
+    if (error) throw new Error(error);
+    const url = URL.createObjectURL(new Blob([buffers[0]], { type: "audio/mpeg" }));
+    return { url, release: () => URL.revokeObjectURL(url) };
+  }, false);
 }
 
 export default { render };

@@ -206,33 +206,20 @@ function curvesOf({ label, by, sets }) {
   return { node, show };
 }
 
-// The live form: anywidget calls this in JupyterLab, and Python answers each request with an MP3 and a picture.
-function render({ model, el }) {
-  const pending = new Map();
-  let request = 0;
-  const answered = (message, buffers) => {
-    const settle = pending.get(message.request);
-    if (!settle) return;
-    pending.delete(message.request);
-    if (message.error) return settle.reject(new Error(message.error));
+// The form in JupyterLab: anywidget calls this, and Python answers each question with an MP3 and a picture, see `widgets.live`.
+async function render({ model, el, experimental }) {
+  const element = make("div", { className: "audiosae-switch" });
+  el.append(element);
+  await build(element, model.get("description"), async (wanted) => {
+    // A slider on the move should not ask for every value that it passes.
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    const [{ error, readout }, buffers] = await experimental.invoke("ask", wanted, { signal: new AbortController().signal });
+    if (error) throw new Error(error);
     const [url, picture] = ["audio/mpeg", "image/webp"].map((type, i) =>
       buffers[i] && URL.createObjectURL(new Blob([buffers[i]], { type })));
     const release = () => [url, picture].forEach((address) => address && URL.revokeObjectURL(address));
-    settle.resolve({ url, picture, readout: message.readout, release });
-  };
-  model.on("msg:custom", answered);
-  const element = make("div", { className: "audiosae-switch" });
-  el.append(element);
-  build(element, model.get("description"), async (wanted) => {
-    // A slider on the move should not ask for every value that it passes.
-    await new Promise((resolve) => setTimeout(resolve, 120));
-    const number = ++request;
-    return new Promise((resolve, reject) => {
-      pending.set(number, { resolve, reject });
-      model.send({ request: number, ...wanted });
-    });
+    return { url, picture, readout, release };
   });
-  return () => model.off("msg:custom", answered);
 }
 
 export default { render };

@@ -1,0 +1,1 @@
+"""Drawing, apart from computing: one theme, one module a section."""

@@ -1,0 +1,80 @@
+"""What the pages of evidence share: reading their results, panels, colours, and numbers in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from audiosae.figures.theme import COLOURS
+from audiosae.files import results
+
+Found = dict[str, dict[str, Any]]
+"""Results of one question, by codec."""
+
+PROPERTIES = tuple(COLOURS)
+
+FEATURES, UNTRAINED, RAW, COMPONENTS = "SAE features", "untrained SAE", "raw latents", "PCA"
+INPUTS = {FEATURES: ("#0072B2", "o"), UNTRAINED: ("#56B4E9", "s"), RAW: ("#E69F00", "^"), COMPONENTS: ("#CC79A7", "D")}
+"""Colour (Okabe and Ito 2008) and mark of each input of a probe, in the order in which pages show them."""
+
+
+def read(folder: str | Path) -> Found:
+    """The results in a folder, by codec."""
+    return {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
+
+
+def sae_settings(codec: str, one: dict[str, Any], saes: str, dim: int, l1: float, rest: str) -> str:
+    """Which weights made the figures of a codec, and what the λ of its SAEs multiplies, as a line of the page."""
+    return (
+        f"{codec}: {one['provenance']['weights']} weights; {saes} features on {dim} latent dimensions, λ = {l1:g} times the sum of h over "
+        f"features, mean over frames, beside the squared error summed over standardised dimensions; {rest}"
+    )
+
+
+def panels(found: Found, width: float, margin: float, height: float, **shared: Any) -> tuple[Figure, np.ndarray]:
+    """A row of panels, one a codec, with a shared y axis; sizes in inches, the margin for what stands beside."""
+    figure, axes = plt.subplots(1, len(found), figsize=(width * len(found) + margin, height), sharey=True, squeeze=False, **shared)
+    for axis, codec in zip(axes[0], found):
+        axis.set_title(codec)
+    return figure, axes[0]
+
+
+def side_by_side(names: Sequence[str], step: float) -> dict[str, float]:
+    """How far each of several marks is shifted so that together they are centred."""
+    return {name: step * (place - (len(names) - 1) / 2) for place, name in enumerate(names)}
+
+
+def legend(figure: Figure, axis: Axes) -> None:
+    """One legend for the whole figure, at its upper right."""
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", frameon=False)
+
+
+def table(rows: Iterable[tuple], index: str, columns: str) -> pd.DataFrame:
+    """Rows of cells under columns, of which the first are the index; names are parted by semicolons."""
+    names = f"{index}; {columns}".split("; ")
+    return pd.DataFrame(list(rows), columns=names).set_index(index.split("; "))
+
+
+def with_interval(value: float | None, interval: list[float] | None = None) -> str:
+    """A number with two digits and its interval in brackets; a dash where it is undefined."""
+    if value is None:
+        return "–"
+    return (f"{value:.2f}" + (" ({:.2f} to {:.2f})".format(*interval) if interval else "")).replace("-", "−")
+
+
+def difference(value: float, interval: list[float]) -> str:
+    """A difference with its sign and interval."""
+    return "{:+.2f}, {:+.2f} to {:+.2f}".format(value, *interval).replace("-", "−")
+
+
+def listed(names: Sequence[str], nothing: str = "nothing") -> str:
+    """“a, b and c”; a word where there is nothing."""
+    *first, last = names or [nothing]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,108 @@
+"""Page 11, richer properties: their skill, and what is linearly there."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found, listed, panels, sae_settings, table
+
+SHOWN = (FEATURES, RAW, UNTRAINED)
+
+
+def settings(found: Found) -> list[str]:
+    """What made the figures of each codec, and how much the probes saw."""
+    lines = []
+    for codec, one in found.items():
+        sae, given = one["sae"], one["provenance"]["parameters"]
+        most = max(prop["train_frames"] for prop in one["properties"].values())
+        rest = (
+            f"probes fitted on at most {most:,} training frames, weight decay from "
+            f"{', '.join(f'{p:g}' for p in sorted(given['penalties']))}, {given['iterations']} steps of L-BFGS each; seed {given['seed']}."
+        )
+        lines.append(sae_settings(codec, one, f"SAE of {sae['hidden']}", sae["dim"], sae["l1"], rest))
+    return lines
+
+
+def order(found: Found) -> list[str]:
+    """Names of the properties, the one with the highest mean skill of SAE features over codecs first."""
+    properties = [one["properties"] for one in found.values()]
+    names = dict.fromkeys(name for each in properties for name in each)
+    return sorted(names, key=lambda name: -np.mean([each[name][FEATURES]["skill"] or 0.0 for each in properties if name in each]))
+
+
+def skills(found: Found) -> Figure:
+    """Skill with its interval, one panel a codec, one row a property, one mark an input; filled where the interval is above 0."""
+    names = order(found)
+    figure, axes = panels(found, 3.1, 2.6, 0.42 * len(names) + 1.3, sharex=True)
+    for axis, one in zip(axes, found.values()):
+        for row, name in enumerate(names):
+            for shift, kind in zip((-0.24, 0.0, 0.24), SHOWN):
+                score, (colour, marker) = one["properties"].get(name, {}).get(kind), INPUTS[kind]
+                if score is None or score["skill"] is None:
+                    continue
+                low, high = score["skill_ci95"]
+                axis.hlines(row + shift, low, high, color=colour, linewidth=1.6)
+                filling = colour if low > 0 else "white"
+                axis.plot(score["skill"], row + shift, marker, color=colour, markersize=5.5, markerfacecolor=filling)
+        axis.axvline(0, color="0.3", linewidth=1)
+        axis.set(xlabel="skill (0: commonest class, 1: always right)", yticks=range(len(names)), yticklabels=names)
+    axes[0].invert_yaxis()
+    axes[0].set_ylabel("property")
+    handles = [plt.Line2D([], [], color=INPUTS[kind][0], marker=INPUTS[kind][1], label=kind) for kind in SHOWN]
+    figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False)
+    return figure
+
+
+def accuracies(found: Found) -> pd.DataFrame:
+    """What stands behind the skills: one row a property and codec, for SAE features, in the order of the figure."""
+    rows = []
+    for name, codec in product(order(found), found):
+        if prop := found[codec]["properties"].get(name):
+            score, known = prop[FEATURES], (prop["unit"], prop["classes"], prop["recordings"])
+            near = np.nan if score["within_one"] is None else score["within_one"]
+            span = "{:.2f} to {:.2f}".format(*score["ci95"])
+            rows.append((name, codec, *known, score["accuracy"], span, prop["majority"], prop["chance"], near))
+    columns = "unit; classes; test recordings; accuracy; 95 % interval; commonest class; at random; within one bin"
+    return table(rows, "property; codec", columns)
+
+
+def linearly_there(found: Found) -> list[str]:
+    """What is linearly there and what is not, a sentence a codec."""
+    lines = []
+    for codec, one in found.items():
+        names = [name for name in order(found) if name in one["properties"]]
+        yes = [name for name in names if one["properties"][name]["linearly_there"]]
+        no = [name for name in names if name not in yes]
+        line = f"{codec}, linearly there: {listed(yes)}. Not, as far as these recordings can tell: {listed(no)}."
+        lines.append(line + (f" Nothing could be asked about {listed(one['left_out'])}." if one["left_out"] else ""))
+    return lines
+
+
+def gains(found: Found) -> list[str]:
+    """Where SAE features do better than raw latents or an untrained SAE by intervals that do not meet, a sentence a codec and input."""
+    lines = []
+    for codec, one in found.items():
+        for other in (RAW, UNTRAINED):
+            pairs = {name: [prop[kind]["skill_ci95"] for kind in (FEATURES, other)] for name, prop in one["properties"].items()}
+            both = [(name, *pairs[name]) for name in order(found) if name in pairs and None not in pairs[name]]
+            more = [name for name, own, theirs in both if own[0] > theirs[1]]
+            less = [name for name, own, theirs in both if own[1] < theirs[0]]
+            lines.append(f"{codec}, features against {other}: more about {listed(more)}, less about {listed(less)}.")
+    return lines
+
+
+def votes(found: Found) -> list[str]:
+    """How often the majority vote of a clip's frames is right, for properties that a whole clip shares."""
+    return [
+        f"{codec}: {name} of {vote['clips']} clips from {kind}: {vote['accuracy']:.2f} by vote of their frames "
+        f"(interval {vote['ci95'][0]:.2f} to {vote['ci95'][1]:.2f}), {prop[kind]['accuracy']:.2f} frame by frame."
+        for codec, one in found.items()
+        for name, prop in one["properties"].items()
+        for kind in SHOWN
+        if (vote := prop[kind]["clip_vote"])
+    ]

@@ -1,0 +1,156 @@
+"""Figures of section 5: curves over the states of a generation, classes over states, and what steering moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from audiosae.audio.labels import PROPERTIES
+from audiosae.figures.theme import COLOURS
+from audiosae.generation.settling import CLOSE
+
+PAPER = {"pitch": 21, "timbre": 25}
+"""About where each property settles in the paper (section 5), of states 0 to 31; amplitude had not settled."""
+
+UNITS = {
+    "s": "progress s (share)",
+    "ratio of sums": "ratio of sums (share)",
+    "projection": "projection (share)",
+    "agreement": "frames as in the end (share)",
+    "entropy": "entropy (bits)",
+}
+SCALES = {"pitch": "note (MIDI)", "amplitude": "RMS (full scale 1)", "timbre": "centroid (Hz)"}
+
+
+def training(curve: pd.DataFrame) -> Figure:
+    """Loss of a generator's training (columns step, training, validation)."""
+    long = curve.melt("step", ["training", "validation"], "pieces", "loss")
+    figure, axis = plt.subplots(figsize=(5.5, 2.8))
+    sns.lineplot(long, x="step", y="loss", hue="pieces", style="pieces", markers=True, palette=["0.6", "0.2"], ax=axis)
+    axis.set(xlabel="training step", ylabel="squared error of the velocity\n(mean a number, no unit)")
+    axis.legend(title=None, frameon=False)
+    return figure
+
+
+def progress(curves: pd.DataFrame, measures: Sequence[str], paper: bool = False) -> Figure:
+    """Measures over states along one path of `order.curves`, one panel each and one colour a property, with bands over prompts.
+
+    `paper` marks where the paper saw pitch and timbre settle.
+    """
+    figure, axes = plt.subplots(1, len(measures), figsize=(3.2 * len(measures), 3), squeeze=False)
+    for axis, measure in zip(axes[0], measures, strict=True):
+        for prop in PROPERTIES:
+            _band(axis, curves[curves["measure"] == measure], prop, COLOURS[prop], prop)
+            if paper and prop in PAPER:
+                axis.axvline(PAPER[prop], color=COLOURS[prop], linestyle=":", linewidth=1.5)
+        axis.axhspan(1 - CLOSE, 1 + CLOSE, color="0.5", alpha=0.12, linewidth=0)
+        axis.set(xlabel="state", ylabel=UNITS[measure])
+    axes[0][-1].legend(frameon=False, loc="best")
+    return figure
+
+
+def paths(curves: pd.DataFrame, measure: str, styles: Mapping[str, str], names: Mapping[str, str]) -> Figure:
+    """A measure of `order.curves`, one property a panel, one line a path of `styles`, which `names` may rename in the legend."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), sharey=True)
+    for axis, prop in zip(axes, PROPERTIES, strict=True):
+        for path, style in styles.items():
+            of = curves[(curves["path"] == path) & (curves["measure"] == measure)]
+            _band(axis, of, prop, COLOURS[prop] if style == "-" else "0.35", names.get(path, path), style)
+        axis.set(xlabel="state", ylabel=UNITS[measure], title=prop)
+        axis.axhspan(1 - CLOSE, 1 + CLOSE, color="0.5", alpha=0.12, linewidth=0)
+    axes[0].legend(frameon=False, loc="best")
+    return figure
+
+
+def readings(curves: pd.DataFrame, measures: Sequence[str], paths: Sequence[str]) -> Figure:
+    """Measures of `order.curves`, one panel each; one colour a property, the first path solid and the second dashed."""
+    figure, axes = plt.subplots(1, len(measures), figsize=(3.4 * len(measures), 3), squeeze=False)
+    for axis, measure in zip(axes[0], measures, strict=True):
+        for path, style in zip(paths, ("-", "--"), strict=True):
+            for prop in PROPERTIES:
+                of = curves[(curves["path"] == path) & (curves["measure"] == measure)]
+                _band(axis, of, prop, COLOURS[prop], f"{prop}, {path}", style)
+        axis.set(xlabel="state", ylabel=UNITS[measure], ylim=(0, None))
+    axes[0][-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure
+
+
+def _band(axis: plt.Axes, curves: pd.DataFrame, prop: str, colour: str, label: str, style: str = "-") -> None:
+    """One property's mean and interval."""
+    of = curves[curves["property"] == prop]
+    axis.plot(of["state"], of["mean"], style, color=colour, label=label, linewidth=1.8)
+    axis.fill_between(of["state"], of["low"], of["high"], color=colour, alpha=0.15, linewidth=0)
+
+
+def classes(arrays: Mapping[tuple[str, str], np.ndarray], path: str) -> Figure:
+    """Probability of each class over states, mean over prompts, along one path; `arrays` as in `sections.generation.Generation`."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.1))
+    for axis, prop in zip(axes, PROPERTIES, strict=True):
+        mean, edges = arrays[path, prop].T, arrays["edges", prop]
+        extent = (-0.5, mean.shape[1] - 0.5, edges[0], edges[-1])
+        image = axis.imshow(
+            np.log10(np.maximum(mean, 1e-4)),
+            "rocket",
+            aspect="auto",
+            interpolation="nearest",
+            vmin=-3,
+            vmax=0,
+            origin="lower",
+            extent=extent,
+        )
+        axis.grid(False)
+        axis.set(xlabel="state", ylabel=SCALES[prop], title=prop)
+    bar = figure.colorbar(image, ax=axes, label="mean probability")
+    bar.set_ticks([-3, -2, -1, 0], labels=["≤ 0.001", "0.01", "0.1", "1"])
+    return figure
+
+
+def settled(table: pd.DataFrame) -> Figure:
+    """When each property settles, by one measure of `order.settled`: one row a reading, one mark a property, bars for intervals."""
+    readings = list(dict.fromkeys(table["reading"]))
+    last = int(table["high"].max())
+    figure, axis = plt.subplots(figsize=(8.5, 0.55 * len(readings) + 1.1))
+    for row, reading in enumerate(readings):
+        for place, prop in enumerate(PROPERTIES):
+            of = table[(table["reading"] == reading) & (table["property"] == prop)].iloc[0]
+            y = row + 0.22 * (place - 1)
+            early = pd.notna(of["settles_at"])
+            axis.hlines(y, of["low"], of["high"], color=COLOURS[prop], linewidth=2)
+            inside, label = COLOURS[prop] if early else "white", prop if row == 0 else None
+            axis.plot(of["settles_at"] if early else last, y, "o", color=COLOURS[prop], markerfacecolor=inside, label=label)
+    axis.set(yticks=range(len(readings)), yticklabels=readings, xlabel="state at which it settles", ylabel="", xlim=(-0.5, last + 0.5))
+    axis.invert_yaxis()
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure
+
+
+def moved(table: pd.DataFrame) -> Figure:
+    """Share of the way to the target that was gone, by when it was steered: one panel a way of steering, one row of `table` a piece."""
+    ways = list(dict.fromkeys(table["way"]))
+    figure, axes = plt.subplots(1, len(ways), figsize=(3.9 * len(ways), 3), sharey=True, squeeze=False)
+    for axis, way in zip(axes[0], ways, strict=True):
+        look = {"palette": COLOURS, "dodge": 0.25, "markersize": 5, "linewidth": 1.5, "err_kws": {"linewidth": 1.5}}
+        of = table[table["way"] == way]
+        sns.pointplot(of, x="window", y="share", hue="property", seed=0, ax=axis, legend=axis is axes[0][-1], **look)
+        axis.axhline(0, color="0.5", linewidth=0.8)
+        axis.axhline(1, color="0.5", linestyle=":")
+        axis.set(title=way, xlabel="steered in which third", ylabel="way to the target gone (share)")
+    axes[0][-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+    return figure
+
+
+def spread(arrays: Mapping[tuple[str, str], np.ndarray]) -> Figure:
+    """Shares of frames in each class, of generated pieces and test clips; `arrays` as in `sections.generation.Generation`."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.5, 2.8))
+    for axis, prop in zip(axes, PROPERTIES, strict=True):
+        for who, style, colour in (("generated", "-", COLOURS[prop]), ("test clips", "--", "0.3")):
+            counts = arrays[who, prop]
+            axis.stairs(counts / counts.sum(), arrays["edges", prop], color=colour, linestyle=style, label=who, linewidth=1.6)
+        axis.set(xlabel=SCALES[prop], ylabel="share of frames", title=prop)
+    axes[0].legend(frameon=False)
+    return figure

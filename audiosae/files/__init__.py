@@ -1,0 +1,1 @@
+"""What is kept on disk: checkpoints, results, parameters, states of long runs."""

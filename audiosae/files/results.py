@@ -1,0 +1,104 @@
+"""Small JSON files of figures, each with the hashes of what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audiosae.errors import AudiosaeError
+from audiosae.files.code import digest
+from audiosae.files.whole import file_hash, write_text
+
+
+class ResultsError(AudiosaeError):
+    """A file of results is missing or unreadable, or a figure is not a finite number."""
+
+
+accepted: set[str] = set()
+"""SHA-256 of the programs on no record that have run in this process because the reader accepted them; see `codecs.released`."""
+
+
+def provenance(inputs: Mapping[str, str | Path], parameters: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """What made a figure.
+
+    Parameters
+    ----------
+    inputs
+        Files that were read, by what they are, such as "data/frames" or "weights/sae".
+    parameters
+        As they were passed to the stage.
+    code
+        The module, as ``__name__``, or the script that computes.
+
+    Returns
+    -------
+    inputs
+        SHA-256 of each.
+    parameters
+        As given.
+    code
+        See `code.digest`: a hash of all code that can be reached from there, docstrings and comments aside.
+    accepted
+        SHA-256 of each program that ran because the reader accepted it, since it could change any figure; only where there is one.
+    """
+    return {
+        "inputs": {name: file_hash(path) for name, path in inputs.items()},
+        "parameters": parameters,
+        "code": digest([code]),
+        **({"accepted": sorted(accepted)} if accepted else {}),
+    }
+
+
+def current(path: str | Path, made: Mapping[str, Any]) -> bool:
+    """Whether a file of results is what a computation would write: it has just this provenance.
+
+    So a notebook shows what the pipeline computed, and computes anew where a parameter, an input or the code has changed.
+
+    Parameters
+    ----------
+    path
+        Of a file that `write` wrote, perhaps.
+    made
+        From `provenance`; of a program that ran because it was accepted, the file may know more.
+    """
+    if not Path(path).is_file():
+        return False
+    found = read(path).get("provenance", {})
+    return all(found.get(name) == json.loads(json.dumps(value)) for name, value in made.items())
+
+
+def write(path: str | Path, figures: Mapping[str, Any]) -> None:
+    """Write JSON with sorted keys, whole or not at all.
+
+    Raises
+    ------
+    ResultsError
+        If a figure is NaN or infinite: a result that is not a number must say so in words.
+    """
+    try:
+        text = json.dumps(figures, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    except ValueError as error:
+        raise ResultsError(f"{path}: a figure is NaN or infinite ({error}); nothing was written.") from error
+    write_text(path, text + "\n")
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read what `write` wrote.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, no JSON, or JSON of another kind than figures by name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ResultsError(f"{path} is missing: run the stage that writes it, or `dvc repro`.")
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path} is no JSON ({error}); run the stage that writes it again.") from error
+    if not isinstance(figures, dict):
+        raise ResultsError(f"{path} holds a {type(figures).__name__}, not figures by name; run the stage that writes it again.")
+    return figures

@@ -1,0 +1,45 @@
+"""Files written whole or not at all, and their hashes. Nothing here needs torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[Path]:
+    """Write a file beside its place, and move it there when it is complete.
+
+    Parameters
+    ----------
+    path
+        Of the file; its folder is made where it is missing.
+
+    Yields
+    ------
+    The path to write to: NAME.partial. After an error it is gone, and what stood at `path` is as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, whole or not at all, as UTF-8; bytes of a path that are no UTF-8 stay as they are."""
+    with writing(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def file_hash(path: str | Path, algorithm: str = "sha256") -> str:
+    """Hash of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

@@ -1,0 +1,121 @@
+"""Steering on the way: a control vector, or another prompt, at some states of a generation only.
+
+The control vector is section 4's. It moves the estimate of the clean latents through the SAE, of which only the change
+is added, x̂' = x̂ + D(RMSNorm(f + α w_k)) − D(f): what the SAE cannot reconstruct stays. `flow.sample` carries the move
+back into the velocity. The paper did not try this. If pitch is decided early, it can be moved early only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from audiosae import steering
+from audiosae.audio.labels import PROPERTIES
+from audiosae.errors import ParameterError
+from audiosae.generation import flow
+from audiosae.sae import SparseAutoencoder
+from audiosae.stats import bootstrap
+from audiosae.steering import Heard
+
+
+def thirds(states: int) -> dict[str, range]:
+    """The first and the last third of the steps of a generation, "early" and "late", by the number of the state that each begins from.
+
+    Raises
+    ------
+    ParameterError
+        With fewer than three steps.
+    """
+    if states < 4:
+        raise ParameterError(f"{states} states have fewer than three steps; early and late need more.")
+    edges = np.round(np.linspace(0, states - 1, 4)).astype(int)
+    return {"early": range(edges[0], edges[1]), "late": range(edges[2], edges[3])}
+
+
+def control(sae: SparseAutoencoder, directions: torch.Tensor, alpha: float, window: range) -> flow.Steer:
+    """A control vector w_k for each prompt [prompts, hidden], of strength `alpha`, at the states of a window."""
+
+    def steer(clean: torch.Tensor, number: int) -> torch.Tensor:
+        return steering.steer(sae, clean, directions[:, None], alpha, "remainder") if number in window else clean
+
+    return steer
+
+
+def changed(own: flow.Velocity, other: flow.Velocity, window: range, states: int) -> flow.Velocity:
+    """Follow other prompts at the states of a window, and the own ones elsewhere."""
+
+    def velocity(x: torch.Tensor, t: float) -> tuple[torch.Tensor, torch.Tensor]:
+        return (other if round(t * (states - 1)) in window else own)(x, t)
+
+    return velocity
+
+
+def furthest(heard: Sequence[Heard], prop: str, targets: Sequence[int], edges: np.ndarray) -> list[int]:
+    """Of some target classes the one that is furthest from each piece; the last where the piece lacks the property."""
+    places = [steering.in_bins(getattr(one, prop), edges) for one in heard]
+    return [max(targets, key=lambda k: abs(k - place) if np.isfinite(place) else k) for place in places]
+
+
+def effect(
+    before: Sequence[Heard], after: Sequence[Heard], prop: str, targets: Sequence[float], edges: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What steering did to each piece.
+
+    Parameters
+    ----------
+    before, after
+        What was heard without and with steering.
+    prop
+        The property that was steered.
+    targets
+        Where each piece was to go, in bins of that property; NaN for nowhere.
+    edges
+        Of the bins of each property.
+
+    Returns
+    -------
+    share
+        Of the distance to the target that is closed [pieces]; NaN where the piece began without the property, or
+        nearer than `steering.MARGIN` bins.
+    leakage
+        Mean absolute change of the other properties in their bins [pieces]; NaN where none can be measured.
+    """
+    share, leakage = [], []
+    for one, other, target in zip(before, after, targets, strict=True):
+        was, now = ({name: steering.in_bins(getattr(heard, name), edges[name]) for name in PROPERTIES} for heard in (one, other))
+        far = abs(was[prop] - target) >= steering.MARGIN  # False also for NaN
+        share.append(steering.share_closed(was[prop], now[prop], target) if far else np.nan)
+        moves = [abs(now[name] - was[name]) for name in PROPERTIES if name != prop]
+        known = [move for move in moves if np.isfinite(move)]
+        leakage.append(np.mean(known) if known else np.nan)
+    return {"share": np.array(share), "leakage": np.array(leakage)}
+
+
+def summarise(moved: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Means over pieces, with 95 % intervals.
+
+    Parameters
+    ----------
+    moved
+        One row a piece: way, property, window, share, leakage, as from `effect`.
+    seed
+        Of the intervals.
+
+    Returns
+    -------
+    Columns way, property, window, share, share_low, share_high, pieces (that count for the share), leakage, leakage_low,
+    leakage_high; NaN where no piece counts.
+    """
+    rows = []
+    for (way, prop, window), group in moved.groupby(["way", "property", "window"], sort=False):
+        row = {"way": way, "property": prop, "window": window, "pieces": int(group["share"].count())}
+        for name in ("share", "leakage"):
+            values = group[name].dropna()
+            low, high = bootstrap.mean(values, seed) if len(values) else (np.nan, np.nan)
+            row |= {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)

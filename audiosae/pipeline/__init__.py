@@ -1,0 +1,1 @@
+"""What runs the method: notebooks as stages, the book, checks, verification."""

@@ -1,0 +1,223 @@
+"""The stage `check`: what must hold before any other stage runs, since DVC deletes the outputs of a stage before it runs it.
+
+    python -m audiosae.pipeline.check [CHECKED RECORDINGS CODE]
+
+It always runs, and every other stage needs, directly or through others, what it writes:
+
+- CHECKED, whose content never changes;
+- RECORDINGS, which lists the user's own recordings, so that the corpus is built again when one of them changes;
+- CODE, a folder with one hash for each command and each notebook of the project: of the code that it can reach, docstrings and
+  comments aside (`audiosae.files.code`). So DVC runs a stage again when its code changes in substance, and never for a comment.
+
+Without these three it only checks, as `make` does before it calls DVC.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from audiosae.errors import AudiosaeError, CorpusError, ParameterError, report
+from audiosae.files import code, params
+from audiosae.files.walk import walk
+from audiosae.files.whole import file_hash, write_text
+from audiosae.pipeline import frozen
+
+NOTEBOOK, BOOK = "audiosae.pipeline.notebook", "pipeline.book"
+
+CHECKED = "params.yaml, the paths in it and the results of frozen stages were checked before this.\n"
+
+
+class CheckError(AudiosaeError):
+    """Something in the working tree would be lost or forged if stages ran now."""
+
+
+def check(project: Path) -> params.Params:
+    """Check a project.
+
+    Parameters
+    ----------
+    project
+        The folder that holds params.yaml, dvc.yaml and dvc.lock.
+
+    Returns
+    -------
+    What params.yaml says.
+
+    Raises
+    ------
+    ParameterError
+        If params.yaml is not what the stages take, or names a file or folder that is, holds or lies in an output of a stage.
+    FrozenError, CheckError
+        If a result of a frozen stage is not the committed one, or a checkpoint not the one that its stage wrote.
+    """
+    said = params.read(project / "params.yaml")
+    written = outputs(project)
+    if said.corpus.source != "embedded":
+        folder = project / Path(said.corpus.source.removeprefix("paper:")).expanduser()
+        if not folder.is_dir():
+            raise ParameterError(
+                f"corpus.source: there is no folder {folder}; name one, or write `embedded` for the scores that come with this."
+            )
+        refuse_output(written, "corpus.source", folder)
+        for link in (path for path in contents(folder) if path.is_symlink()):
+            refuse_output(written, f"corpus.source has a link, {link}, which", link)
+    if said.generation.texts:
+        refuse_output(written, "generation.texts", project / said.generation.texts)
+    for section in ("codecs", "generators"):
+        for name, line in getattr(said, section).items():
+            refuse_output(written, f"{section}.{name}.file", project / line.file, unless_made=True)
+    if wrong := frozen.altered(project) + altered(project):
+        raise CheckError("\n  ".join(["some results are not those that were computed; nothing was run:", *wrong]))
+    return said
+
+
+def refuse_output(written: list[Path], name: str, given: Path, unless_made: bool = False) -> None:
+    """Refuse a path that is, holds or lies in an output of a stage, links followed: DVC would delete what stands there.
+
+    Parameters
+    ----------
+    written
+        See `outputs`.
+    name
+        Of the parameter, for the message.
+    given
+        Its value.
+    unless_made
+        Let an output itself pass: one stage may read what another makes.
+
+    Raises
+    ------
+    ParameterError
+        With both paths.
+    """
+    parts = given.resolve().parts
+    for out in written:
+        # Equal as far as both go: the same place, or one inside the other.
+        if all(fnmatchcase(*pair) for pair in zip(parts, out.parts)) and not (unless_made and len(parts) == len(out.parts)):
+            raise ParameterError(
+                f"{name} is {given}, and the pipeline writes {out}: what stands there is deleted before the stage runs. "
+                "Nothing was run, and nothing deleted. Move your files out of the pipeline's folders, and name the new place."
+            )
+
+
+def outputs(project: Path) -> list[Path]:
+    """What the stages that run write, resolved; for a stage of many, such as one a codec, with * for the name."""
+    found = []
+    for stage in frozen.stages(project, "dvc.yaml").values():
+        for out in [] if frozen.is_frozen(stage) else stage.get("do", stage).get("outs", []):
+            path = Path(re.sub(r"\$\{.*?\}", "*", out if isinstance(out, str) else next(iter(out))))
+            found.append((project / path.parent).resolve() / path.name if "*" in path.name else (project / path).resolve())
+    # A corpus is written here first; what a stopped run left is removed.
+    return found + [out.with_name(out.name + ".partial") for out in found]
+
+
+def altered(project: Path) -> list[str]:
+    """Say which trained checkpoints are not those that their stages wrote, though nothing that they are made from has changed.
+
+    DVC would train them again and say nothing of it. Where code, parameters or data have changed, or a stage was stopped, that is right.
+    """
+    wrong = {}
+    for name, stage in frozen.stages(project, "dvc.lock").items():
+        files = {out["path"]: out.get("md5") for out in stage["outs"] if out["path"].startswith("checkpoints/")}
+        wrong[name] = [file for file, md5 in files.items() if (project / file).is_file() and file_hash(project / file, "md5") != md5]
+    if not any(wrong.values()):
+        return []
+    from dvc.repo import Repo  # takes a second, and is needed only where something is wrong
+
+    found = []
+    with Repo(str(project)) as repo:
+        for stage in repo.index.stages:
+            if stage.frozen or not wrong.get(name := getattr(stage, "name", "")):
+                continue
+            changes = repo.status(targets=[stage.addressing]).get(stage.addressing, [])
+            if all(isinstance(change, dict) and change.keys() == {"changed outs"} for change in changes):
+                found += [
+                    f"{path} is not the file that the stage {name} wrote (dvc.lock). Delete it, or move it away if it is your own "
+                    "work; the stage then computes it again."
+                    for path in wrong[name]
+                ]
+    return found
+
+
+def contents(folder: Path) -> Iterator[Path]:
+    """Every file and folder below a folder and the folders that are linked there, without those that are hidden.
+
+    Raises
+    ------
+    CorpusError
+        If a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise CorpusError(
+            f"corpus.source: {error.filename} cannot be read ({error.strerror}); make it readable, or name another folder."
+        ) from error
+
+    for place in walk(folder, refuse):
+        yield from (place.folder / name for name in (*place.below, *place.files))
+
+
+def recordings(source: str) -> Iterator[str]:
+    """A line for each file in a folder of the user's own recordings: path, size in bytes, time of change; none for other sources."""
+    if source != "embedded" and not source.startswith("paper:"):
+        for path in contents(Path(source).expanduser()):
+            if path.is_dir():
+                continue
+            stat = path.stat() if path.exists() else path.lstat()
+            yield f"{path}\t{stat.st_size}\t{stat.st_mtime_ns}\n"
+
+
+def mend_lock(project: Path) -> None:
+    """Remove DVC's table of paths in use if it is no JSON: DVC was killed while it wrote it, and would refuse to start ever after."""
+    table = project / ".dvc" / "tmp" / "rwlock"
+    try:
+        json.loads(table.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except ValueError:
+        table.unlink()
+        print(f"check: {table} was left half-written by a run that was killed; it was removed")
+
+
+def code_hashes(project: Path) -> dict[str, str]:
+    """The hash of the code behind every command and every notebook.
+
+    Returns
+    -------
+    By name: of a module without ``audiosae.``, such as "sections.probing"; of a notebook, such as "03_probing". The book's covers its
+    Sphinx extensions and the text of the modules whose docstrings book/reference.md prints.
+    """
+    found = {}
+    for path in sorted((project / code.PACKAGE).rglob("*.py")):
+        if path.name == "__main__.py" or '\nif __name__ == "__main__":' in path.read_text(encoding="utf-8"):
+            name = ".".join(path.relative_to(project).with_suffix("").parts).removesuffix(".__main__")
+            found[name.removeprefix(f"{code.PACKAGE}.")] = code.digest([name], project)
+    for path in sorted((project / "notebooks").glob("*.py")):
+        found[path.stem] = code.digest([path.relative_to(project), NOTEBOOK], project)
+    if BOOK in found:
+        extensions = [path.relative_to(project) for path in sorted((project / "book/_ext").glob("*.py"))]
+        printed = re.findall(r"automodule:: (\S+)", (project / "book/reference.md").read_text(encoding="utf-8"))
+        texts = [file_hash(path) for name, path in sorted(code.closure(printed, project).items()) if name in printed]
+        found[BOOK] = code.digest([f"{code.PACKAGE}.{BOOK}", *extensions], project) + "".join(f"\n{text}" for text in texts)
+    return found
+
+
+def main() -> None:
+    """Check the project in the working directory, and write what the other stages need."""
+    said = check(Path.cwd())
+    if len(sys.argv) != 4:
+        mend_lock(Path.cwd())
+        return
+    for path, text in zip(sys.argv[1:], (CHECKED, "".join(recordings(said.corpus.source)))):
+        write_text(path, text)
+    for name, text in code_hashes(Path.cwd()).items():
+        write_text(Path(sys.argv[3], f"{name}.txt"), f"{text}\n")
+
+
+if __name__ == "__main__":
+    report(main)

@@ -1,0 +1,93 @@
+"""A fingerprint of this machine's floating-point arithmetic.
+
+Kernels sum in an order that hangs on the processor's vector width, and fuse a multiplication with an addition where
+it can; a training run magnifies such last bits. So equal code on equal inputs gives equal bytes on processors with one
+fingerprint, and figures within tolerances (`audiosae.pipeline.verify`) on the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch.nn import functional
+
+from audiosae.files.determinism import THREADS, one_thread
+
+DIGITS = 16
+
+
+def fingerprint() -> str:
+    """Hash the results of small computations with the kernels that the stages use.
+
+    Returns
+    -------
+    The first 16 hexadecimal digits of a SHA-256. On one machine the same in every process, however busy the machine
+    is; the thread counts are those of `determinism`, whatever they were before, and are left as they were. Where torch
+    sees a GPU, which then computes, its model and CUDA's version are hashed too.
+    """
+    digest = hashlib.sha256()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        with threadpool_limits(THREADS, user_api="blas"), torch.no_grad():
+            for result in (*_torch(), *_numpy()):
+                digest.update(np.ascontiguousarray(result).tobytes())
+    finally:
+        torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        digest.update(f"{torch.cuda.get_device_name()} {torch.version.cuda}".encode())
+    return digest.hexdigest()[:DIGITS]
+
+
+def _inputs(*shape: int) -> np.ndarray:
+    """Float32 in [−0.5, 0.5), from integers alone, so that every machine starts from the same bits."""
+    steps = np.arange(np.prod(shape), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**24)
+    return (steps.astype(np.float32) / np.float32(2**24) - np.float32(0.5)).reshape(shape)
+
+
+def _torch() -> Iterator[np.ndarray]:
+    latents, weights = torch.from_numpy(_inputs(1024, 128)), torch.from_numpy(_inputs(128, 1024))
+    yield (latents @ weights).numpy()  # a batch through the SAE's encoder
+    yield (latents[:37, :61] @ weights[:61, :53]).numpy()  # and sizes that fill no block
+    wave, filters = torch.from_numpy(_inputs(1, 16, 4096)), torch.from_numpy(_inputs(32, 16, 7))
+    yield functional.conv1d(wave, filters, stride=2).numpy()
+    yield functional.conv_transpose1d(wave, filters.transpose(0, 1).contiguous(), stride=4).numpy()
+    heads = torch.from_numpy(_inputs(1, 4, 72, 64))
+    yield functional.scaled_dot_product_attention(heads, heads, heads).numpy()
+    for function in (torch.exp, torch.tanh, torch.sin, functional.gelu, functional.elu):
+        yield function(8 * latents).numpy()
+    yield torch.log(latents + 1).numpy()
+    yield torch.softmax(latents, dim=1).numpy()
+    yield torch.stack([latents.sum(), latents.var(), latents.norm(), latents.sum(dim=0)[0]]).numpy()
+    yield torch.view_as_real(torch.fft.rfft(wave[..., :2048])).numpy()
+    yield _fitted(latents, torch.arange(1024) % 20)
+
+
+def _fitted(features: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
+    """A probe's weights after steps down the gradient, on one thread, as `audiosae.probes` fits them.
+
+    Written out, because torch's optimisers take two seconds to import what compiles them.
+    """
+    weights = torch.zeros(features.shape[1], 20, requires_grad=True)
+    with one_thread(), torch.enable_grad():
+        for _ in range(3):
+            (gradient,) = torch.autograd.grad(functional.cross_entropy(features @ weights, classes), weights)
+            weights = (weights - gradient / gradient.flatten().dot(gradient.flatten())).detach().requires_grad_()
+    return weights.detach().numpy()
+
+
+def _numpy() -> Iterator[np.ndarray]:
+    latents, weights = _inputs(512, 128), _inputs(128, 257)
+    for kind in (np.float32, np.float64):
+        rows, columns = latents.astype(kind), weights.astype(kind)
+        yield rows @ columns
+        yield np.array([rows.sum(), rows.mean(axis=0)[0], rows.std(), np.linalg.norm(rows)])
+        for function in (np.exp, np.tanh, np.sin, np.sqrt):
+            yield function(rows + kind(0.5))
+        yield np.log(rows + kind(1))
+    yield np.fft.rfft(latents.reshape(-1, 2048))
+    yield np.linalg.solve(latents.T.astype(np.float64) @ latents + np.eye(128), weights.astype(np.float64))

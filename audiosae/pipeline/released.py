@@ -1,0 +1,207 @@
+"""The whole pipeline once more, with released weights and, where they are given, the paper's data.
+
+    python -m audiosae.pipeline.released [--data FOLDER] [--weights CODEC=FILE …]
+
+It runs in a copy of the project, .released/, so that nothing of the embedded run is touched, and shares its cache and
+its environment. Codecs with embedded weights get released ones; a path in params.yaml, and a codec of the reader's own,
+stay. The embedded generator knows the embedded VAE alone, so there is a part on generation only where DiffRhythm's own
+checkpoint is given, as diffrhythm=FILE. When all of it has run, its figures replace results/released/; its book stays in .released/book/_build/html.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiosae import codecs, generation
+from audiosae.errors import AudiosaeError, ParameterError
+from audiosae.files.params import VAE
+from audiosae.files.whole import write_text
+from audiosae.pipeline import frozen
+from audiosae.pipeline.summary import STAGES
+
+COPY = Path(".released")
+FIGURES = Path("results/released")
+GENERATOR = "diffrhythm"
+"""How DiffRhythm's own checkpoint is called among the files."""
+
+SHIPPED = ("train_codec", "train_generator")
+"""The stages whose outputs travel inside the repository."""
+
+
+class RunError(AudiosaeError):
+    """A step of the run failed; what it printed says why."""
+
+
+def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str:
+    """What params.yaml says in the copy.
+
+    Parameters
+    ----------
+    text
+        What it says here.
+    data
+        Folder with the paper's data sets; None leaves the corpus as it is.
+    files
+        Checkpoints to use in place of a download, by codec; and DiffRhythm's, which has no download.
+
+    Raises
+    ------
+    ParameterError
+        If a file is given for a codec that is not there, or DiffRhythm's where no codec has the name of its VAE.
+    """
+    values: dict[str, Any] = yaml.safe_load(text)
+    known = [*values["codecs"], GENERATOR]
+    if unknown := files.keys() - set(known):
+        raise ParameterError(f"--weights {', '.join(unknown)}: known are {', '.join(known)}.")
+    if GENERATOR in files and VAE not in values["codecs"]:
+        raise ParameterError(f"--weights {GENERATOR}: what it makes are latents of {VAE}; give that codec a line in params.yaml.")
+    given = {name: {"weights": str(path), "file": str(path)} for name, path in files.items()}
+    values["generators"] = {GENERATOR: given[GENERATOR]} if GENERATOR in given else {}
+    for name, line in values["codecs"].items():
+        if name in given:
+            line |= given[name]
+        elif line["weights"] == "embedded":
+            line["weights"] = "released"
+    if data is not None:
+        values["corpus"]["source"] = f"paper:{data}"
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def copy_project(project: Path, copy: Path) -> None:
+    """Bring the copy's sources up to date with the project's, whether committed or not; what was computed there stays.
+
+    Raises
+    ------
+    RunError
+        If the project is no git checkout.
+    """
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True).stdout.split("\0")
+    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        raise RunError(f"{project} is no git checkout ({error}); clone the project with git.") from error
+    # Frozen stages are as the project has them, so that none runs; any other that ran in the copy is as it ran there.
+    here, there = (frozen.stages(folder, "dvc.lock") if (folder / "dvc.lock").is_file() else {} for folder in (project, copy))
+    fixed = frozen.names(project, here | there)
+    shipped = {out["path"] for name in fixed & here.keys() for out in here[name]["outs"]}
+    for name in filter(None, names):
+        source, target = project / name, copy / name
+        made = name.startswith("results/") and name not in shipped
+        if source.is_file() and not made and not name.startswith(".dvc/embedded/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    stages = here | {name: record for name, record in there.items() if name not in fixed}
+    (copy / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}), encoding="utf-8")
+    if not (copy / ".venv").exists():
+        (copy / ".venv").symlink_to(project / ".venv")
+    # Without git of its own, and with the caches of the project.
+    (copy / ".dvc" / "config.local").write_text(
+        f"[core]\n    no_scm = true\n[cache]\n    dir = {project / '.dvc' / 'cache'}\n"
+        f"['remote \"embedded\"']\n    url = {project / '.dvc' / 'embedded'}\n"
+    )
+
+
+def collect(results: Path, target: Path, named: list[str]) -> None:
+    """Put the figures of a run into one folder, in place of what was there, all of them or none.
+
+    Parameters
+    ----------
+    results
+        With one folder a stage and one JSON file a codec.
+    target
+        The folder to replace.
+    named
+        Codecs; what lies there of another one is left.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for path in sorted(results.rglob("*.json")):
+        if path.parent.name not in STAGES or path.stem in named:
+            (partial / path.relative_to(results)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, partial / path.relative_to(results))
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(partial, target)
+
+
+def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
+    """Fetch, copy, compute, collect.
+
+    Parameters
+    ----------
+    project
+        This project's folder.
+    data, files
+        As for `released_params`.
+
+    Raises
+    ------
+    ParameterError
+        If the data or a file is not there, or the package that reads DiffRhythm's prompts.
+    DownloadError, CheckpointError
+        If the weights of a codec or of DiffRhythm cannot be had or used. This is tried before anything is computed.
+    RunError
+        If a stage fails. What ran before it is kept, and the next run goes on from there.
+    """
+    if data is not None and not data.is_dir():
+        raise ParameterError(f"{data} is no folder; give the one that holds the paper's data sets, see book/data.md.")
+    for path in files.values():
+        if not path.is_file():
+            raise ParameterError(f"{path}: there is no such checkpoint; check the path.")
+    text = released_params((project / "params.yaml").read_text(encoding="utf-8"), data, files)
+    params = yaml.safe_load(text)
+    for name, line in params["codecs"].items():
+        print(f"{name}: {line['weights']}", flush=True)
+        codecs.load(name, line["weights"])
+    for name, line in params["generators"].items():
+        print(f"{name}: {line['weights']}", flush=True)
+        generation.load(line["weights"], params["codecs"][VAE]["weights"])
+    copy = project / COPY
+    copy.mkdir(exist_ok=True)
+    copy_project(project, copy)
+    write_text(copy / "params.yaml", text)
+    # The copy's own package, in every process that a stage starts.
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    for words in (["pull", "--remote", "embedded", *SHIPPED], ["repro"]):
+        if subprocess.run([sys.executable, "-m", "dvc", *words], cwd=copy, env=environment, check=False).returncode:
+            raise RunError(f"`dvc {' '.join(words)}` failed in {copy} (above); results/released is as it was.")
+    collect(copy / "results", project / FIGURES, list(params["codecs"]))
+    print(f"the figures are in {FIGURES}, the book in {COPY / 'book/_build/html'}")
+
+
+def main(data: Path | None = None, weights: tuple[str, ...] = ()) -> None:
+    """Run with the authors' weights, and perhaps the paper's data.
+
+    Parameters
+    ----------
+    data
+        Folder that holds the paper's data sets.
+    weights
+        Checkpoints that are here already, as CODEC=FILE; several in one word are split as a shell would.
+    """
+    try:
+        words = [word for argument in weights for word in shlex.split(argument)]
+    except ValueError as error:
+        raise ParameterError(
+            f"--weights {' '.join(weights)}: {error}; put a path with spaces or quotes into quotes of the other kind."
+        ) from error
+    files = {}
+    for word in words:
+        name, _, path = word.partition("=")
+        if not (name and path):
+            raise ParameterError(f"--weights {word}: write CODEC=FILE, such as encodec=/path/encodec_24khz-d7cc33bc.th.")
+        files[name] = Path(path).resolve()
+    run(Path.cwd(), data and data.resolve(), files)
+
+
+if __name__ == "__main__":
+    from audiosae import command
+
+    command.run(main)

@@ -1,0 +1,94 @@
+"""The stage `summary`: the figures of all stages in results/summary.json, for the book and for whoever compares.
+
+    python -m audiosae.pipeline.summary results params.yaml
+
+The codecs that params.yaml names count, and of the generators the first; what an earlier run left of another does not. No figure is
+computed here. No time, host or commit is in it, so that equal runs give equal bytes; a fingerprint of the processor's arithmetic
+is, so that `audiosae.pipeline.verify` knows where bytes can be equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from audiosae.audio.labels import PROPERTIES
+from audiosae.files.params import codecs, generators
+from audiosae.files.results import read, write
+from audiosae.pipeline.platform_fingerprint import fingerprint
+
+STAGES = ("extraction", "sae_training", "probing", "steering")
+
+
+def summarise(results: str | Path, codecs: list[str], generator: str | None = None) -> dict[str, Any]:
+    """Gather what the stages wrote.
+
+    Parameters
+    ----------
+    results
+        Folder with one folder a stage and one JSON file a codec.
+    codecs
+        Names.
+    generator
+        Its name; None for none.
+
+    Returns
+    -------
+    codecs
+        For each codec: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by
+        property.
+    generation
+        By property, the paper's progress over the states of a generation, and when it settles; see `generation.order.summarise`. Empty without a generator.
+    provenance
+        For each stage and codec: hashes of inputs (data and weights) and code, and the parameters. `arithmetic` is this
+        machine's `platform_fingerprint.fingerprint`.
+
+    Raises
+    ------
+    ResultsError
+        If a stage has not run.
+    """
+    gathered: dict[str, Any] = {}
+    provenance: dict[str, Any] = {"data": {}, "weights": {}, "parameters": {}, "code": {}, "arithmetic": fingerprint()}
+
+    def note(subject: str, stage: str, made: dict[str, Any]) -> None:
+        for label, digest in made["inputs"].items():
+            kind, what = label.split("/", 1)
+            provenance[kind][f"{subject}/{what}"] = digest
+        provenance["parameters"][f"{subject}/{stage}"] = made["parameters"]
+        provenance["code"][f"{subject}/{stage}"] = made["code"]
+
+    for codec in codecs:
+        stage = {name: read(Path(results) / name / f"{codec}.json") for name in STAGES}
+        for name, figures in stage.items():
+            note(codec, name, figures["provenance"])
+        gathered[codec] = {
+            "sae": stage["sae_training"]["chosen"],
+            "probing": {prop: stage["probing"]["properties"][prop] for prop in PROPERTIES},
+            "steering": {prop: stage["steering"]["properties"][prop] for prop in PROPERTIES},
+        }
+    generation: dict[str, Any] = {}
+    if generator is not None:
+        figures = read(Path(results) / "generation" / f"{generator}.json")
+        generation = {prop: figures["properties"][prop] for prop in PROPERTIES}
+        note(generator, "generation", figures["provenance"])
+    return {"codecs": gathered, "generation": generation, "provenance": provenance}
+
+
+def run(folder: Path, params: Path, /) -> None:
+    """Gather, and write summary.json.
+
+    Parameters
+    ----------
+    folder
+        results/.
+    params
+        params.yaml, which names codecs and generators.
+    """
+    write(folder / "summary.json", summarise(folder, list(codecs(params)), next(iter(generators(params)), None)))
+
+
+if __name__ == "__main__":
+    from audiosae import command
+
+    command.run(run)

@@ -1,0 +1,47 @@
+"""The stage `training_curves`: how each shipped codec learnt, as pictures for the book.
+
+    python -m audiosae.pipeline.training_curves --curves results/codec --folder book/_static/curves
+
+A stage of its own, because the training itself is frozen, and a change to a figure's look must not ask for it again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from audiosae.figures import theme
+from audiosae.figures.training import codec_training
+
+SUFFIX = "_training.csv"
+
+
+def draw(curves: Path, folder: Path) -> None:
+    """Draw every NAME_training.csv of a folder as NAME.png.
+
+    Parameters
+    ----------
+    curves
+        Folder with the tables that the stage `train_codec` wrote.
+    folder
+        Where the pictures go, each whole or not at all.
+    """
+    theme.style()
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in sorted(curves.glob(f"*{SUFFIX}")):
+        figure = codec_training(pd.read_csv(table))
+        picture = folder / f"{table.name.removesuffix(SUFFIX)}.png"
+        partial = picture.with_suffix(".partial")
+        figure.savefig(partial, format="png", metadata={"Software": None})
+        plt.close(figure)
+        os.replace(partial, picture)
+        print("drew", picture)
+
+
+if __name__ == "__main__":
+    from audiosae import command
+
+    command.run(draw)

@@ -1,0 +1,220 @@
+"""Linear probes from features to acoustic classes (the paper's section 3.2).
+
+One softmax classifier a property, p = softmax(W x + b), fitted by cross-entropy with a small penalty on W. The penalty is chosen on
+validation recordings. Feature j adds W[k, j] · f[j] to the logit of class k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from torch import nn
+
+from audiosae.errors import CheckpointError, ParameterError
+from audiosae.files import checkpoint, determinism
+
+KIND = "probe"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fitted classifier.
+
+    Attributes
+    ----------
+    weight
+        W, float32 [classes, inputs]; its row k points to class k.
+    bias
+        b, [classes].
+    penalty
+        The weight decay that validation recordings chose.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    penalty: float
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """W x + b: inputs [frames, inputs] -> [frames, classes]."""
+        return x @ self.weight.T + self.bias
+
+    def to(self, device: torch.device) -> Probe:
+        """The same probe on another device."""
+        return Probe(self.weight.to(device), self.bias.to(device), self.penalty)
+
+    def predict(self, x: torch.Tensor) -> np.ndarray:
+        """The most probable class of each frame: [frames]."""
+        return self.logits(x).argmax(dim=1).cpu().numpy()
+
+
+def fit(x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penalties: list[float], iterations: int) -> Probe:
+    """Fit on training frames, choose the penalty on validation frames.
+
+    Frames with equal inputs differ in their labels alone, so the loss over frames is a sum over rows of class counts times negative
+    log-likelihoods. Where frames repeat, this is the same loss for less work.
+
+    Parameters
+    ----------
+    x
+        Inputs, of about unit scale [rows, inputs].
+    train, validation
+        How many frames each row stands for, by class [rows, classes]; see `unique.Rows.histogram`. Some classes may have no frames.
+    penalties
+        Factors of ½‖W‖² to try, tried from the strongest down, each starting where the last one ended.
+    iterations
+        Of L-BFGS for each penalty. The problem is convex: more only sharpens the same answer.
+
+    Returns
+    -------
+    The probe with the best validation accuracy; of equals, the most penalised.
+
+    Raises
+    ------
+    ParameterError
+        If there are no training or no validation frames.
+    """
+    learnt, checked = (counts.sum(dim=1) > 0 for counts in (train, validation))
+    if not learnt.any() or not checked.any():
+        raise ParameterError("a probe needs training and validation frames of the property; one of them has none.")
+    (x, x_validation), train, validation = (x[learnt], x[checked]), train[learnt], validation[checked]
+    share = train.to(x.dtype) / train.sum()
+    weight = torch.zeros(train.shape[1], x.shape[1], device=x.device, requires_grad=True)
+    bias = torch.zeros(train.shape[1], device=x.device, requires_grad=True)
+    best, best_hits = None, -1
+    with determinism.one_thread():
+        for penalty in sorted(penalties, reverse=True):
+            minimise(x, share, weight, bias, penalty, iterations)
+            probe = Probe(weight.detach().clone(), bias.detach().clone(), penalty)
+            hits = int(validation.gather(1, probe.logits(x_validation).argmax(dim=1, keepdim=True)).sum())
+            if hits > best_hits:
+                best, best_hits = probe, hits
+    return best
+
+
+def minimise(
+    x: torch.Tensor,
+    share: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    penalty: float,
+    iterations: int,
+    mask: torch.Tensor | None = None,
+) -> None:
+    """Move W and b to the minimum of cross-entropy + ½ penalty ‖W‖² by L-BFGS, from where they are.
+
+    Parameters
+    ----------
+    x
+        Inputs [rows, inputs].
+    share
+        Of all frames, by row and class [rows, classes]; sums to 1.
+    weight, bias
+        [classes, inputs] and [classes]; changed in place.
+    penalty, iterations
+        See `fit`.
+    mask
+        1 where a class may read an input, else 0 [classes, inputs]; None for all of them.
+    """
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe")
+
+    def objective() -> torch.Tensor:
+        optimizer.zero_grad()
+        read = weight if mask is None else weight * mask
+        loss = nn.functional.cross_entropy(x @ read.T + bias, share, reduction="sum") + 0.5 * penalty * weight.pow(2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(objective)
+
+
+def fit_each(tasks: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], penalties: list[float], iterations: int) -> Iterator[Probe]:
+    """`fit` each of several (x, train, validation), and give the same probes in the same order.
+
+    A fit takes one thread, so `determinism.THREADS` of them run at a time; on a GPU, one.
+    """
+    jobs = 1 if any(x.is_cuda for x, *_ in tasks) else determinism.THREADS
+    threads = torch.get_num_threads()
+    try:
+        yield from Parallel(jobs, prefer="threads", return_as="generator")(delayed(_fit)(*task, penalties, iterations) for task in tasks)
+    finally:
+        torch.set_num_threads(threads)  # the last to end sets what the others had found
+
+
+def _fit(*arguments: Any) -> Probe:
+    """`fit` in a thread of its own, which treats denormal numbers as `determinism.prepare` says."""
+    torch.set_flush_denormal(True)
+    return fit(*arguments)
+
+
+def top_features(probe: Probe, features: torch.Tensor, k: int, count: int) -> list[tuple[int, float]]:
+    """The features that contribute most to the logit of a class.
+
+    Parameters
+    ----------
+    probe
+        Fitted on features.
+    features
+        f of frames whose class is `k` [frames, hidden].
+    k
+        The class.
+    count
+        How many to name.
+
+    Returns
+    -------
+    (feature, mean of W[k, j] · f[j] over these frames), strongest first.
+    """
+    contribution = probe.weight[k] * features.mean(dim=0)
+    strongest = contribution.topk(min(count, len(contribution)))
+    return [(int(j), float(v)) for j, v in zip(strongest.indices, strongest.values)]
+
+
+def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, object]) -> None:
+    """Write one probe a property as safetensors."""
+    tensors = {}
+    for prop, probe in probes.items():
+        tensors[f"{prop}.weight"], tensors[f"{prop}.bias"] = probe.weight, probe.bias
+    header = {"kind": KIND, "penalty": {prop: probe.penalty for prop, probe in probes.items()}, "provenance": provenance}
+    checkpoint.save(path, tensors, header)
+
+
+def load(path: str | Path) -> dict[str, Probe]:
+    """Read what `save` wrote, by property.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing or damaged.
+    """
+    tensors, header = checkpoint.load(path, KIND)
+    penalties = header.get("penalty")
+    if not isinstance(penalties, dict) or not penalties:
+        raise CheckpointError(f"{path} names no property that it has a probe of; run 03_probing again.")
+    wanted = {f"{prop}.{part}" for prop in penalties for part in ("weight", "bias")}
+    if wanted != tensors.keys():
+        odd = ", ".join(sorted(wanted ^ tensors.keys()))
+        raise CheckpointError(f"{path} lacks tensors or has some too many ({odd}); run 03_probing again.")
+    found = {prop: Probe(tensors[f"{prop}.weight"], tensors[f"{prop}.bias"], penalty) for prop, penalty in penalties.items()}
+    for prop, probe in found.items():
+        if fault := _fault(probe):
+            raise CheckpointError(f"{path}: the probe of {prop} {fault}; run 03_probing again.")
+    return found
+
+
+def _fault(probe: Probe) -> str | None:
+    """What is wrong with a probe that was read from a file."""
+    weight, bias, penalty = probe.weight, probe.bias, probe.penalty
+    shaped = weight.ndim == 2 and weight.numel() > 0 and bias.shape == weight.shape[:1]
+    if not (shaped and weight.dtype == bias.dtype == torch.float32):
+        return "has unlike shapes or is not float32"
+    if not (weight.isfinite().all() and bias.isfinite().all()):
+        return "holds NaN or infinite values"
+    if type(penalty) not in (int, float) or not 0 <= penalty < np.inf:
+        return f"has the penalty {penalty!r}, not a number from 0"
+    return None

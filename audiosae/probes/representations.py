@@ -1,0 +1,94 @@
+"""What a probe may read of a frame: the SAE's features, and three alternatives to them.
+
+- *SAE features*: f of the trained SAE.
+- *untrained SAE*: f of an SAE of the same shape with the weights that training starts from. It has the width, the rectifier and the
+  normalisation, so what the trained one gains over it is due to training.
+- *raw latents*: the standardised latents themselves.
+- *PCA*: all principal components of the standardised training latents, whitened. They hold what the latents hold, along other axes and
+  at one scale: a probe of all of them differs from one of raw latents only by what its penalty, and an optimiser that stops early, find
+  easy; a probe of few of them differs by its axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
+
+from audiosae.sae import SparseAutoencoder
+
+FEATURES, UNTRAINED, RAW, COMPONENTS = "SAE features", "untrained SAE", "raw latents", "PCA"
+NAMES = (FEATURES, UNTRAINED, RAW, COMPONENTS)
+
+Reader = Callable[[torch.Tensor], torch.Tensor]
+"""Latents [rows, dim] -> inputs of a probe [rows, inputs]."""
+
+
+def untrained(trained: SparseAutoencoder, seed: int) -> SparseAutoencoder:
+    """An SAE as `training.train` has it before its first step.
+
+    Parameters
+    ----------
+    trained
+        Gives the shape and the standardisation.
+    seed
+        Of the weights.
+
+    Returns
+    -------
+    In evaluation mode, on the device of `trained`.
+    """
+    torch.manual_seed(seed)
+    sae = SparseAutoencoder(trained.dim, trained.hidden).to(trained.mean.device)
+    sae.mean.copy_(trained.mean)
+    sae.std.copy_(trained.std)
+    return sae.eval()
+
+
+@torch.no_grad()
+def whitening(x: torch.Tensor) -> Reader:
+    """Principal components at unit variance, all of them.
+
+    Parameters
+    ----------
+    x
+        Standardised training latents, one row a frame [frames, dim].
+
+    Returns
+    -------
+    A map from standardised latents [rows, dim] to components [rows, dim], the strongest first.
+    """
+    # Variances along the axes may span six orders of magnitude, too many for a covariance in float32.
+    with threadpool_limits(1):  # sums that several threads share come out differently from run to run
+        found = PCA(whiten=True, svd_solver="covariance_eigh").fit(x.double().cpu().numpy())
+    axes = torch.from_numpy(found.components_.T / np.sqrt(found.explained_variance_)).to(x.device)
+    centre = torch.from_numpy(found.mean_).to(x.device)
+    return lambda rows: ((rows.double() - centre) @ axes).float()
+
+
+def readers(sae: SparseAutoencoder, train: torch.Tensor, seed: int) -> dict[str, Reader]:
+    """The four inputs, as functions of latents in the codec's own units.
+
+    Parameters
+    ----------
+    sae
+        Trained.
+    train
+        Latents of training frames, for the principal components [frames, dim].
+    seed
+        Of the untrained SAE.
+
+    Returns
+    -------
+    By name, in the order of `NAMES`.
+    """
+    whiten = whitening(sae.normalised(train))
+    return {
+        FEATURES: sae.encode,
+        UNTRAINED: untrained(sae, seed).encode,
+        RAW: sae.normalised,
+        COMPONENTS: lambda latents: whiten(sae.normalised(latents)),
+    }

@@ -1,0 +1,193 @@
+"""The paper's sparse autoencoder (section 2), its loss, and what is measured on it.
+
+    h  = ReLU(W_enc x + b_enc)
+    f  = RMSNorm(h)                h over its root mean square across features
+    x̂  = W_dec f + b_dec
+    L  = mean over frames of [ Σ_d (x − x̂)² + λ Σ_j h_j ]
+
+Inputs are standardised with statistics that travel in the checkpoint; the loss is taken there. λ has a meaning only
+with these reductions: a sum over dimensions, a sum over features, a mean over frames.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from audiosae.errors import CheckpointError, ParameterError
+from audiosae.files import checkpoint
+
+KIND = "sae"
+EPS = 1e-8
+"""Inside the root mean square, as in the paper's normalisation; there is no learned gain."""
+
+
+def rms_norm(h: torch.Tensor) -> torch.Tensor:
+    """h divided by its root mean square over features: [..., features] -> the same shape."""
+    return h / (h.pow(2).mean(dim=-1, keepdim=True) + EPS).sqrt()
+
+
+class SparseAutoencoder(nn.Module):
+    """SAE with RMS-normalised features.
+
+    Parameters
+    ----------
+    dim
+        Size of a latent frame.
+    hidden
+        Number of features.
+
+    Attributes
+    ----------
+    mean, std
+        Of the training latents [dim]; set by `standardise`.
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        if dim < 1 or hidden < 1:
+            raise ParameterError(f"an SAE needs dim and hidden of at least 1; got {dim} and {hidden}.")
+        self.dim, self.hidden = dim, hidden
+        self.encoder = nn.Linear(dim, hidden)
+        self.decoder = nn.Linear(hidden, dim)
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("std", torch.ones(dim))
+
+    def standardise(self, latents: torch.Tensor, counts: torch.Tensor | None = None) -> None:
+        """Take mean and standard deviation of each dimension from training latents.
+
+        Parameters
+        ----------
+        latents
+            [rows, dim].
+        counts
+            How many frames each row stands for [rows]; None for one each.
+        """
+        counts = _or_one_each(counts, latents)
+        self.mean.copy_(counts @ latents / counts.sum())
+        self.std.copy_((counts @ (latents - self.mean).pow(2) / (counts.sum() - 1)).sqrt().clamp_min(1e-6))
+
+    def normalised(self, x: torch.Tensor) -> torch.Tensor:
+        """Latents in the units of the loss: [..., dim]."""
+        return (x - self.mean) / self.std
+
+    def activations(self, x: torch.Tensor) -> torch.Tensor:
+        """h, before RMS normalisation: latents [..., dim] -> [..., hidden]."""
+        return torch.relu(self.encoder(self.normalised(x)))
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """f: latents [..., dim] -> features [..., hidden], of root mean square 1 (or 0 where none is active)."""
+        return rms_norm(self.activations(x))
+
+    def decode(self, f: torch.Tensor) -> torch.Tensor:
+        """x̂: features [..., hidden] -> latents [..., dim], in the codec's own units."""
+        return self.decoder(f) * self.std + self.mean
+
+    def loss(self, x: torch.Tensor, l1: float, weights: torch.Tensor | float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """The two terms of the paper's loss.
+
+        Parameters
+        ----------
+        x
+            Latents [rows, dim].
+        l1
+            λ.
+        weights
+            A factor for each row [rows].
+
+        Returns
+        -------
+        reconstruction
+            Mean over rows of the squared error summed over standardised dimensions.
+        penalty
+            λ times the mean over rows of the sum of h.
+        """
+        target = self.normalised(x)
+        h = torch.relu(self.encoder(target))
+        error = target - self.decoder(rms_norm(h))
+        return (weights * error.pow(2).sum(dim=-1)).mean(), l1 * (weights * h.sum(dim=-1)).mean()
+
+    def save(self, path: str | Path, provenance: dict[str, object] | None = None) -> None:
+        """Write weights and statistics as safetensors, with the hashes of what made them."""
+        header = {"kind": KIND, "dim": self.dim, "hidden": self.hidden, "provenance": provenance or {}}
+        checkpoint.save(path, self.state_dict(), header)
+
+    @classmethod
+    def load(cls, path: str | Path) -> SparseAutoencoder:
+        """Read what `save` wrote; in evaluation mode, on the CPU.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is missing, damaged, or of another shape.
+        """
+        tensors, header = checkpoint.load(path, KIND)
+        sizes = {name: header.get(name) for name in ("dim", "hidden")}
+        sae = checkpoint.rebuild(lambda given: cls(**given), sizes, tensors, path)
+        if not (sae.std > 0).all():
+            raise CheckpointError(f"{path}: a standard deviation is not above 0; train it again.")
+        return sae.eval()
+
+
+def _or_one_each(counts: torch.Tensor | None, latents: torch.Tensor) -> torch.Tensor:
+    return latents.new_ones(len(latents)) if counts is None else counts.to(latents)
+
+
+@torch.no_grad()
+def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor | None = None, batch: int = 8192) -> dict[str, float]:
+    """What an SAE does to frames.
+
+    Parameters
+    ----------
+    sae
+        In evaluation mode.
+    latents
+        [rows, dim].
+    counts
+        How many frames each row stands for [rows], 0 for rows to leave out; None for one each.
+    batch
+        Rows at a time.
+
+    Returns
+    -------
+    sparsity
+        Share of feature values that are exactly zero.
+    l0
+        Mean number of active features a frame.
+    dead
+        Share of features that are zero on every one of these frames.
+    fvu
+        Fraction of variance unexplained, in standardised units: Σ(x − x̂)² / Σ(x − mean of these frames)².
+    scale
+        Root mean square of h: the drift that the paper's penalty leaves free.
+
+    Raises
+    ------
+    ParameterError
+        If there are no frames, or all are alike: then there is no variance to explain.
+    """
+    counts = _or_one_each(counts, latents).double()
+    latents, counts = latents[counts > 0], counts[counts > 0]
+    frames = float(counts.sum())
+    centre = (counts @ sae.normalised(latents).double() / frames).float()
+    active = torch.zeros(sae.hidden, dtype=torch.float64)
+    error = variance = squares = 0.0
+    for part, times in zip(latents.split(batch), counts.split(batch)):
+        x = sae.normalised(part)
+        h = sae.activations(part)
+        active += (times @ (h > 0).double()).cpu()
+        squares += float(times @ h.pow(2).double().sum(dim=1))
+        error += float(times @ (x - sae.normalised(sae.decode(rms_norm(h)))).pow(2).double().sum(dim=1))
+        variance += float(times @ (x - centre).pow(2).double().sum(dim=1))
+    if not variance:
+        raise ParameterError(f"no variance to explain in {frames:.0f} frames: they are all alike; use more recordings.")
+    values = frames * sae.hidden
+    return {
+        "sparsity": 1 - float(active.sum()) / values,
+        "l0": float(active.sum()) / frames,
+        "dead": float((active == 0).double().mean()),
+        "fvu": error / variance,
+        "scale": (squares / values) ** 0.5,
+    }

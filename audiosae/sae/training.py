@@ -1,0 +1,283 @@
+"""Training sparse autoencoders: resumable, and the same file for the same seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from audiosae.errors import ParameterError
+from audiosae.files import resume
+from audiosae.frames.unique import Rows
+from audiosae.sae.model import SparseAutoencoder, evaluate
+
+HELD_OUT = 0.2
+"""Share of the distinct rows that is kept from training where frames repeat."""
+
+GRIDS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
+    "small": ((4, 8), (0.005, 0.05, 0.15)),
+    "paper": ((4, 8, 16, 32, 64, 128, 256), (0.005, 0.01, 0.025, 0.05, 0.1, 0.15)),
+}
+"""Hidden size over latent size, and λ. The paper names the ends of both ranges; the steps between are ours."""
+
+
+def grid(name: str, factor: int, l1: float) -> list[tuple[int, float]]:
+    """Points of a grid as (hidden size over latent size, λ), with the chosen point always among them.
+
+    Raises
+    ------
+    ParameterError
+        If there is no grid of that name.
+    """
+    if name not in GRIDS:
+        raise ParameterError(f"unknown grid {name!r}; known are {', '.join(GRIDS)}.")
+    factors, penalties = GRIDS[name]
+    return [(k, penalty) for k in sorted({*factors, factor}) for penalty in sorted({*penalties, l1})]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a training run, next to the frames.
+
+    Attributes
+    ----------
+    hidden
+        Number of features.
+    l1
+        λ.
+    epochs, batch, learning_rate
+        Of Adam; the batch in frames.
+    seed
+        Of weights and order of frames.
+    """
+
+    hidden: int
+    l1: float
+    epochs: int
+    batch: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """How many frames each row stands for, by what they are used for.
+
+    Attributes
+    ----------
+    train
+        Frames to train on [rows].
+    test
+        Frames of test recordings [rows].
+    unseen
+        Those of them whose row is not trained on [rows]; the FVU is measured here.
+    held_out
+        What keeps them apart: "recordings", or "codes" where frames repeat across recordings.
+    """
+
+    train: torch.Tensor
+    test: torch.Tensor
+    unseen: torch.Tensor
+    held_out: str
+
+
+def hold_out(rows: Rows, train: np.ndarray, test: np.ndarray, seed: int) -> Split:
+    """Keep something from training that an SAE can be measured on.
+
+    Recordings of their own are enough where frames do not repeat. Where they do, almost every test frame has been in a training
+    recording too, so a random part of the codes is taken out of training.
+
+    Parameters
+    ----------
+    rows
+        From `unique.find`.
+    train, test
+        Which frames are of training and of test recordings, bool [frames].
+    seed
+        Of the draw.
+    """
+    drawn = np.random.default_rng(seed).random(len(rows.latents))
+    kept = drawn >= HELD_OUT if rows.few else np.ones(len(drawn), dtype=bool)
+    learnt, test = rows.counts(train) * kept, rows.counts(test)
+    unseen = test * (learnt == 0)
+    return Split(*map(torch.from_numpy, (learnt, test, unseen)), "codes" if rows.few else "recordings")
+
+
+def measure(sae: SparseAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float]:
+    """The figures of `evaluate` on test recordings, with the FVU of frames that the SAE has not seen.
+
+    Returns
+    -------
+    sparsity, l0, dead, scale
+        Over all frames of test recordings.
+    fvu
+        Over those that were held out.
+    fvu_test
+        Over all frames of test recordings; the same where recordings are what is held out.
+    """
+    test = evaluate(sae, latents, split.test)
+    unseen = test if torch.equal(split.test, split.unseen) else evaluate(sae, latents, split.unseen)
+    return {**test, "fvu": unseen["fvu"], "fvu_test": test["fvu"]}
+
+
+class Batches:
+    """Rows to train on, in batches, in another order each epoch.
+
+    An epoch visits each row once, or several times if it has more frames than the average row, and weights each visit by the frames that
+    it stands for: so no visit weighs so much that it jolts Adam. There are as many steps in an epoch as there would be over all frames,
+    and each is on fewer rows in the same measure.
+
+    Parameters
+    ----------
+    latents
+        Distinct frames [rows, dim].
+    counts
+        How many training frames each row stands for [rows], 0 for rows to leave out; None for one each.
+    settings
+        Batch in frames, and seed.
+
+    Attributes
+    ----------
+    latents, counts
+        Without rows to leave out.
+
+    Raises
+    ------
+    ParameterError
+        If there are no frames, or a setting is out of range.
+    """
+
+    def __init__(self, latents: torch.Tensor, counts: torch.Tensor | None, settings: Settings) -> None:
+        counts = torch.ones(len(latents)) if counts is None else counts.cpu()
+        self.latents, self.counts = latents[(counts > 0).to(latents.device)], counts[counts > 0].to(latents)
+        if len(self.latents) == 0 or settings.epochs < 1 or settings.batch < 1 or settings.l1 < 0:
+            raise ParameterError(f"nothing to train on, or a setting out of range: {len(self.latents)} frames, {settings}.")
+        visits = (self.counts / self.counts.mean()).ceil()
+        self._visited = torch.arange(len(self.latents)).repeat_interleave(visits.long().cpu()).to(latents.device)
+        weights = (self.counts / visits)[self._visited]
+        self._weights = weights / weights.mean()
+        self._size = math.ceil(settings.batch * len(self._visited) / float(self.counts.sum()))
+        self._seed = settings.seed
+
+    def epoch(self, number: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Rows and their weights, by batch; each epoch, from 0, has a generator of its own, so that a resumed run has the same order."""
+        order = torch.randperm(len(self._visited), generator=torch.Generator().manual_seed(self._seed + 1 + number))
+        return [(self._visited[chosen], self._weights[chosen]) for chosen in order.to(self._visited.device).split(self._size)]
+
+
+def descend(
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    batches: Batches,
+    epochs: range,
+    label: str | None,
+) -> Iterator[tuple[int, list[float]]]:
+    """Train on a sum of terms, and yield after each epoch.
+
+    Parameters
+    ----------
+    loss
+        From rows and weights of a batch to the terms [terms].
+    optimizer
+        Of what the terms depend on.
+    batches
+        What an epoch goes through.
+    epochs
+        Those that are left to do, from 0.
+    label
+        Of the progress bar; None for no bar.
+
+    Yields
+    ------
+    How many epochs are done, and the mean of each term over this one's batches.
+    """
+    bar = tqdm(epochs, desc=label, initial=epochs.start, total=epochs.stop, unit="epoch", leave=None, disable=label is None)
+    for epoch in bar:
+        parts = batches.epoch(epoch)
+        sums = np.zeros(1)
+        for rows, weights in parts:
+            terms = loss(rows, weights)
+            optimizer.zero_grad()
+            terms.sum().backward()
+            optimizer.step()
+            sums = sums + terms.detach().double().cpu().numpy()
+        yield epoch + 1, (sums / len(parts)).tolist()
+
+
+def train(
+    latents: torch.Tensor, settings: Settings, counts: torch.Tensor | None = None, states: str | Path | None = None, progress: bool = True
+) -> tuple[SparseAutoencoder, pd.DataFrame]:
+    """Train on the loss of section 2, averaged over frames.
+
+    Parameters
+    ----------
+    latents
+        Distinct frames [rows, dim]; their device is where training happens.
+    settings
+        See `Settings`.
+    counts
+        How many training frames each row stands for; see `Batches`.
+    states
+        Folder for the state after each epoch, under a name made from settings and data; a killed run continues from there and ends with
+        the same weights. Removed when the run ends. None keeps no state.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    sae
+        Trained, in evaluation mode.
+    curve
+        One row an epoch: epoch, reconstruction, penalty (means over the epoch's batches).
+
+    Raises
+    ------
+    ParameterError
+        If there are no frames, or a setting is out of range.
+    """
+    batches = Batches(latents, counts, settings)
+    latents = batches.latents
+    torch.manual_seed(settings.seed)
+    sae = SparseAutoencoder(latents.shape[1], settings.hidden).to(latents.device)
+    sae.standardise(latents, batches.counts)
+    optimizer = torch.optim.Adam(sae.parameters(), lr=settings.learning_rate, fused=True)
+    curve: list[dict[str, float]] = []
+
+    state_path = None if states is None else Path(states) / f"sae-{_key(latents, batches.counts, settings)}.pt"
+    if state_path is not None:
+        _, curve = resume.restore(state_path, {"sae": sae, "optimizer": optimizer}, settings.epochs, latents.device)
+
+    def loss(rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return torch.stack(sae.loss(latents[rows], settings.l1, weights))
+
+    label = f"{settings.hidden} features, λ {settings.l1:g}" if progress else None
+    for epoch, (reconstruction, penalty) in descend(loss, optimizer, batches, range(len(curve), settings.epochs), label):
+        curve.append({"epoch": epoch, "reconstruction": reconstruction, "penalty": penalty})
+        if state_path is not None:
+            _save_state(state_path, sae, optimizer, curve)
+    if state_path is not None:
+        state_path.unlink()
+    return sae.eval(), pd.DataFrame(curve)
+
+
+def _key(latents: torch.Tensor, counts: torch.Tensor, settings: Settings) -> str:
+    """A name for a run of these settings on these frames."""
+    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
+    digest.update(latents.cpu().numpy().tobytes())
+    digest.update(counts.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _save_state(path: Path, sae: SparseAutoencoder, optimizer: torch.optim.Optimizer, curve: list[dict[str, float]]) -> None:
+    """Keep what `resume.restore` goes on from."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = {"sae": sae.state_dict(), "optimizer": optimizer.state_dict()}
+    resume.write({**parts, "step": len(curve), "progress": curve}, path)

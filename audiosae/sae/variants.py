@@ -1,0 +1,167 @@
+"""Sparse autoencoders to compare with the paper's: one encoder and decoder, five ways to make the features sparse.
+
+All see standardised inputs and have the same ReLU encoder and linear decoder (`SparseAutoencoder`). They differ in whether f is h over
+its root mean square, and in the penalty:
+
+    paper          f = RMSNorm(h)    λ Σ h_j             Paek et al. 2025
+    on_f           f = RMSNorm(h)    λ Σ f_j             the same features, penalised after the normalisation
+    decoder_norm   f = h             λ Σ h_j ‖d_j‖       Conerly et al. 2024, "Update on how we train SAEs" (Transformer Circuits)
+    plain          f = h             λ Σ h_j             Cunningham et al. 2023 (2309.08600), but without their unit-norm decoder
+    top_k          f = k largest h   nothing             Gao et al. 2024 (2406.04093), without their auxiliary loss
+
+d_j is the decoder's column of feature j. Two of the penalties can be lowered without a change of x̂: scale h down in `paper`; scale h down
+and d up in `plain`. In `decoder_norm` the second leaves the penalty as it is, and in `on_f` the first does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from audiosae.errors import ParameterError
+from audiosae.sae import training
+from audiosae.sae.model import SparseAutoencoder, rms_norm
+from audiosae.sae.training import Split
+
+Price = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""From h [members, hidden, rows], its root mean square [members, rows], and ‖d_j‖ [members, hidden] to [members, rows]."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to make features sparse.
+
+    Attributes
+    ----------
+    name
+        Its key in results.
+    label
+        What a figure calls it.
+    normalised
+        Whether f is h over its root mean square; else f is h.
+    price
+        What λ multiplies; None if nothing is paid and only the k largest features are kept.
+    """
+
+    name: str
+    label: str
+    normalised: bool
+    price: Price | None
+
+    @property
+    def symbol(self) -> str:
+        """What the one number that tunes it is called: λ or k."""
+        return "k" if self.price is None else "λ"
+
+    def check(self, strength: float, hidden: int) -> None:
+        """Refuse a λ or k that is out of range.
+
+        Raises
+        ------
+        ParameterError
+            If λ is negative, or k is not a whole number from 1 to `hidden`.
+        """
+        if self.price is None and not (strength == int(strength) and 1 <= strength <= hidden):
+            raise ParameterError(f"{self.name}: k must be a whole number from 1 to {hidden}; got {strength}.")
+        if strength < 0:
+            raise ParameterError(f"{self.name}: λ must not be negative; got {strength}.")
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant("paper", "RMSNorm, λ Σ h (paper)", True, lambda h, rms, norms: h.sum(dim=1)),
+        Variant("on_f", "RMSNorm, λ Σ f", True, lambda h, rms, norms: h.sum(dim=1) / rms),
+        Variant("decoder_norm", "no RMSNorm, λ Σ h‖d‖", False, lambda h, rms, norms: (norms[:, None] @ h)[:, 0]),
+        Variant("plain", "no RMSNorm, λ Σ h", False, lambda h, rms, norms: h.sum(dim=1)),
+        Variant("top_k", "TopK", False, None),
+    )
+}
+PAPER = VARIANTS["paper"]
+
+
+def keep_largest(h: torch.Tensor, k: int, dim: int) -> torch.Tensor:
+    """h with all but its k largest values along `dim` set to 0; values that tie with the k-th are kept."""
+    least = h.detach().topk(k, dim=dim).values.select(dim, -1).unsqueeze(dim)
+    return h * (h >= least)
+
+
+class VariantAutoencoder(SparseAutoencoder):
+    """A sparse autoencoder that reads and writes as its variant does.
+
+    Parameters
+    ----------
+    dim, hidden
+        See `SparseAutoencoder`.
+    variant
+        One of `VARIANTS`.
+    strength
+        λ, or k.
+    """
+
+    def __init__(self, dim: int, hidden: int, variant: Variant, strength: float) -> None:
+        super().__init__(dim, hidden)
+        variant.check(strength, hidden)
+        self.variant, self.strength = variant, strength
+
+    def activations(self, x: torch.Tensor) -> torch.Tensor:
+        """h: latents [..., dim] -> [..., hidden], only its k largest where the variant says so."""
+        h = super().activations(x)
+        return h if self.variant.price is not None else keep_largest(h, int(self.strength), -1)
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """f: latents [..., dim] -> what the decoder reads [..., hidden]."""
+        h = self.activations(x)
+        return rms_norm(h) if self.variant.normalised else h
+
+
+@torch.no_grad()
+def unexplained(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor, batch: int = 8192) -> float:
+    """FVU of decode(encode(x)) for any variant, in standardised units and summed in double precision.
+
+    Parameters
+    ----------
+    sae
+        In evaluation mode.
+    latents
+        [rows, dim].
+    counts
+        How many frames each row stands for [rows].
+    batch
+        Rows at a time.
+
+    Raises
+    ------
+    ParameterError
+        If the frames are all alike, or there are none.
+    """
+    counts = counts.to(latents.device).double()
+    latents, counts = latents[counts > 0], counts[counts > 0]
+    x = sae.normalised(latents).double()
+    variance = float(counts @ (x - counts @ x / counts.sum()).pow(2).sum(dim=1)) if len(x) else 0.0
+    if not variance:
+        raise ParameterError(f"no variance to explain in {len(x)} rows; use more recordings.")
+    error = sum(
+        float(times @ (sae.normalised(part) - sae.normalised(sae.decode(sae.encode(part)))).double().pow(2).sum(dim=1))
+        for part, times in zip(latents.split(batch), counts.split(batch))
+    )
+    return error / variance
+
+
+def measure(sae: VariantAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float | None]:
+    """The figures of `training.measure`, for any variant, and the sparsity of features that are not dead.
+
+    Returns
+    -------
+    sparsity, l0, dead, scale, fvu, fvu_test
+        See `training.measure`. At one width sparsity is 1 − l0 / hidden, so the two are one axis.
+    live_sparsity
+        Share of zeros among features that are active on some test frame; None if all are dead.
+    """
+    found = training.measure(sae, latents, split)
+    if not sae.variant.normalised:  # `evaluate` normalises before it decodes
+        found |= {"fvu": unexplained(sae, latents, split.unseen), "fvu_test": unexplained(sae, latents, split.test)}
+    live = 1 - found["dead"]
+    return {**found, "live_sparsity": (found["sparsity"] - found["dead"]) / live if live else None}

@@ -1,0 +1,337 @@
+"""What a music generator decides first, and whether it can be steered on the way (the paper's section 5).
+
+Run as ``python -m audiosae.sections.generation --name small-diffrhythm --generator embedded --vae embedded …``. Writes
+results/generation/NAME.json and NAME_curves.csv, what else the page shows into data/generation/NAME, and its sounds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from audiosae import codecs, corpus, frames, generation, probes, steering
+from audiosae.audio import loudness
+from audiosae.audio.labels import PROPERTIES
+from audiosae.files import determinism, results
+from audiosae.generation import flow, guided_steering, order, quality, settling, trajectory
+from audiosae.generation import prompts as vocabulary
+from audiosae.probes import Probe
+from audiosae.sae import SparseAutoencoder
+from audiosae.steering import Heard
+from audiosae.widgets import Sound, write_switch, write_table
+from audiosae.widgets.sound import write_whole
+
+CODEC = "diffrhythm-vae"
+
+DECODED, PLAYED = 32, 8
+"""How many generated pieces are decoded and measured, and the first pieces of how many prompts a reader hears."""
+
+VOICED = 0.3
+"""Share of a piece's frames that must have a pitch for it to be followed from state to state."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What the page shows.
+
+    Attributes
+    ----------
+    figures
+        As in results/generation/NAME.json.
+    curves, settled, tests, moved, steering
+        See `order.curves`, `order.settled`, `order.paired_tests`, `guided_steering.effect` and `guided_steering.summarise`.
+    frechet, spread, instrument
+        Generated pieces beside real ones, see `quality`; `instrument` is None where the corpus does not name two.
+    arrays
+        By what it is and property: of a path of `trajectory.PATHS` the classifiers' mean probabilities [states, classes]; of
+        "generated" and "test clips" how many frames are in each class [classes]; and "edges" of the classes.
+    examples, states, steered
+        Folders of a table and two switches of sounds.
+    """
+
+    figures: dict[str, object]
+    curves: pd.DataFrame
+    settled: pd.DataFrame
+    tests: pd.DataFrame
+    moved: pd.DataFrame
+    steering: pd.DataFrame
+    frechet: pd.Series
+    spread: pd.DataFrame
+    instrument: pd.DataFrame | None
+    arrays: dict[tuple[str, str], np.ndarray]
+    examples: Path
+    states: Path
+    steered: Path
+
+
+def run(
+    name: str,
+    generator: str,
+    vae: str,
+    tracker: str,
+    texts: str,
+    prompts: int,
+    seconds: float,
+    states: int,
+    strength: float,
+    batch: int,
+    steered: int,
+    steered_seconds: float,
+    alpha: float,
+    seed: int,
+    project: Path = Path("."),
+) -> Generation:
+    """Generate, read every state, and steer; or read what was computed with these parameters, inputs and code.
+
+    Parameters
+    ----------
+    name
+        Of the results.
+    generator, vae
+        See `generation.load`.
+    tracker
+        See `pitch.TRACKERS`.
+    texts
+        A file with one prompt a line, from the project's folder; empty for the prompts that the test clips answer.
+    prompts, seconds
+        How many pieces are generated, and how long each is.
+    states, strength, batch
+        States of a generation, noise and music among them; the guidance scale; and how many pieces are made at a time.
+    steered, steered_seconds, alpha
+        How many pieces are steered on the way, how long they are, and the strength of the control vector.
+    seed
+        Of the noise, the choice of prompts and the intervals.
+    project
+        The folder that holds data/, checkpoints/, results/ and book/.
+    """
+    parameters = {option: value for option, value in locals().items() if option not in ("name", "project")}
+    files = {
+        "data/frames": project / f"data/frames/{CODEC}.arrow",
+        "weights/sae": project / f"checkpoints/sae/{CODEC}.safetensors",
+        "weights/probes": project / f"checkpoints/probes/{CODEC}.safetensors",
+        "weights/generator": generation.source(generator),
+    }
+    if vae not in ("embedded", "released"):
+        files["weights/codec"] = codecs.source(CODEC, vae)
+    if texts:
+        files["texts"] = project / texts
+    made = partial(results.provenance, files, parameters, "audiosae.sections.generation")
+    figures, rounded = (project / f"results/generation/{name}{ending}" for ending in (".json", "_curves.csv"))
+    folder, sounds = project / "data/generation" / name, project / "book/_static/sounds" / name
+    written = [rounded, folder / "curves.csv", folder / "moved.csv", folder / "arrays.npz"]
+    written += [sounds / widget / "index.json" for widget in ("examples", "states", "steered")]
+    if results.current(figures, made()) and all(path.is_file() for path in written):
+        return _load(figures, folder, sounds)
+
+    windows = guided_steering.thirds(states)
+    device = determinism.prepare(seed)
+    studio = _Studio(
+        codecs.load(CODEC, vae).to(device),
+        generation.load(generator, vae).to(device),
+        SparseAutoencoder.load(files["weights/sae"]).to(device),
+        {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in probes.load(files["weights/probes"]).items()},
+        frames.load(files["data/frames"]),
+        tracker,
+        states,
+        strength,
+    )
+    manifest = corpus.load(project / "data/corpus")
+    asked = _asked(files.get("texts"), manifest, project, prompts, seed)
+    seeds = [seed + 1 + number for number in range(prompts)]
+    length, shorter = (int(np.ceil(duration * studio.codec.frame_rate)) for duration in (seconds, steered_seconds))
+    classifiers = {"trained": studio.fitted, "untrained": {p: trajectory.untrained(probe, seed) for p, probe in studio.fitted.items()}}
+    music = trajectory.generate(studio.generator, asked, seeds, studio.sae, classifiers, length, states, strength, batch)
+    waves = studio.render(music.final[:DECODED])
+    _write_examples(sounds / "examples", asked, waves, studio.codec.sample_rate)
+    heard = quality.classes(waves, studio.codec.sample_rate, tracker, studio.codec.frame_rate, studio.table.edges)
+    noise = studio.generator.noise(seeds, length).cpu().numpy()
+    judgement, arrays = _judge(studio, music.final.cpu().numpy(), noise, heard, asked, manifest, seed)
+    voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
+    clear = [number for number in voiced.index if "alone" in asked[number] and voiced[number] >= VOICED]
+    played = clear[0] if clear else 0
+    _write_states(sounds / "states", studio, asked[played], seeds[played], length)
+    fewer = list(dict.fromkeys([*clear, *range(prompts)]))[:steered]  # those in which a pitch is heard come first
+    own, start = [asked[number] for number in fewer], studio.generator.noise([seeds[number] for number in fewer], shorter)
+    moved = _steer(sounds / "steered", studio, own, start, windows, alpha)
+    trained = music.readings["trained"]
+    arrays |= {f"{path}/{prop}": trained[path, prop].p.mean(axis=1) for path in trajectory.PATHS for prop in PROPERTIES}
+    curves = order.curves(trained, seed)
+    summary = order.summarise(curves, order.settled(music.readings, seed), order.paired_tests(trained, seed))
+    summary |= {"judgement": judgement, "steering": order.records(guided_steering.summarise(moved, seed))}
+    np.savez(buffer := io.BytesIO(), **arrays)
+    tables = [curves.to_csv(index=False, float_format="%.6g"), curves.to_csv(index=False), moved.to_csv(index=False)]
+    for path, data in zip(written, [*map(str.encode, tables), buffer.getvalue()], strict=False):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
+    results.write(figures, {**summary, "provenance": made()})  # now it is known which programs ran
+    return _load(figures, folder, sounds)
+
+
+def _load(path: Path, folder: Path, sounds: Path) -> Generation:
+    """What the page shows, from files."""
+    figures = results.read(path)
+    judgement = figures["judgement"]
+    curves, moved = (pd.read_csv(folder / file) for file in ("curves.csv", "moved.csv"))
+    with np.load(folder / "arrays.npz") as stored:
+        arrays = {tuple(key.split("/")): values for key, values in stored.items()}
+    instrument = {who: rates for who, rates in judgement["instrument"].items() if rates}
+    chance = {"by chance, first": float(arrays.pop(("chance", "instrument")))}
+    return Generation(
+        figures,
+        curves,
+        pd.DataFrame(figures["settled"]).astype({"settles_at": "Int64"}),
+        pd.DataFrame(figures["order"])[["path", "first", "second", "difference", "low", "high", "p"]],
+        moved,
+        pd.DataFrame(figures["steering"]),
+        pd.Series(judgement["frechet"])[["test clips", "generated", "noise"]],
+        pd.DataFrame(judgement["spread"]).T[list(PROPERTIES)],
+        pd.DataFrame(instrument).T.assign(**chance).astype({"pieces": int}) if instrument else None,
+        arrays,
+        *(sounds / widget for widget in ("examples", "states", "steered")),
+    )
+
+
+@dataclass(frozen=True)
+class _Studio:
+    """A generator, the codec that decodes its music, and all that reads and measures it."""
+
+    codec: codecs.Codec
+    generator: generation.Generator
+    sae: SparseAutoencoder
+    fitted: dict[str, Probe]
+    table: frames.Frames
+    tracker: str
+    states: int
+    guidance_scale: float
+
+    def sample(self, velocity: flow.Velocity, noise: torch.Tensor, **options: object) -> flow.Trajectory:
+        """Generate; see `flow.sample`."""
+        return flow.sample(velocity, noise, self.states, self.guidance_scale, **options)
+
+    def render(self, latents: Iterable[torch.Tensor]) -> list[np.ndarray]:
+        """Decode pieces."""
+        return [steering.render(self.codec, one) for one in tqdm(latents, desc="decoding", unit="piece")]
+
+    def hear(self, latents: Iterable[torch.Tensor]) -> tuple[list[np.ndarray], list[Heard]]:
+        """Decode pieces, and measure them as the clips were measured."""
+        waves = self.render(latents)
+        return waves, [steering.listen(wave, self.codec.sample_rate, self.tracker, self.codec.frame_rate) for wave in waves]
+
+
+def _asked(texts: Path | None, manifest: pd.DataFrame, project: Path, count: int, seed: int) -> list[str]:
+    """Prompts from a file, or those that the test clips answer, in random order; the first ones again where there are too few."""
+    if texts:
+        asked = [line.strip() for line in texts.read_text(encoding="utf-8").splitlines() if line.strip()]
+    else:
+        asked = vocabulary.of_corpus(manifest[manifest["split"] == "test"], corpus.load_notes(project / "data/corpus"))
+        asked = [asked[number] for number in np.random.default_rng(seed).permutation(len(asked))]
+    return [asked[number % len(asked)] for number in range(count)]
+
+
+def _write_examples(folder: Path, asked: Sequence[str], waves: Sequence[np.ndarray], sample_rate: int) -> None:
+    """The first piece of each of some prompts."""
+    shown = list(dict.fromkeys(asked[: len(waves)]))[:PLAYED]
+    levelled = loudness.match_loudness([waves[asked.index(prompt)] for prompt in shown], sample_rate)
+    rows = {prompt: {"generated": Sound(wave, sample_rate)} for prompt, wave in zip(shown, levelled, strict=True)}
+    write_table(folder, rows, "The first generated piece for each prompt, matched in loudness.")
+
+
+def _judge(
+    studio: _Studio, final: np.ndarray, noise: np.ndarray, heard: pd.DataFrame, asked: Sequence[str], manifest: pd.DataFrame, seed: int
+) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    """Whether it is music: figures for results/, and arrays for the page."""
+    table = studio.table
+    sets = {"test clips": quality.clips(table, "test"), "generated": final, "noise": noise}
+    real, other = (table.table[table.rows(split)][list(PROPERTIES)] for split in ("test", "train"))
+    instrument, count = quality.recognition(final, asked, table, manifest, studio.sae, studio.fitted)
+    judgement = {
+        "frechet": quality.distances(sets, quality.clips(table, "train"), round(studio.codec.frame_rate), seed),
+        "spread": {"generated": quality.spread(heard, real), "training clips": quality.spread(other, real)},
+        "instrument": instrument,
+    }
+    arrays = {"chance/instrument": np.array(1 / count)}
+    for prop, edges in table.edges.items():
+        counts = {
+            f"{who}/{prop}": np.bincount(of[of >= 0], minlength=len(edges) - 1)
+            for who, of in (("generated", heard[prop]), ("test clips", real[prop]))
+        }
+        arrays |= {f"edges/{prop}": edges, **counts}
+    return judgement, arrays
+
+
+def _write_states(folder: Path, studio: _Studio, prompt: str, seed: int, length: int) -> None:
+    """One generation, state by state: as it is, and the estimate of where it will end, with one gain for all."""
+    trip = studio.sample(studio.generator.velocity([prompt]), studio.generator.noise([seed], length), progress="generating")
+    ways = {"the state itself": trip.noisy[:, 0], "the estimate of the music": trip.clean[:, 0]}
+    last = studio.states - 1  # where both ways are the music, which is decoded once
+    waves, heard = studio.hear([*trip.noisy[:, 0], *trip.clean[:-1, 0]])
+    waves, heard = [*waves, waves[last]], [*heard, heard[last]]
+    levelled = loudness.shared_gain(waves)
+    gone = {}
+    for way, latents in ways.items():
+        read = trajectory.read(latents[:, None], studio.sae, {"trained": studio.fitted})
+        progress = {prop: np.nan_to_num(settling.ratio_of_sums(read["trained", prop].p)[:, 0]) for prop in PROPERTIES}
+        gone[way] = {prop: by_state.round(4).tolist() for prop, by_state in progress.items()}
+
+    def play(sound: str, state: int) -> Sound:
+        place = list(ways).index(sound) * studio.states + state
+        return Sound(levelled[place], studio.codec.sample_rate, steering.readout(heard[place]))
+
+    axes = {"sound": list(ways), "state": list(range(studio.states))}
+    caption = "Which comes first: a note, a colour, a level? What is measured stands below."
+    curves = {"label": "progress of this piece", "by": "sound", "sets": gone}
+    write_switch(folder, f"From noise to music: {prompt}", axes, play, caption, pictures=True, curves=curves)
+
+
+def _steer(folder: Path, studio: _Studio, own: list[str], start: torch.Tensor, windows: dict[str, range], alpha: float) -> pd.DataFrame:
+    """Steer some pieces early or late, by control vector or by another prompt: what became of each, and the sounds of the first."""
+    table, edges = studio.table, studio.table.edges
+    ours = studio.generator.velocity(own)
+    path = studio.sample(ours, start, progress="not steered").noisy
+    unsteered, before = studio.hear(path[-1])
+    moved, first = [], {}
+    for prop in PROPERTIES:
+        goals = steering.targets(table.table.loc[table.rows("train", prop), prop].to_numpy(), [0.1, 0.9])
+        towards = guided_steering.furthest(before, prop, goals, edges[prop])
+        directions = torch.stack([steering.direction(studio.fitted, prop, k) for k in towards])
+        asking = studio.generator.velocity(vocabulary.opposite(own, prop))
+        _, there = studio.hear(studio.sample(asking, start, progress=f"{prop}: the other prompts").noisy[-1])
+        reached = [steering.in_bins(getattr(one, prop), edges[prop]) for one in there]
+        for when, window in windows.items():
+            for way, velocity, steer, target in (
+                ("control vector", ours, guided_steering.control(studio.sae, directions, alpha, window), towards),
+                ("another prompt", guided_steering.changed(ours, asking, window, studio.states), None, reached),
+            ):
+                # What lies before the window is as it was.
+                waves, after = studio.hear(studio.sample(velocity, path[window.start], steer=steer, first=window.start).noisy[-1])
+                found = guided_steering.effect(before, after, prop, target, edges)
+                moved.append(pd.DataFrame({"way": way, "property": prop, "window": when, "prompt": own, **found}))
+                first[way, prop, when] = waves[0], after[0]
+
+    @cache
+    def levelled(way: str, prop: str) -> list[np.ndarray]:
+        row = [unsteered[0], *(first[way, prop, when][0] for when in windows)]
+        return loudness.shared_gain(row) if prop == "amplitude" else loudness.match_loudness(row, studio.codec.sample_rate)
+
+    def compare(way: str, property: str, steered: str) -> Sound:
+        heard = before[0] if steered == "not" else first[way, property, steered][1]
+        return Sound(levelled(way, property)[["not", *windows].index(steered)], studio.codec.sample_rate, steering.readout(heard))
+
+    axes = {"way": ["control vector", "another prompt"], "property": list(PROPERTIES), "steered": ["not", *windows]}
+    caption = "Does the sound follow when it is pushed early? When it is pushed late?"
+    write_switch(folder, f"Steered on the way: {own[0]}", axes, compare, caption)
+    return pd.concat(moved, ignore_index=True)
+
+
+if __name__ == "__main__":
+    from audiosae import command
+
+    command.run(run)

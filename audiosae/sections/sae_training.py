@@ -1,0 +1,116 @@
+"""Training sparse autoencoders over a grid of widths and penalties, for one codec (the paper's sections 3.1 and 4.1).
+
+    python -m audiosae.sections.sae_training --codec encodec --grid small --factor 8 --l1 0.05 --epochs 20 …
+
+Writes checkpoints/sae/CODEC.safetensors, the tables of the page, and results/sae_training/CODEC.json.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from audiosae import frames
+from audiosae.files import determinism, results
+from audiosae.files.whole import write_text
+from audiosae.frames import unique
+from audiosae.sae import training
+
+CHOSEN = ("sparsity", "l0", "dead", "fvu", "fvu_test", "scale", "hidden", "l1")
+"""Figures of the grid point that later sections use."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the page shows.
+
+    Attributes
+    ----------
+    figures
+        As in results/sae_training/CODEC.json.
+    points
+        One row a grid point: factor, hidden, l1, and what `training.measure` found on test recordings.
+    chosen
+        The row that later sections use.
+    curves
+        One row a grid point and epoch: hidden, l1, epoch, and both terms of the loss.
+    counts
+        How many frames there are: train, test, unseen, and dim, the numbers in each.
+    """
+
+    figures: dict[str, Any]
+    points: pd.DataFrame
+    chosen: pd.Series
+    curves: pd.DataFrame
+    counts: pd.Series
+
+
+def run(
+    codec: str, grid: str, factor: int, l1: float, epochs: int, batch: int, learning_rate: float, seed: int, project: Path = Path(".")
+) -> Training:
+    """Train a grid of autoencoders, or read what was computed with these parameters, inputs and code.
+
+    Parameters
+    ----------
+    codec
+        Its frames are in data/frames.
+    grid
+        See `training.grid`.
+    factor, l1
+        The grid point that later sections use: hidden size over latent size, and λ.
+    epochs, batch, learning_rate, seed
+        See `training.Settings`.
+    project
+        The folder that holds data/, checkpoints/ and results/.
+    """
+    source = project / f"data/frames/{codec}.arrow"
+    parameters = {
+        "codec": codec, "grid": grid, "factor": factor, "l1": l1, "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed,
+    }  # fmt: skip
+    made = results.provenance({"data/frames": source}, parameters, "audiosae.sections.sae_training")
+    figures, folder = project / f"results/sae_training/{codec}.json", project / f"data/sae_training/{codec}"
+    checkpoint = project / f"checkpoints/sae/{codec}.safetensors"
+    written = [folder / "curves.csv", folder / "counts.csv"]
+    if not (results.current(figures, made) and all(path.is_file() for path in (*written, checkpoint))):
+        device = determinism.prepare(seed)
+        table = frames.load(source)
+        rows = unique.find(table.latents)
+        split = training.hold_out(rows, table.rows("train"), table.rows("test"), seed)
+        latents = torch.from_numpy(rows.latents).to(device)
+        dim = latents.shape[1]
+        curves, points = [], []
+        for k, penalty in training.grid(grid, factor, l1):
+            settings = training.Settings(k * dim, penalty, epochs, batch, learning_rate, seed)
+            sae, curve = training.train(latents, settings, split.train, states=project / ".resume")
+            curves.append(curve.assign(hidden=k * dim, l1=penalty))
+            points.append({"factor": k, "hidden": k * dim, "l1": penalty, **training.measure(sae, latents, split)})
+            if (k, penalty) == (factor, l1):
+                chosen, used = points[-1], sae
+        figures.unlink(missing_ok=True)  # a run that is killed leaves no figures beside another run's weights
+        used.cpu().save(checkpoint, made)
+        write_text(written[0], pd.concat(curves).to_csv(index=False))
+        counts = {"train": table.rows("train").sum(), "test": split.test.sum(), "unseen": split.unseen.sum(), "dim": dim}
+        write_text(written[1], pd.Series({of: int(count) for of, count in counts.items()}, name="frames").to_csv(index_label="of"))
+        results.write(figures, {
+            "chosen": {name: int(chosen[name]) if name == "hidden" else float(chosen[name]) for name in CHOSEN},
+            "grid": points,
+            "held_out": split.held_out,
+            "distinct_frames": rows.distinct,
+            "frames": len(table.latents),
+            "provenance": made,
+        })  # fmt: skip
+    found = results.read(figures)
+    points = pd.DataFrame(found["grid"])
+    chosen = points[(points["factor"] == factor) & (points["l1"] == l1)].iloc[0]
+    curves = pd.read_csv(written[0])
+    return Training(found, points, chosen, curves, pd.read_csv(written[1], index_col="of")["frames"])
+
+
+if __name__ == "__main__":
+    from audiosae import command
+
+    command.run(run)

@@ -1,0 +1,1 @@
+"""Intervals over recordings, and tests corrected for their number."""

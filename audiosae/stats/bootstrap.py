@@ -1,0 +1,89 @@
+"""95 % intervals by resampling recordings, never frames: frames of one recording are nearly copies of each other.
+
+Percentile bootstrap (Efron 1979). One seed draws the same resamples for every figure of as many units, so that figures can be compared.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audiosae.errors import ParameterError
+
+RESAMPLES = 2000
+
+
+class Estimate(NamedTuple):
+    """A mean over frames, its 95 % interval [low, high] over recordings, and how many recordings there are."""
+
+    mean: float
+    ci95: list[float]
+    recordings: int
+
+
+def draws(units: int, seed: int) -> np.ndarray:
+    """Which units each resample holds: int [RESAMPLES, units].
+
+    Raises
+    ------
+    ParameterError
+        Without a unit.
+    """
+    if units == 0:
+        raise ParameterError("an interval needs at least one recording; none can be used for this figure.")
+    return np.random.default_rng(seed).integers(units, size=(RESAMPLES, units))
+
+
+def weights(units: int, seed: int) -> np.ndarray:
+    """How often each unit is in each resample, int [RESAMPLES, units]: one product with it in place of a copy of every resample."""
+    return np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
+
+
+def interval(values: np.ndarray) -> list[float]:
+    """[low, high]: the 2.5 and 97.5 percentiles of a figure of each resample [RESAMPLES], where the figure is finite.
+
+    A resample may lack what the figure is about, such as a class.
+    """
+    return [float(x) for x in np.percentile(values[np.isfinite(values)], [2.5, 97.5])]
+
+
+def ratio(hits: np.ndarray, counts: np.ndarray, seed: int) -> list[float]:
+    """Interval of Σ hits / Σ counts over recordings: [low, high].
+
+    Parameters
+    ----------
+    hits, counts
+        One number a recording, such as frames classified correctly and frames in all.
+    seed
+        Of the resampling.
+
+    Raises
+    ------
+    ParameterError
+        Without a recording.
+    """
+    chosen = draws(len(hits), seed)
+    return interval(hits[chosen].sum(axis=1) / counts[chosen].sum(axis=1))
+
+
+def mean(values: np.ndarray, seed: int) -> list[float]:
+    """Interval of the mean of one number a recording: [low, high]."""
+    return ratio(np.asarray(values, dtype=float), np.ones(len(values)), seed)
+
+
+def over_recordings(values: np.ndarray, recordings: np.ndarray, seed: int) -> Estimate:
+    """Mean of one number a frame, with its interval over recordings.
+
+    Parameters
+    ----------
+    values
+        Such as whether a frame is classified correctly [frames].
+    recordings
+        The recording of each frame [frames].
+    seed
+        Of the resampling.
+    """
+    _, index = np.unique(recordings, return_inverse=True)
+    sums, counts = np.bincount(index, weights=values), np.bincount(index)
+    return Estimate(float(np.mean(values)), ratio(sums, counts, seed), len(counts))

@@ -1,0 +1,165 @@
+"""The stage `train_generator`: train the embedded generator on the latents of a large render of the embedded corpus.
+
+    python -m audiosae.training.generator --target checkpoints/generator.safetensors --curve results/generation/training.csv
+        --minutes 200 …
+
+Most steps see short excerpts, many at a time; the last ones see the ten seconds that are sampled later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import torch
+import tyro
+
+from audiosae import codecs, command
+from audiosae.codecs import embedded as codec_weights
+from audiosae.files.code import digest
+from audiosae.files.determinism import prepare
+from audiosae.files.whole import file_hash
+from audiosae.generation import embedded, flow
+from audiosae.generation.transformer import Shape
+from audiosae.training import loop
+from audiosae.training.data import render_latents
+
+AVERAGE = 0.999
+"""Decay a step of the moving average of the weights."""
+
+CHECKS = 64
+"""Validation clips, each at a time of its own."""
+
+
+@dataclass(frozen=True)
+class Settings(loop.Settings):
+    """How the generator is trained, besides `loop.Settings`.
+
+    Attributes
+    ----------
+    short_share, short_frames, short_batch
+        Share of the steps that see excerpts of so many frames, so many at a time.
+    batch
+        Whole clips a step after that.
+    unprompted
+        Share of examples without their prompt, for guidance (Ho and Salimans 2022).
+    """
+
+    short_share: float
+    short_frames: int
+    short_batch: int
+    batch: int
+    unprompted: float
+
+
+class Learner(loop.Learner):
+    """The generator that is trained.
+
+    Parameters
+    ----------
+    shape, settings
+        See there.
+    known, unseen
+        Latents and words from `render_latents`, of training and of validation pieces.
+    device
+        Where it runs.
+    """
+
+    def __init__(self, shape: Shape, settings: Settings, known: tuple, unseen: tuple, device: torch.device) -> None:
+        self.settings, self.known, self.unseen, self.device = settings, known, unseen, device
+        network = embedded.Network(shape).to(device)
+        frames = torch.from_numpy(known[0]).float().flatten(0, 1)
+        network.mean.copy_(frames.mean(dim=0))
+        network.std.copy_(frames.std(dim=0))
+        super().__init__("the generator", network, AVERAGE, betas=(0.9, 0.95), weight_decay=0.01)
+        self.lately: list[float] = []  # losses since the last row of progress
+
+    def step(self, number: int) -> None:
+        value = _loss(self.network, *self._examples(number))
+        loop.descend(value, self.network, self.optimizer, loop.rate(self.settings.learning_rate, number, self.settings.steps, warm_up=200))
+        self.average.update_parameters(self.network)
+        self.lately.append(float(value.detach()))
+
+    @torch.no_grad()
+    def validate(self, number: int) -> dict[str, Any]:
+        """Loss on training pieces since the last row, and on validation pieces at evenly spread times, always with the same noise."""
+        training, self.lately = float(np.mean(self.lately)), []
+        latents, hot = self.unseen
+        rng = np.random.default_rng(self.settings.seed)
+        values = []
+        for start in range(0, len(latents), 16):
+            music = torch.from_numpy(latents[start : start + 16].astype(np.float32)).to(self.device)
+            noise = torch.from_numpy(rng.standard_normal(music.shape, dtype=np.float32)).to(self.device)
+            time = ((torch.arange(len(music), device=self.device) + 0.5) / len(music)).float()
+            words = torch.from_numpy(hot[start : start + 16]).to(self.device)
+            values.append(float(_loss(self.average.module, music, words, noise, time)) * len(music))
+        return {"training": training, "validation": sum(values) / len(latents)}
+
+    def _examples(self, step: int) -> tuple[torch.Tensor, ...]:
+        """Music, words, noise and times of one step; the same for the same seed and step."""
+        settings, (latents, hot) = self.settings, self.known
+        rng = np.random.default_rng([settings.seed, step])
+        short = step < settings.short_share * settings.steps
+        chosen = rng.integers(len(latents), size=settings.short_batch if short else settings.batch)
+        frames = min(settings.short_frames, latents.shape[1]) if short else latents.shape[1]
+        starts = rng.integers(latents.shape[1] - frames + 1, size=len(chosen))
+        music = np.stack([latents[clip, start : start + frames] for clip, start in zip(chosen, starts, strict=True)]).astype(np.float32)
+        words = hot[chosen] * (rng.random((len(chosen), 1)) >= settings.unprompted)
+        # Each word may be left out, so that prompts need not name all.
+        words = words * (rng.random(words.shape) >= 0.1)
+        noise = rng.standard_normal(music.shape, dtype=np.float32)
+        time = 1 / (1 + np.exp(-rng.standard_normal(len(chosen))))
+        return tuple(torch.from_numpy(np.asarray(each, dtype=np.float32)).to(self.device) for each in (music, words, noise, time))
+
+
+def _loss(network: torch.nn.Module, music: torch.Tensor, words: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+    """The flow's loss, on standardised latents."""
+    music = (music - network.mean) / network.std
+
+    def predict(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(music.device.type, torch.bfloat16):
+            return network(x, t, words).float()
+
+    return flow.loss(predict, music, noise, time)
+
+
+def train(shape: Shape, settings: Settings, target: Path) -> pd.DataFrame:
+    """Train a generator, and write its checkpoint.
+
+    Returns
+    -------
+    Progress: step, and the loss on training and on validation pieces.
+
+    Raises
+    ------
+    ParameterError
+        If the loss is no number any more.
+    CheckpointError
+        If the VAE's weights are damaged.
+    OSError
+        If the disk is full.
+    """
+    parent = codec_weights.FOLDER / f"{embedded.CODEC}.safetensors"
+    made = {"shape": vars(shape), "settings": vars(settings), "codec": file_hash(parent), "code": digest(["audiosae.training.generator"])}
+    states = loop.state_folder("generator", made)
+    device = prepare(settings.seed)
+    codec = codecs.load(embedded.CODEC).to(device)
+    seconds, seed = settings.clip_seconds, settings.seed
+    known = render_latents(codec, settings.minutes, seconds, seed, "train", states, device)
+    unseen = render_latents(codec, CHECKS * seconds / 60, seconds, seed, "validation", states, device)
+    learner = Learner(shape, settings, known, unseen, device)
+    progress = loop.run(learner, settings, states, device)
+    embedded.save(learner.average.module, target, {**made, "validation": progress["validation"].iloc[-1]})
+    return progress
+
+
+def stage(target: Path, curve: Path, settings: Annotated[Settings, tyro.conf.arg(name="")], shape: Shape) -> None:
+    """Train the generator; write its checkpoint (target) and the curve (CSV)."""
+    loop.write_curve(train(shape, settings, target), curve)
+
+
+if __name__ == "__main__":
+    command.run(stage)

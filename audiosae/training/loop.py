@@ -1,0 +1,160 @@
+"""The training loop of the codecs and of the generator.
+
+What is kept is a moving average of the weights. A killed run continues from its last saved state and ends with the same bytes,
+because every step draws from a seed of its own. On a GPU the same loop runs there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from audiosae.errors import ParameterError
+from audiosae.files import resume
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every training is told; ranges are checked with params.yaml, see `files.params`.
+
+    Attributes
+    ----------
+    minutes, clip_seconds
+        Length of a render of training pieces, and of its clips.
+    steps, learning_rate
+        Of AdamW with a cosine schedule.
+    save_every
+        Steps between saved states, each with a line of progress.
+    seed
+        Of corpus, weights, and what each step draws.
+    """
+
+    minutes: float
+    clip_seconds: float
+    steps: int
+    learning_rate: float
+    save_every: int
+    seed: int
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return self.steps
+
+
+class Learner:
+    """A network, the moving average of its weights, and its optimizer.
+
+    Parameters
+    ----------
+    name
+        For messages.
+    network
+        On its device.
+    decay
+        Of the moving average, a step.
+    betas, weight_decay
+        Of AdamW.
+    """
+
+    def __init__(self, name: str, network: nn.Module, decay: float, betas: tuple[float, float], weight_decay: float) -> None:
+        self.name, self.network = name, network
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self.optimizer = torch.optim.AdamW(network.parameters(), betas=betas, weight_decay=weight_decay)
+
+    def parts(self) -> dict[str, resume.Part]:
+        """What a step changes, by name."""
+        return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
+
+    def start(self) -> None:
+        """Set the weights before the first step."""
+
+    def step(self, number: int) -> None:
+        """Learn from the examples of one step, which its number alone decides."""
+        raise NotImplementedError
+
+    def validate(self, number: int) -> dict[str, Any]:
+        """One row of progress after a step: losses of the averaged weights above all."""
+        raise NotImplementedError
+
+
+def run(learner: Learner, settings: Settings, states: Path, device: torch.device) -> pd.DataFrame:
+    """Train, from the last saved state if there is one.
+
+    Parameters
+    ----------
+    learner
+        As it is before the first step.
+    settings
+        How long, and from which seed.
+    states
+        Folder of the saved state, from `state_folder`.
+    device
+        Where the learner is.
+
+    Returns
+    -------
+    Progress: step, and what `Learner.validate` gives.
+
+    Raises
+    ------
+    ParameterError
+        If a loss is NaN or infinite; the last state from before is kept.
+    OSError
+        If the disk is full.
+    """
+    path, total = states / "state.pt", settings.total
+    first, progress = resume.restore(path, learner.parts(), total, device)
+    if first == 0:
+        learner.start()
+    bar = tqdm(range(first, total), initial=first, total=total, desc=f"training {learner.name}", unit="step")
+    for step in bar:
+        torch.manual_seed(settings.seed + step)
+        learner.step(step)
+        if (step + 1) % settings.save_every == 0 or step + 1 == total:
+            row = learner.validate(step)
+            if not all(map(math.isfinite, row.values())):
+                raise ParameterError(f"by step {step + 1} the loss of {learner.name} is {row}; lower the learning rate.")
+            progress.append({"step": step + 1, **row})
+            bar.set_postfix({name: f"{value:.3f}" for name, value in row.items()})
+            state = {name: part.state_dict() for name, part in learner.parts().items()}
+            resume.write({**state, "step": step + 1, "progress": progress}, path)
+    return pd.DataFrame(progress)
+
+
+def state_folder(name: str, made: dict[str, Any]) -> Path:
+    """Where a run keeps its states and renders; a run with other settings or other code starts anew in another folder."""
+    key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:12]
+    folder = resume.FOLDER / f"{name}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def rate(peak: float, step: int, steps: int, warm_up: int = 1) -> float:
+    """Learning rate at a step: a linear warm-up times a cosine that falls to a fiftieth."""
+    return peak * min(1.0, (step + 1) / warm_up) * (0.02 + 0.98 * math.cos(math.pi * (step / steps) / 2) ** 2)
+
+
+def descend(loss: torch.Tensor, network: nn.Module, optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """One step of an optimizer, with gradients clipped to norm 1."""
+    optimizer.param_groups[0]["lr"] = rate
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+
+
+def write_curve(progress: pd.DataFrame, path: Path) -> None:
+    """Keep the progress of a training as CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    progress.to_csv(path, index=False, float_format="%.6g")

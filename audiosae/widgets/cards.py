@@ -1,0 +1,158 @@
+"""One card for each feature that matters: what it speaks for, how often it fires, where it is strongest, what lies near it.
+
+What a feature adds to the score of class k in a frame is W[k, j] · f[j], with W the probe's weights (the paper's section 3.2). A feature
+matters if in some class's training frames it adds more, on average, than any other feature does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from audiosae.audio import labels
+from audiosae.errors import ParameterError
+from audiosae.frames import Frames
+from audiosae.probes import Probe, top_features
+from audiosae.sae import SparseAutoencoder
+
+ENOUGH_FRAMES = 20
+"""Training frames that a class needs to name a feature."""
+
+CURVE = 60
+"""Points of an activation curve: the largest activation in each sixtieth of a clip."""
+
+NEAR = 4
+"""How many neighbours a card names."""
+
+
+@torch.no_grad()
+def features_of(table: Frames, sae: SparseAutoencoder) -> torch.Tensor:
+    """Features of every frame, [frames, hidden]."""
+    # Copied in parts, as the table may be a file that is only read.
+    return torch.cat([sae.encode(torch.from_numpy(table.latents[i : i + 4096].copy())) for i in range(0, len(table.latents), 4096)])
+
+
+def speakers(table: Frames, features: torch.Tensor, fitted: Mapping[str, Probe]) -> pd.DataFrame:
+    """The feature that adds most to the score of each class, on average over its training frames.
+
+    Parameters
+    ----------
+    table
+        Labels of frames.
+    features
+        Of the same frames, from `features_of`.
+    fitted
+        Probes of this codec.
+
+    Returns
+    -------
+    One row a class with at least `ENOUGH_FRAMES` training frames: property, number, feature, strength.
+
+    Raises
+    ------
+    ParameterError
+        If no class has.
+    """
+    rows = []
+    for prop in labels.PROPERTIES:
+        usable = table.rows("train", prop)
+        classes, counts = np.unique(table.table.loc[usable, prop], return_counts=True)
+        for k in classes[counts >= ENOUGH_FRAMES]:
+            members = torch.from_numpy(usable & (table.table[prop] == k).to_numpy())
+            (feature, strength), *_ = top_features(fitted[prop], features[members], int(k), 1)
+            rows.append({"property": prop, "number": int(k), "feature": feature, "strength": strength})
+    if not rows:
+        raise ParameterError(f"no class of any property has {ENOUGH_FRAMES} training frames; give a longer corpus.")
+    return pd.DataFrame(rows)
+
+
+@torch.no_grad()
+def cards(
+    table: Frames, features: torch.Tensor, sae: SparseAutoencoder, fitted: Mapping[str, Probe], named: pd.DataFrame, clips: int
+) -> list[dict[str, object]]:
+    """Cards of named features.
+
+    Parameters
+    ----------
+    table, features
+        The frames to look for strong moments in, and their features.
+    sae, fitted
+        Of this codec.
+    named
+        From `speakers`, of these frames or of others.
+    clips
+        How many clips a card shows.
+
+    Returns
+    -------
+    One card a feature, in the order of their numbers:
+
+    feature, property, class, strength
+        Where it speaks most: the row of `named` with the largest strength.
+    weights
+        {property: [W[k, feature] times the mean activation of frames in which it fires]}.
+    fires
+        Share of the frames in which it is not zero.
+    clips
+        [{clip, time (s), activation, curve (0 to 100 of that activation)}], strongest first.
+    near
+        [[feature, cosine of the decoder's directions]], nearest first.
+    """
+    best = named.sort_values("strength", ascending=False, kind="stable").drop_duplicates("feature").sort_values("feature")
+    chosen = best["feature"].to_numpy(copy=True)
+    f = features[:, chosen].numpy()
+    directions = torch.nn.functional.normalize(sae.decoder.weight, dim=0)
+    cosines = directions[:, chosen].T @ directions
+    of_clip = table.table["clip"].astype(str).to_numpy()
+    starts = np.flatnonzero(np.r_[True, of_clip[1:] != of_clip[:-1]])
+    times = table.table["time"].to_numpy()
+    made = []
+    for i, row in enumerate(best.itertuples(index=False)):
+        activation = f[:, i]
+        firing = activation > 0
+        level = float(activation[firing].mean()) if firing.any() else 0.0
+        cosines[i, row.feature] = -2.0
+        near = cosines[i].topk(min(NEAR, sae.hidden - 1))
+        made.append(
+            {
+                "feature": int(row.feature),
+                "property": row.property,
+                "class": int(row.number),
+                "strength": round(row.strength, 3),
+                "weights": {prop: [round(float(w) * level, 3) for w in fitted[prop].weight[:, row.feature]] for prop in labels.PROPERTIES},
+                "fires": round(float(firing.mean()), 5),
+                "clips": _strongest(activation, starts, of_clip, times, clips),
+                "near": [[int(j), round(float(c), 3)] for j, c in zip(near.indices, near.values, strict=True)],
+            }
+        )
+    return made
+
+
+def _strongest(activation: np.ndarray, starts: np.ndarray, of_clip: np.ndarray, times: np.ndarray, clips: int) -> list[dict[str, object]]:
+    """The clips with the largest activation; of equals, the first."""
+    peaks = np.maximum.reduceat(activation, starts)
+    found = []
+    for place in np.argsort(-peaks, kind="stable")[:clips]:
+        if peaks[place] <= 0:
+            break
+        end = starts[place + 1] if place + 1 < len(starts) else len(activation)
+        inside = activation[starts[place] : end]
+        edges = np.linspace(0, len(inside), min(CURVE, len(inside)) + 1).astype(int)[:-1]
+        curve = np.maximum.reduceat(inside, edges) / peaks[place]
+        found.append(
+            {
+                "clip": str(of_clip[starts[place]]),
+                "time": round(float(times[starts[place] + inside.argmax()]), 3),
+                "activation": round(float(peaks[place]), 2),
+                "curve": [int(v) for v in np.round(100 * curve)],
+            }
+        )
+    return found
+
+
+def class_names(edges: Mapping[str, Sequence[float]]) -> dict[str, list[str]]:
+    """Every class of every property in words and units, for the axes of a card."""
+    return {prop: [labels.class_name(prop, k, np.asarray(edges[prop])) for k in range(len(edges[prop]) - 1)] for prop in labels.PROPERTIES}

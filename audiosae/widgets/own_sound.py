@@ -1,0 +1,211 @@
+"""A sound of your own: through a codec and its autoencoder, steered along any class or any single feature, and read by its features.
+
+What sections 3 and 4 do to the corpus happens here to one file, in an interactive session; nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from audiosae import audio, codecs, frames, probes, steering
+from audiosae.audio import labels, loudness, pitch
+from audiosae.codecs import Codec
+from audiosae.errors import ParameterError
+from audiosae.frames import Frames
+from audiosae.probes import Probe
+from audiosae.sae import SparseAutoencoder
+from audiosae.widgets import cards as feature_cards
+from audiosae.widgets.browser import LiveBrowser, describe_clip
+from audiosae.widgets.live import Live
+from audiosae.widgets.sound import Sound
+from audiosae.widgets.switch import LiveSwitch
+
+LONGEST = 15.0
+"""Seconds of a file that are used: its beginning. A slider should answer within a second or two on two cores."""
+
+
+@dataclass
+class OwnSound:
+    """One sound and the models that it goes through.
+
+    Attributes
+    ----------
+    codec, sae, fitted, edges
+        The codec, its autoencoder, the probes, and the edges of each property's bins.
+    wave
+        [channels, samples] at the codec's rate: the beginning of the file.
+    table
+        Its frames, with latents and labels.
+    path
+        Of the file.
+    """
+
+    codec: Codec
+    sae: SparseAutoencoder
+    fitted: dict[str, Probe]
+    edges: dict[str, np.ndarray]
+    wave: np.ndarray
+    table: Frames
+    path: Path
+
+    @property
+    def latents(self) -> torch.Tensor:
+        """[frames, dim]."""
+        return torch.from_numpy(self.table.latents)
+
+    def towards(self, prop: str, k: int, alpha: float) -> Sound:
+        """Steered by α towards class k of a property, as in section 4, with the original beside it; α = 0 is the reconstruction."""
+        return self._moved(steering.direction(self.fitted, prop, k), alpha, shared=prop == "amplitude")
+
+    def pushed(self, feature: int, strength: float) -> Sound:
+        """One feature pushed up or down, with the original beside it.
+
+        Parameters
+        ----------
+        feature
+            Its number.
+        strength
+            Of the push, in lengths of the feature vector: at 1 the step is as long as what was there.
+
+        Raises
+        ------
+        ParameterError
+            If the autoencoder has no such feature.
+        """
+        if not 0 <= feature < self.sae.hidden:
+            raise ParameterError(f"no feature {feature}; this autoencoder has 0 to {self.sae.hidden - 1}.")
+        direction = torch.zeros(self.sae.hidden)
+        direction[feature] = self.sae.hidden**0.5
+        return self._moved(direction, strength, shared=False)
+
+    def _moved(self, direction: torch.Tensor, strength: float, shared: bool) -> Sound:
+        """A step along a direction; one gain for both sounds where loudness is the subject, else they are matched."""
+        after = steering.render(self.codec, steering.steer(self.sae, self.latents, direction, strength))
+        length = min(after.shape[1], self.wave.shape[1])
+        pair = [self.wave[:, :length], after[:, :length]]
+        original, steered = loudness.shared_gain(pair) if shared else loudness.match_loudness(pair, self.codec.sample_rate)
+        beside = Sound(original, self.codec.sample_rate, self._of_original)
+        return Sound(steered, self.codec.sample_rate, self._readout(pair[1]), beside=beside)
+
+    @cached_property
+    def _of_original(self) -> dict[str, str]:
+        return self._readout(self.wave)
+
+    def _readout(self, wave: np.ndarray) -> dict[str, str]:
+        return steering.readout(steering.listen(wave, self.codec.sample_rate, self.table.tracker, self.codec.frame_rate))
+
+    def cards(self, named: pd.DataFrame) -> list[dict[str, object]]:
+        """Cards of the features that `named` names, see `feature_cards.speakers`, as far as they fire in this sound."""
+        made = feature_cards.cards(self.table, feature_cards.features_of(self.table, self.sae), self.sae, self.fitted, named, clips=1)
+        return [card for card in made if card["clips"]]
+
+    def summary(self) -> pd.DataFrame:
+        """What was measured on the original, a row a property: median, and the share of frames for which it is known."""
+        table = self.table.table
+        voiced = table.loc[table["pitch"] >= 0, "f0"]
+        return pd.DataFrame(
+            {
+                "median": {
+                    "pitch": f"MIDI {np.median(pitch.to_midi(voiced.to_numpy())):.1f}" if len(voiced) else "none found",
+                    "amplitude": f"{20 * np.log10(max(table['rms'].median(), 1e-6)):.1f} dBFS",
+                    "timbre": f"{table['centroid'].median():.0f} Hz",
+                },
+                "known in (share of frames)": {prop: float((table[prop] >= 0).mean()) for prop in labels.PROPERTIES},
+            }
+        )
+
+    def widgets(self, named: pd.DataFrame) -> Iterator[Live]:
+        """Steering towards any class, pushing any feature, and cards of the features that fire; `named` as for `cards`."""
+        goals = {
+            f"{prop} {labels.class_name(prop, k, self.edges[prop])}": (prop, k)
+            for prop in labels.PROPERTIES
+            for k in range(len(self.edges[prop]) - 1)
+        }
+        yield LiveSwitch(
+            "Steer towards a class",
+            {"towards": list(goals), "α": [n / 2 for n in range(121)]},
+            lambda towards, α: self.towards(*goals[towards], α),
+            beside="the original",
+            pictures=True,
+        )
+        yield LiveSwitch(
+            "Push one feature",
+            {"feature": list(range(self.sae.hidden)), "strength": [n / 4 for n in range(33)]},
+            self.pushed,
+            beside="the original",
+            pictures=True,
+        )
+        if cards := self.cards(named):
+            mono = audio.to_mono(self.wave)
+            name = cards[0]["clips"][0]["clip"]
+            alone = Sound(loudness.match_loudness([mono], self.codec.sample_rate)[0], self.codec.sample_rate)
+            described = {name: describe_clip(mono, self.codec.sample_rate, name)}
+            yield LiveBrowser("Features in your sound", cards, feature_cards.class_names(self.edges), described, lambda _: alone)
+
+
+@lru_cache(maxsize=4)
+def models(codec: str, weights: str, project: Path) -> tuple[Codec, SparseAutoencoder, dict[str, Probe], Frames]:
+    """What the sections made for a codec: the codec, its autoencoder, its probes, and the corpus's frames.
+
+    Parameters
+    ----------
+    codec, weights
+        As params.yaml names them, see `codecs.load`.
+    project
+        The folder that holds checkpoints/ and data/.
+
+    Raises
+    ------
+    ParameterError
+        If the frames come from other weights.
+    CheckpointError, CorpusError
+        If the pipeline has not run.
+    """
+    table = frames.load(project / f"data/frames/{codec}.arrow")
+    # A table is data, and must not name a program to run.
+    if table.weights != weights:
+        raise ParameterError(f"the frames of {codec} come from weights {table.weights!r}, not {weights!r}; run `dvc repro`.")
+    return (
+        codecs.load(codec, weights),
+        SparseAutoencoder.load(project / f"checkpoints/sae/{codec}.safetensors"),
+        probes.load(project / f"checkpoints/probes/{codec}.safetensors"),
+        table,
+    )
+
+
+def load(path: str | Path, codec: str, weights: str, project: Path) -> OwnSound:
+    """Read a file and encode its beginning.
+
+    Parameters
+    ----------
+    path
+        Of a wav, flac, mp3 or ogg file.
+    codec, weights, project
+        As for `models`.
+
+    Raises
+    ------
+    AudioError
+        If the file is missing, damaged, or shorter than a frame.
+    """
+    model, sae, fitted, corpus = models(codec, weights, project)
+    wave, rate = audio.read(path)
+    wave = wave[:, : int(LONGEST * rate)]
+    ready = audio.for_codec(wave, rate, model.sample_rate, model.channels)
+    with torch.no_grad():
+        latents = model.encode(torch.from_numpy(ready)[None])[0].cpu().numpy()
+    measured = labels.describe(wave, rate, model.frame_rate, corpus.tracker, len(latents))
+    name = Path(path).stem
+    table = pd.DataFrame({**vars(measured), "monophonic": True, "clip": name, "piece": name, "part": "yours", "split": "test"})
+    table["pitch"] = labels.pitch_bins(measured.f0, labels.voiced(measured.confidence, measured.rms))
+    for prop, column in (("amplitude", "rms"), ("timbre", "centroid")):
+        table[prop] = labels.to_bins(table[column].to_numpy(), corpus.edges[prop])
+    found = Frames(latents.astype(np.float32), table, corpus.edges, codec, corpus.weights, corpus.tracker, model.frame_rate)
+    return OwnSound(model, sae, fitted, corpus.edges, ready, found, Path(path))

@@ -1,0 +1,118 @@
+"""The hash of code: which files it follows, what changes it, and that every stage of dvc.yaml depends on its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from audiosae.files import code
+
+ROOT = Path(__file__).resolve().parents[1]
+
+FILES = {
+    "audiosae/__init__.py": "",
+    "audiosae/errors.py": '"""Errors."""\nx = 1\n\ndef f(a):\n    """Say."""\n    return a  # a remark\n',
+    "audiosae/unused.py": "",
+    "audiosae/audio/__init__.py": "from .io import read\n",
+    "audiosae/audio/io.py": 'NAMES = "names.csv"\n\ndef read():\n    from ..errors import x\n    return x\n',
+    "audiosae/audio/names.csv": "a,b\n",
+    "audiosae/audio/others.csv": "a,b\n",
+    "audiosae/codecs/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from audiosae import unused\nelse:\n    import audiosae.errors\n",
+    "audiosae/codecs/__main__.py": "from . import small\n",
+    "audiosae/codecs/small.py": "import importlib\nimportlib.import_module('audiosae.audio')\n",
+    "notebooks/01_a.py": "# %%\nfrom audiosae.codecs import small\n",
+}
+SMALL = {"audiosae", "audiosae.codecs", "audiosae.codecs.small", "audiosae.audio", "audiosae.audio.io", "audiosae.errors"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("entries", "names"), [
+    (["audiosae.errors"], {"audiosae", "audiosae.errors"}),
+    (["audiosae.audio.io"], {"audiosae", "audiosae.audio", "audiosae.audio.io", "audiosae.errors"}),
+    (["audiosae.codecs.small"], SMALL),
+    (["audiosae.codecs"], SMALL | {"audiosae.codecs.__main__"}),
+    (["notebooks/01_a.py"], SMALL | {"01_a.py"}),
+    (["notebooks/01_a.py", "audiosae.unused"], SMALL | {"01_a.py", "audiosae.unused"}),
+    (["numpy"], set()),
+])  # fmt: skip
+def test_imports_are_followed_wherever_they_stand(project: Path, entries: list[str], names: set[str]) -> None:
+    assert code.closure(entries, project).keys() == names
+
+
+@pytest.mark.parametrize(("name", "old", "new", "counts"), [
+    ("audiosae/errors.py", '"""Errors."""', '"""Other words."""', False),
+    ("audiosae/errors.py", '    """Say."""\n', "", False),
+    ("audiosae/errors.py", "  # a remark", "", False),
+    ("audiosae/errors.py", "def f(a):", "def f( a ):", False),
+    ("audiosae/errors.py", "x = 1", "x = 1.0", True),
+    ("audiosae/errors.py", "return a", "return -a", True),
+    ("audiosae/errors.py", "return a", "return 'a'", True),
+    ("audiosae/errors.py", "def f(a)", "def f(a=None)", True),
+    ("audiosae/unused.py", "", "x = 1", False),
+    ("audiosae/audio/names.csv", "a,b", "a,c", True),
+    ("audiosae/audio/others.csv", "a,b", "a,c", False),
+])  # fmt: skip
+def test_substance_counts_and_words_do_not(project: Path, name: str, old: str, new: str, counts: bool) -> None:
+    before = code.digest(["notebooks/01_a.py"], project)
+    assert code.digest(["notebooks/01_a.py"], project) == before
+    assert old in FILES[name]
+    (project / name).write_text(FILES[name].replace(old, new, 1))
+    assert (code.digest(["notebooks/01_a.py"], project) != before) is counts
+
+
+def test_a_file_that_moves_with_its_name_counts(project: Path) -> None:
+    before = code.digest(["audiosae.codecs.small"], project)
+    (project / "audiosae/audio/io.py").rename(project / "audiosae/audio/file.py")
+    (project / "audiosae/audio/__init__.py").write_text("from .file import read\n")
+    assert code.digest(["audiosae.codecs.small"], project) != before
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("import importlib\nimportlib.import_module('audiosae.' + x)\n", "errors.py, line 2: the name of the imported module is computed"),
+    ("__import__(x)\n", "errors.py, line 1"),
+    ("def f(:\n", "errors.py cannot be read as Python"),
+])  # fmt: skip
+def test_code_that_cannot_be_followed_is_refused(project: Path, text: str, told: str) -> None:
+    (project / "audiosae/errors.py").write_text(text)
+    with pytest.raises(code.CodeError, match=re.escape(told)):
+        code.digest(["audiosae.codecs"], project)
+
+
+# --- this project -------------------------------------------------------------------------------------------------------
+
+
+def missing(stages: dict) -> list[str]:
+    """Stages that run a module or a notebook whose hash they do not depend on."""
+    found = []
+    for name, stage in stages.items():
+        body = stage.get("do", stage)
+        commands = body["cmd"] if isinstance(body["cmd"], list) else [body["cmd"]]
+        for words in map(str.split, commands):
+            module = words[words.index("-m") + 1].removeprefix("audiosae.")
+            wanted = Path(words[words.index("-m") + 2]).stem if module == "pipeline.notebook" else module
+            if module != "pipeline.check" and f"data/code/{wanted}.txt" not in body["deps"]:
+                found.append(f"{name}: data/code/{wanted}.txt")
+            if module == "pipeline.notebook" and words[words.index("-m") + 2] not in body["deps"]:
+                found.append(f"{name}: {words[words.index('-m') + 2]}")
+    return found
+
+
+def test_every_stage_depends_on_the_hash_of_its_code() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert not (found := missing(stages)), "add to the stage's deps:\n" + "\n".join(found)
+
+
+def test_a_stage_that_lacks_it_is_told() -> None:
+    stage = {"cmd": "python -m audiosae.pipeline.notebook notebooks/01_a.py x", "deps": ["data/code/pipeline.notebook.txt"]}
+    assert missing({"a": stage}) == ["a: data/code/01_a.txt", "a: notebooks/01_a.py"]
+    assert missing({"b": {"cmd": ["python -m audiosae.corpus x"], "deps": ["data/code/corpus.txt"]}}) == []

@@ -1,0 +1,123 @@
+"""Training and probing as sections: computed once for their parameters, inputs and code, and read back unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_project import CODEC, make
+
+from audiosae import frames, probes
+from audiosae.audio import labels
+from audiosae.files import checkpoint, determinism, results
+from audiosae.frames import unique
+from audiosae.sae import KIND, SparseAutoencoder, training
+from audiosae.sections import probing, sae_training
+from audiosae.widgets import SoundTable
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Tones with a validation clip, and an autoencoder that `trained` makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(determinism, "THREADS", 1)  # threads that wait for each other take minutes beside other tests
+        root = make(tmp_path_factory.mktemp("tiny"))
+        path = root / f"data/frames/{CODEC}.arrow"
+        table = frames.load(path)
+        split = table.table["split"].astype(str).where(table.table["clip"] != "train-2", "validation")
+        frames.save(frames.Frames(**{**vars(table), "latents": table.latents.copy(), "table": table.table.assign(split=split)}), path)
+        yield root
+
+
+def train(project: Path, seed: int = 0) -> sae_training.Training:
+    return sae_training.run(CODEC, "small", 2, 0.05, 2, 64, 0.001, seed, project)
+
+
+def probe(project: Path, iterations: int = 5) -> probing.Probing:
+    return probing.run(CODEC, [0.001, 0.1], iterations, 0, project)
+
+
+@pytest.fixture(scope="module")
+def trained(project: Path) -> sae_training.Training:
+    return train(project)
+
+
+@pytest.fixture(scope="module")
+def probed(project: Path, trained: sae_training.Training) -> probing.Probing:
+    return probe(project)
+
+
+def test_training_is_read_and_not_done_again(project: Path, trained: sae_training.Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("computed again"))
+    again = train(project)
+    assert again.figures == trained.figures == results.read(project / f"results/sae_training/{CODEC}.json")
+    for name in ("points", "curves"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(trained, name), check_exact=True)
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        train(project, seed=1)
+    curves = project / f"data/sae_training/{CODEC}/curves.csv"
+    curves.rename(project / "curves.csv")
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        train(project)
+    (project / "curves.csv").rename(curves)
+
+
+def test_the_chosen_autoencoder_is_kept_with_its_figures_and_curve(project: Path, trained: sae_training.Training) -> None:
+    assert [tuple(point) for point in trained.points[["factor", "l1"]].to_numpy()] == training.grid("small", 2, 0.05)
+    _, header = checkpoint.load(project / f"checkpoints/sae/{CODEC}.safetensors", KIND)
+    assert header["provenance"] == trained.figures["provenance"] and header["hidden"] == 128
+    table = frames.load(project / f"data/frames/{CODEC}.arrow")
+    split = training.hold_out(unique.find(table.latents), table.rows("train"), table.rows("test"), 0)
+    latents = torch.from_numpy(table.latents.copy())
+    sae, curve = training.train(latents, training.Settings(128, 0.05, 2, 64, 0.001, 0), split.train, progress=False)
+    kept = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors")
+    assert all(torch.equal(one, other) for one, other in zip(sae.state_dict().values(), kept.state_dict().values(), strict=True))
+    assert trained.figures["chosen"] == {**training.measure(sae, latents, split), "hidden": 128, "l1": 0.05}
+    assert trained.chosen["fvu"] == trained.figures["chosen"]["fvu"]
+    own = trained.curves.query("hidden == 128 and l1 == 0.05")[curve.columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, curve, check_exact=True)
+    assert trained.counts.to_dict() == {
+        "train": table.rows("train").sum(),
+        **dict.fromkeys(("test", "unseen"), table.rows("test").sum()),
+        "dim": 64,
+    }
+
+
+def test_probes_are_read_and_not_fitted_again(project: Path, probed: probing.Probing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "fit_each", lambda *_: pytest.fail("computed again"))
+    again = probe(project)
+    assert again.figures == probed.figures == results.read(project / f"results/probing/{CODEC}.json")
+    for prop in labels.PROPERTIES:
+        np.testing.assert_array_equal(again.confusion[prop], probed.confusion[prop])
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        probe(project, iterations=4)
+
+
+def test_probes_are_scored_on_test_frames_and_kept(project: Path, probed: probing.Probing) -> None:
+    table = frames.load(project / f"data/frames/{CODEC}.arrow")
+    with torch.no_grad():
+        features = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors").encode(torch.from_numpy(table.latents.copy()))
+    kept = probes.load(project / f"checkpoints/probes/{CODEC}.safetensors")
+    for prop, found in probed.figures["properties"].items():
+        test = table.rows("test", prop)
+        predicted, truth = kept[prop].predict(features)[test], table.table[prop].to_numpy()[test]
+        assert found["accuracy"] == (predicted == truth).mean() and found["within_one"] == (np.abs(predicted - truth) <= 1).mean()
+        assert found["penalty"] == kept[prop].penalty and found["raw_latents"]["frames"] == found["frames"] == test.sum()
+        np.testing.assert_array_equal(probed.confusion[prop], probes.confusion(predicted, truth, len(table.edges[prop]) - 1))
+        np.testing.assert_array_equal(probed.edges[prop], table.edges[prop])
+        row = probed.accuracies().set_index(["property", "input"]).loc[(prop, "SAE features")]
+        assert row.tolist() == [found["accuracy"], *found["ci95"]]
+    assert not probed.repeats and (probed.frames, probed.distinct) == (len(table.latents), unique.find(table.latents).distinct)
+
+
+def test_the_sounds_of_the_top_features_are_those_of_the_figures(probed: probing.Probing) -> None:
+    page = SoundTable(probed.sounds).html("sounds")
+    for prop, named in probed.figures["speaking"].items():
+        assert len(named) == len(probing.QUANTILES)
+        for one in named:
+            assert f"feature {one['feature']}" in page and prop in page
+    assert page.count("<audio") == len(list(probed.sounds.glob("*.mp3"))) > 0

@@ -1,0 +1,101 @@
+"""Steering and the feature browser as sections: computed once for their parameters, inputs and code, and read back unchanged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tiny_project import CODEC, WEIGHTS, make
+
+from audiosae import codecs, steering
+from audiosae.files import determinism, results
+from audiosae.sections import feature_browser
+from audiosae.sections import steering as section
+from audiosae.widgets import FeatureBrowser, SoundSwitch, SoundTable
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(determinism, "THREADS", 1)  # threads that wait for each other take minutes beside other tests
+        yield make(tmp_path_factory.mktemp("tiny"))
+
+
+def run(project: Path, seed: int = 0) -> section.Steering:
+    return section.run(CODEC, WEIGHTS, "swift-f0", [1, 20], [0.1, 0.9], 2, seed, project)
+
+
+@pytest.fixture(scope="module")
+def found(project: Path) -> section.Steering:
+    """Computed with a program that ran because its reader accepted it."""
+    load = section.codecs.load
+
+    def accepting(codec: str, weights: str) -> codecs.Codec:
+        results.accepted.add("f" * 64)
+        return load(codec, weights)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(section.codecs, "load", accepting)
+        made = run(project)
+    results.accepted.clear()
+    return made
+
+
+def test_what_was_computed_is_read_and_not_computed_again(project: Path, found: section.Steering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section.codecs, "load", lambda *_: pytest.fail("computed again"))
+    again = run(project)
+    assert found.figures["provenance"]["accepted"] == ["f" * 64]
+    assert again.figures == found.figures == results.read(project / f"results/steering/{CODEC}.json")
+    pd.testing.assert_frame_equal(again.heard, found.heard, check_exact=True)
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        run(project, seed=1)
+    (project / f"data/steering/{CODEC}/heard.csv").rename(project / "heard.csv")
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        run(project)
+    (project / "heard.csv").rename(project / f"data/steering/{CODEC}/heard.csv")
+
+
+def test_figures_are_those_of_the_table(found: section.Steering) -> None:
+    assert set(found.heard["clip"]) == {"007", "NA"} and len(found.heard) == 2 * 3 * 2 * 2
+    effects = steering.effects(found.heard)
+    for prop, told in found.figures["properties"].items():
+        assert steering.summarise(effects, found.heard, prop, 20, 0).items() <= told.items()
+        rows = found.targets[found.targets["property"] == prop]
+        assert rows["class"].tolist() == told["targets"] and rows["step"].tolist() == told["relative_strength"]
+
+
+def test_sounds_are_there_for_the_page(found: section.Steering) -> None:
+    index = json.loads((found.steered / "index.json").read_text())
+    assert index["axes"][1:] == [
+        ["property", ["pitch", "amplitude", "timbre"], "list"], ["target", ["low", "high"], "list"], ["α", ["0", "1", "20"], "slider"],
+    ]  # fmt: skip
+    # At no strength every target gives the SAE's reconstruction, and measures the same.
+    still = {str(state["readout"][1:]) for key, state in index["states"].items() if key.startswith("0-") and key.endswith("-0")}
+    assert len(still) == 1
+    assert "decoded from the SAE" in SoundTable(found.reconstructed).html("") and SoundSwitch(found.steered)
+
+
+def test_features_are_named_and_their_cards_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = project / "book/_static/sounds/clips"
+    clips.mkdir(parents=True)
+    described = {clip: {"text": clip, "seconds": 1.0, "peaks": [100]} for clip in ("train-0", "train-1", "train-2", "NA", "007")}
+    (clips / "index.json").write_text(json.dumps(described))
+    made = feature_browser.run(CODEC, WEIGHTS, 2, project)
+    cards = FeatureBrowser(made.cards).index["cards"]
+    assert {card["feature"] for card in cards} == set(made.speakers["feature"]) and all(len(card["clips"]) <= 2 for card in cards)
+    assert len(json.loads((made.pushed / "index.json").read_text())["states"]) == 5 * made.speakers["property"].nunique()
+    monkeypatch.setattr(feature_browser.own_sound, "models", lambda *_: pytest.fail("computed again"))
+    pd.testing.assert_frame_equal(feature_browser.run(CODEC, WEIGHTS, 2, project).speakers, made.speakers, check_exact=True)
+
+
+def test_sections_compute_without_drawing() -> None:
+    code = (
+        "import sys, audiosae.sections.steering, audiosae.sections.feature_browser\n"
+        "print([name for name in ('matplotlib', 'papermill', 'seaborn') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
