@@ -94,6 +94,7 @@ class Clone:
         return others
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need the clone with everything are slow. Those that share a clone, or a file, stay in one process of several."""
     for item in items:
