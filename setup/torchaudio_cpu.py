@@ -23,9 +23,14 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def import_failure() -> str | None:
-    """The last line that Python prints where torchaudio does not import; None where it does."""
+    """What Python prints where torchaudio does not import; None where it does. The missing library is named in the middle of it."""
     outcome = python("import torchaudio")
-    return None if outcome.returncode == 0 else (outcome.stderr.strip().splitlines() or ["no message"])[-1]
+    return None if outcome.returncode == 0 else outcome.stderr.strip() or "no message"
+
+
+def last_line(failure: str) -> str:
+    """The error itself, without the trace that leads to it."""
+    return failure.splitlines()[-1]
 
 
 def put_back(folder: Path) -> str:
@@ -42,11 +47,11 @@ def repair(folder: Path) -> str:
     if failure is None:
         return "torchaudio imports; nothing to do."
     if not MISSING_CUDA.search(failure):
-        sys.exit(f"error: torchaudio does not import, and not for want of CUDA: {failure}")
+        sys.exit(f"error: torchaudio does not import, and not for want of CUDA: {last_line(failure)}")
     cuda = python("import torch; print(torch.version.cuda)").stdout.strip()
     if cuda != "None":
         sys.exit(
-            f"error: torch was built for CUDA {cuda or '(unknown)'}, whose libraries are missing: {failure}. "
+            f"error: torch was built for CUDA {cuda or '(unknown)'}, whose libraries are missing: {last_line(failure)}. "
             "Install them, or a CPU build of torch."
         )
     found = list(folder.glob("*.so"))
@@ -54,7 +59,7 @@ def repair(folder: Path) -> str:
         path.rename(f"{path}.cuda")
     if failure := import_failure():
         put_back(folder)
-        sys.exit(f"error: torchaudio does not import even without its shared objects: {failure}")
+        sys.exit(f"error: torchaudio does not import even without its shared objects: {last_line(failure)}")
     return f"torchaudio works beside this CPU build of torch: {len(found)} CUDA libraries set aside in {folder}."
 
 

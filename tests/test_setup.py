@@ -131,8 +131,10 @@ def torchaudio_step(
         (folder / "torchaudio/lib").mkdir(parents=True)
         (folder / "torchaudio/lib/one.so").write_text("1")
         (folder / "torchaudio/lib/two.so").write_text("2")
+    # As torch does: the missing library is named by the cause, and the last line names the file that needs it.
     (folder / "torchaudio/__init__.py").write_text(
-        f"import pathlib\nif list((pathlib.Path(__file__).parent / 'lib').glob('*.so')):\n    raise OSError({complaint!r})\n"
+        "import pathlib\nif list((pathlib.Path(__file__).parent / 'lib').glob('*.so')):\n"
+        f"    raise OSError('Could not load this library: one.so') from OSError({complaint!r})\n"
     )
     done = subprocess.run(
         [sys.executable, ROOT / "setup" / "torchaudio_cpu.py", *options],
