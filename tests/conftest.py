@@ -94,14 +94,12 @@ class Clone:
         return others
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests that need the clone with everything are slow. Those that share a clone, or a file, stay in one process of several."""
-    for item in items:
-        shared = next((name for name in ("clone", "small") if name in getattr(item, "fixturenames", ())), item.path.stem)
-        item.add_marker(pytest.mark.xdist_group(shared))
-        if shared == "clone":
-            item.add_marker(pytest.mark.slow)
+    shared = next((name for name in ("clone", "small") if name in getattr(item, "fixturenames", ())), item.path.stem)
+    item.add_marker(pytest.mark.xdist_group(shared))
+    if shared == "clone":
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
