@@ -108,7 +108,7 @@ lint: setup  ## look for mistakes of style and type
 	@$(VENV)/bin/mypy
 
 test: browser  ## run the tests that take minutes: all that is pure, a small pipeline, and its book in a real browser
-	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest -m 'not slow' -n 2 --dist loadgroup
+	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest -m 'not slow'
 
 test-all: browser  ## run every test: all codecs and one of your own, JupyterLab, every page
 	@$(PY) -m pytest
