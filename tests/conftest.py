@@ -95,10 +95,8 @@ class Clone:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests that need the clone with everything are slow. Those that share a clone, or a file, stay in one process of several."""
-    shared = next((name for name in ("clone", "small") if name in getattr(item, "fixturenames", ())), item.path.stem)
-    item.add_marker(pytest.mark.xdist_group(shared))
-    if shared == "clone":
+    """Tests that need the clone with everything are slow, whoever wrote them."""
+    if "clone" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.slow)
 
 

@@ -27,7 +27,6 @@ NOT_IMPORTED = {  # and yet needed
     "pip-tools": "a program",
     "ruff": "a program",
     "mypy": "a program",
-    "pytest-xdist": "a plugin",
     "torchaudio": "encodec imports it",
     "ipywidgets": "anywidget imports it",
     "pretty-midi": "carries the SoundFont",
