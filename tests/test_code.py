@@ -1,4 +1,4 @@
-"""The hash of code: which files it follows, what changes it, and that every stage of dvc.yaml depends on its own."""
+"""The hash of code: which files it follows, and what changes it. That every stage depends on its own: test_check.py."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from audiosae.files import code
-
-ROOT = Path(__file__).resolve().parents[1]
 
 FILES = {
     "audiosae/__init__.py": "",
@@ -86,33 +83,3 @@ def test_code_that_cannot_be_followed_is_refused(project: Path, text: str, told:
     (project / "audiosae/errors.py").write_text(text)
     with pytest.raises(code.CodeError, match=re.escape(told)):
         code.digest(["audiosae.codecs"], project)
-
-
-# --- this project -------------------------------------------------------------------------------------------------------
-
-
-def missing(stages: dict) -> list[str]:
-    """Stages that run a module or a notebook whose hash they do not depend on."""
-    found = []
-    for name, stage in stages.items():
-        body = stage.get("do", stage)
-        commands = body["cmd"] if isinstance(body["cmd"], list) else [body["cmd"]]
-        for words in map(str.split, commands):
-            module = words[words.index("-m") + 1].removeprefix("audiosae.")
-            wanted = Path(words[words.index("-m") + 2]).stem if module == "pipeline.notebook" else module
-            if module != "pipeline.check" and f"data/code/{wanted}.txt" not in body["deps"]:
-                found.append(f"{name}: data/code/{wanted}.txt")
-            if module == "pipeline.notebook" and words[words.index("-m") + 2] not in body["deps"]:
-                found.append(f"{name}: {words[words.index('-m') + 2]}")
-    return found
-
-
-def test_every_stage_depends_on_the_hash_of_its_code() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert not (found := missing(stages)), "add to the stage's deps:\n" + "\n".join(found)
-
-
-def test_a_stage_that_lacks_it_is_told() -> None:
-    stage = {"cmd": "python -m audiosae.pipeline.notebook notebooks/01_a.py x", "deps": ["data/code/pipeline.notebook.txt"]}
-    assert missing({"a": stage}) == ["a: data/code/01_a.txt", "a: notebooks/01_a.py"]
-    assert missing({"b": {"cmd": ["python -m audiosae.corpus x"], "deps": ["data/code/corpus.txt"]}}) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,3 +122,28 @@ def test_the_sounds_of_the_top_features_are_those_of_the_figures(probed: probing
         for one in named:
             assert f"feature {one['feature']}" in page and prop in page
     assert page.count("<audio") == len(list(probed.sounds.glob("*.mp3"))) > 0
+
+
+@pytest.mark.parametrize(("section", "first"), [("sae_training", (SparseAutoencoder, "save")), ("probing", (probing, "write_table"))])
+def test_a_run_that_is_killed_leaves_no_figures_beside_new_files(
+    section: str,
+    first: tuple[object, str],
+    project: Path,
+    trained: sae_training.Training,
+    probed: probing.Probing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = shutil.copytree(project, tmp_path / "copy")
+
+    def killed(*_: object, **__: object) -> None:
+        assert not (copy / f"results/{section}/{CODEC}.json").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*first, killed)
+    with pytest.raises(KeyboardInterrupt):
+        if section == "sae_training":
+            train(copy, seed=1)
+        else:
+            probe(copy, iterations=4)
+    assert not (copy / f"results/{section}/{CODEC}.json").exists()

@@ -63,6 +63,9 @@ def test_provenance_names_inputs_parameters_and_code(tmp_path: Path) -> None:
     after = results.provenance(inputs, {"seed": 0}, SCRIPT)
     assert after["inputs"] != before["inputs"] and after["code"] != before["code"]
     assert str(tmp_path) not in json.dumps(after)
+    (tmp_path / "data").unlink()
+    with pytest.raises(ResultsError, match="data: missing, .*`make repro`"):
+        results.provenance(inputs, {}, SCRIPT)
 
 
 def test_figures_are_current_as_long_as_nothing_that_made_them_has_changed(tmp_path: Path) -> None:

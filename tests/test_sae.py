@@ -82,7 +82,7 @@ def test_standardising_makes_the_units_of_the_latents_irrelevant() -> None:
     torch.testing.assert_close(
         sae.decode(sae.encode(latents)), plain.decode(plain.encode(whitened)) * latents.std(0) + latents.mean(0), rtol=1e-3, atol=1e-3
     )
-    for x, y in zip(sae.loss(latents, 0.1), plain.loss(whitened, 0.1)):
+    for x, y in zip(sae.loss(latents, 0.1), plain.loss(whitened, 0.1), strict=True):
         torch.testing.assert_close(x, y, rtol=1e-3, atol=1e-4)
 
 
@@ -136,7 +136,7 @@ def test_loss_sums_over_dimensions_and_features_and_averages_over_frames() -> No
 def test_weights_are_factors_of_the_rows() -> None:
     sae, x, weights = random_sae(), torch.randn(4, 3), torch.tensor([0.5, 2.0, 0.0, 1.5])
     each = [torch.stack(sae.loss(row[None], 0.3)) for row in x]
-    weighted = sum(weight * loss for weight, loss in zip(weights, each)) / 4
+    weighted = sum(weight * loss for weight, loss in zip(weights, each, strict=True)) / 4
     torch.testing.assert_close(torch.stack(sae.loss(x, 0.3, weights)), weighted)
 
 
@@ -153,13 +153,13 @@ def test_gradients_of_the_loss_against_finite_differences(l1: float) -> None:
     step = 1e-6
     for name, parameter in sae.named_parameters():
         numeric = torch.zeros_like(parameter)
-        for place, out in zip(parameter.data.view(-1), numeric.view(-1)):
+        for place, out in zip(parameter.data.view(-1), numeric.view(-1), strict=True):
             place += step
             above = total().item()
             place -= 2 * step
             out.copy_(torch.tensor((above - total().item()) / (2 * step)))
             place += step
-        torch.testing.assert_close(parameter.grad, numeric, rtol=1e-5, atol=1e-7, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(parameter.grad, numeric, rtol=1e-5, atol=1e-7, msg=name)
 
 
 # --- the figures --------------------------------------------------------------------------------------------------------
@@ -229,7 +229,8 @@ def header(**changes: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("changes", [
-    *({"hidden": value} for value in (None, True, -1, 0, 5.0, "5", [5], float("nan"), 6, 10**15)), {"dim": None}, {"dim": 4}, {"dim": 5, "hidden": 3},
+    *({"hidden": value} for value in (None, True, -1, 0, 5.0, "5", [5], float("nan"), 6, 10**15)),
+    {"dim": None}, {"dim": 4}, {"dim": 5, "hidden": 3},
 ], ids=str)  # fmt: skip
 def test_a_damaged_header_is_told(changes: dict[str, object], tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "sae.safetensors", random_sae().state_dict(), header(**changes))

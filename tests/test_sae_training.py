@@ -168,16 +168,6 @@ def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows(monkeypatch: py
     assert sizes == [100] * 12
 
 
-def test_training_on_rows_explains_the_frames_as_training_on_frames_does() -> None:
-    latents = codes()
-    rows, settings = unique.find(latents), replace(SETTINGS, epochs=40, l1=0.001)
-    counts = torch.from_numpy(rows.counts(np.ones(1200, dtype=bool)))
-    few, _ = train(torch.from_numpy(rows.latents), settings, counts, progress=False)
-    every, _ = train(torch.from_numpy(latents), settings, progress=False)
-    for sae in (few, every):
-        assert evaluate(sae, torch.from_numpy(latents))["fvu"] < 0.05
-
-
 def test_where_frames_repeat_codes_are_held_out() -> None:
     rows = unique.find(codes(6000, book=300))
     training, test = np.arange(6000) % 3 > 0, np.arange(6000) % 3 == 0
@@ -254,12 +244,6 @@ def test_each_member_is_what_it_would_be_alone(counts: torch.Tensor | None) -> N
         assert evaluate(member, frames())["fvu"] == pytest.approx(evaluate(alone, frames())["fvu"], abs=1e-4)
     # λ did reach the members, and training did move them: else the comparison above would say little.
     assert (members[0].encoder.weight - members[2].encoder.weight).abs().max() > 0.01
-
-
-def test_a_member_does_not_depend_on_its_neighbours() -> None:
-    together, alone = stacked.train(frames(), STACKED, PENALTIES)[2], stacked.train(frames(), STACKED, PENALTIES[2:])[0]
-    for name, value in alone.state_dict().items():
-        torch.testing.assert_close(together.state_dict()[name], value, rtol=1e-4, atol=1e-5)
 
 
 def loss_by_hand(sae: VariantAutoencoder, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

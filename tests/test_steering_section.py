@@ -95,7 +95,8 @@ def test_features_are_named_and_their_cards_written(project: Path, monkeypatch: 
 
 def test_sections_compute_without_drawing() -> None:
     code = (
-        "import sys, audiosae.sections.steering, audiosae.sections.feature_browser\n"
+        "import sys\n"
+        "from audiosae.sections import feature_browser, probing, sae_training, steering\n"
         "print([name for name in ('matplotlib', 'papermill', 'seaborn') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

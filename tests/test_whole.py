@@ -17,7 +17,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
         partial.write_text("half")
         assert not path.exists() and partial.parent == path.parent
     assert path.read_text() == "half" and os.listdir(path.parent) == ["a.txt"]
-    whole.write_text(path, "λ")
+    whole.write(path, "λ")
     assert path.read_bytes() == "λ".encode() and os.listdir(path.parent) == ["a.txt"]
 
 

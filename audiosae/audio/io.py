@@ -21,6 +21,7 @@ import torch
 import torchaudio
 
 from audiosae.errors import AudioError
+from audiosae.files.whole import writing
 
 SAMPLE_RATE = 44100
 """Rate in Hz of the corpus, and of the mono mix on which labels are measured."""
@@ -244,10 +245,8 @@ def for_codec(wave: np.ndarray, sample_rate: int, codec_rate: int, channels: int
 def write_flac(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
     """Write a wave [channels, samples] as 24-bit FLAC, whole or not at all."""
     path = Path(path)
-    partial = path.with_suffix(".partial")
     try:
-        soundfile.write(partial, wave.T, sample_rate, format="FLAC", subtype="PCM_24")
+        with writing(path) as partial:
+            soundfile.write(partial, wave.T, sample_rate, format="FLAC", subtype="PCM_24")
     except soundfile.LibsndfileError as error:
-        partial.unlink(missing_ok=True)
         raise OSError(f"{path} could not be written ({error.error_string})") from error
-    os.replace(partial, path)

@@ -23,7 +23,7 @@ def accuracies(table: pd.DataFrame, ceilings: dict[str, float]) -> Figure:
     """
     figure, axis = plt.subplots(figsize=(8, 3.2))
     inputs = list(dict.fromkeys(table["input"]))
-    palette = dict(zip(inputs, ["#0072B2", "#56B4E9", "0.7", "0.85"]))
+    palette = dict(zip(inputs, ["#0072B2", "#56B4E9", "0.7", "0.85"], strict=True))
     for number, prop in enumerate(labels.PROPERTIES):
         for place, name in enumerate(inputs):
             row = table[(table["property"] == prop) & (table["input"] == name)].iloc[0]
@@ -43,7 +43,7 @@ def confusions(matrices: dict[str, np.ndarray], edges: dict[str, np.ndarray]) ->
     """Confusion matrices of the three properties, in their own units."""
     figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.1))
     units = {"pitch": "note (MIDI)", "amplitude": "RMS", "timbre": "centroid (Hz)"}
-    for axis, prop in zip(axes, labels.PROPERTIES):
+    for axis, prop in zip(axes, labels.PROPERTIES, strict=True):
         low, high = edges[prop][0], edges[prop][-1]
         image = axis.imshow(
             matrices[prop], origin="lower", cmap=CONFUSION_MAP, vmin=0, vmax=1, extent=(low, high, low, high), interpolation="nearest"

@@ -17,7 +17,7 @@ def training_curves(curves: pd.DataFrame) -> Figure:
     long["features"] = long["hidden"].astype(str)
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.1))
     units = {"reconstruction": "squared error a frame (variances)", "penalty": "λ Σ h, mean a frame"}
-    for axis, (term, unit) in zip(axes, units.items()):
+    for axis, (term, unit) in zip(axes, units.items(), strict=True):
         sns.lineplot(
             long[long["term"] == term],
             x="epoch",

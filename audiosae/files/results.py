@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from audiosae.errors import AudiosaeError
+from audiosae.files import whole
 from audiosae.files.code import digest
-from audiosae.files.whole import file_hash, write_text
+from audiosae.files.whole import file_hash
 
 
 class ResultsError(AudiosaeError):
@@ -42,7 +43,14 @@ def provenance(inputs: Mapping[str, str | Path], parameters: Mapping[str, Any], 
         See `code.digest`: a hash of all code that can be reached from there, docstrings and comments aside.
     accepted
         SHA-256 of each program that ran because the reader accepted it, since it could change any figure; only where there is one.
+
+    Raises
+    ------
+    ResultsError
+        If an input is missing.
     """
+    if missing := [str(path) for path in inputs.values() if not Path(path).is_file()]:
+        raise ResultsError(f"{', '.join(missing)}: missing, and needed here; `make repro` computes or fetches it.")
     return {
         "inputs": {name: file_hash(path) for name, path in inputs.items()},
         "parameters": parameters,
@@ -81,7 +89,7 @@ def write(path: str | Path, figures: Mapping[str, Any]) -> None:
         text = json.dumps(figures, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     except ValueError as error:
         raise ResultsError(f"{path}: a figure is NaN or infinite ({error}); nothing was written.") from error
-    write_text(path, text + "\n")
+    whole.write(path, text + "\n")
 
 
 def read(path: str | Path) -> dict[str, Any]:

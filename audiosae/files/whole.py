@@ -33,10 +33,10 @@ def writing(path: str | Path) -> Iterator[Path]:
         raise
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file, whole or not at all, as UTF-8; bytes of a path that are no UTF-8 stay as they are."""
+def write(path: str | Path, data: str | bytes) -> None:
+    """Write a file, whole or not at all; text as UTF-8, in which bytes of a path that are no UTF-8 stay as they are."""
     with writing(path) as partial:
-        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
+        partial.write_bytes(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
 
 
 def file_hash(path: str | Path, algorithm: str = "sha256") -> str:

@@ -10,7 +10,6 @@ of its own.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from audiosae.audio import labels, pitch
 from audiosae.errors import CorpusError
 from audiosae.files import results
 from audiosae.files.determinism import prepare
-from audiosae.files.whole import file_hash
+from audiosae.files.whole import file_hash, writing
 from audiosae.frames import bins
 from audiosae.frames.bins import FRAME_RATE
 
@@ -90,11 +89,8 @@ def save(found: Labels, path: str | Path, manifest: str | Path) -> None:
     for name in _TRACK if found.tracks else ():
         columns[f"track_{name}"] = pa.array([getattr(found.tracks[clip], name) for clip in clips], pa.list_(pa.float64()))
     table = pa.table(columns).replace_schema_metadata({"tracker": found.tracker, "corpus": file_hash(manifest)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with pa.ipc.new_file(partial, table.schema) as writer:
+    with writing(path) as partial, pa.ipc.new_file(partial, table.schema) as writer:
         writer.write_table(table)
-    os.replace(partial, path)
 
 
 def load(path: str | Path, tracker: str, manifest: str | Path) -> Labels:

@@ -14,7 +14,6 @@ The schema's metadata holds the bins' edges, the codec, its weights, its frame r
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from audiosae.audio import labels
 from audiosae.errors import CorpusError, check_name
+from audiosae.files.whole import writing
 from audiosae.frames.bins import Edges
 
 _KEY = b"audiosae"
@@ -123,11 +123,8 @@ def save(frames: Frames, path: str | Path) -> None:
     header = {name: getattr(frames, name) for name in ("codec", "weights", "tracker", "frame_rate", "codebook_size")}
     header["edges"] = {prop: list(map(float, edges)) for prop, edges in frames.edges.items()}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with pa.ipc.new_file(partial, table.schema) as writer:
+    with writing(path) as partial, pa.ipc.new_file(partial, table.schema) as writer:
         writer.write_table(table)
-    os.replace(partial, path)
 
 
 def _lists(values: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:

@@ -22,9 +22,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from audiosae.errors import AudiosaeError, CorpusError, ParameterError, report
-from audiosae.files import code, params
+from audiosae.files import code, params, whole
 from audiosae.files.walk import walk
-from audiosae.files.whole import file_hash, write_text
+from audiosae.files.whole import file_hash
 from audiosae.pipeline import frozen
 
 NOTEBOOK, BOOK = "audiosae.pipeline.notebook", "pipeline.book"
@@ -214,9 +214,9 @@ def main() -> None:
         mend_lock(Path.cwd())
         return
     for path, text in zip(sys.argv[1:], (CHECKED, "".join(recordings(said.corpus.source)))):
-        write_text(path, text)
+        whole.write(path, text)
     for name, text in code_hashes(Path.cwd()).items():
-        write_text(Path(sys.argv[3], f"{name}.txt"), f"{text}\n")
+        whole.write(Path(sys.argv[3], f"{name}.txt"), f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from tqdm.auto import tqdm
 
 from audiosae import audio, corpus
 from audiosae.audio import loudness
+from audiosae.files import whole
 from audiosae.widgets.browser import describe_clip
-from audiosae.widgets.sound import Sound, drop_others, write_whole
+from audiosae.widgets.sound import Sound, drop_others
 
 INDEX = "index.json"
 
@@ -42,10 +43,10 @@ def stage(folder: Path, target: Path, /) -> None:
     index = {}
     for row in tqdm(list(manifest.itertuples(index=False)), desc="clips", unit="clip"):
         made = sound(row.file)
-        write_whole(target / f"{row.clip}.mp3", made.mp3())
+        whole.write(target / f"{row.clip}.mp3", made.mp3())
         index[row.clip] = describe_clip(made.wave, made.sample_rate, f"{row.instrument}, {row.part} ({row.split})")
     drop_others(target, {f"{clip}.mp3" for clip in index})
-    write_whole(target / INDEX, (json.dumps(index, ensure_ascii=False) + "\n").encode())
+    whole.write(target / INDEX, (json.dumps(index, ensure_ascii=False) + "\n").encode())
 
 
 if __name__ == "__main__":

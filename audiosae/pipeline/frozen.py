@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from audiosae.errors import AudiosaeError, report
-from audiosae.files.whole import file_hash, write_text
+from audiosae.files import whole
+from audiosae.files.whole import file_hash
 
 RECORD = "frozen.sha256"
 
@@ -79,7 +80,7 @@ def altered(project: Path) -> list[str]:
 
 def record(project: Path) -> None:
     """Take the outputs of frozen stages, as they stand, for the true ones."""
-    write_text(project / RECORD, "".join(f"{file_hash(project / path)}  {path}\n" for path in outputs(project)))
+    whole.write(project / RECORD, "".join(f"{file_hash(project / path)}  {path}\n" for path in outputs(project)))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from audiosae.errors import AudiosaeError, ParameterError, report
-from audiosae.files.whole import write_text
+from audiosae.files import whole
 from audiosae.pipeline.canonical import canonical
 
 USAGE = "python -m audiosae.pipeline.notebook NOTEBOOK.py OUT.ipynb [--name value ...] [--flag | --no-flag]"
@@ -145,7 +145,7 @@ def execute(notebook: Path, out: Path, options: dict[str, list[str]]) -> nbforma
                 f"error instead, or take the line out.\n--- the cell\n{cell.source}\n---\n{out} was not written."
             )
     result = canonical(executed, root=notebook.resolve().parent.parent, where=str(notebook))
-    write_text(out, nbformat.writes(result, version=4) + "\n")
+    whole.write(out, nbformat.writes(result, version=4) + "\n")
     return result
 
 

@@ -5,7 +5,8 @@
 It runs in a copy of the project, .released/, so that nothing of the embedded run is touched, and shares its cache and
 its environment. Codecs with embedded weights get released ones; a path in params.yaml, and a codec of the reader's own,
 stay. The embedded generator knows the embedded VAE alone, so there is a part on generation only where DiffRhythm's own
-checkpoint is given, as diffrhythm=FILE. When all of it has run, its figures replace results/released/; its book stays in .released/book/_build/html.
+checkpoint is given, as diffrhythm=FILE. When all of it has run, its figures replace results/released/; its book stays in
+.released/book/_build/html.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import yaml
 
 from audiosae import codecs, generation
 from audiosae.errors import AudiosaeError, ParameterError
+from audiosae.files import whole
 from audiosae.files.params import VAE
-from audiosae.files.whole import write_text
 from audiosae.pipeline import frozen
 from audiosae.pipeline.summary import STAGES
 
@@ -166,7 +167,7 @@ def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
     copy = project / COPY
     copy.mkdir(exist_ok=True)
     copy_project(project, copy)
-    write_text(copy / "params.yaml", text)
+    whole.write(copy / "params.yaml", text)
     # The copy's own package, in every process that a stage starts.
     environment = {**os.environ, "PYTHONPATH": str(copy)}
     for words in (["pull", "--remote", "embedded", *SHIPPED], ["repro"]):

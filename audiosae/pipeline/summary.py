@@ -38,7 +38,8 @@ def summarise(results: str | Path, codecs: list[str], generator: str | None = No
         For each codec: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by
         property.
     generation
-        By property, the paper's progress over the states of a generation, and when it settles; see `generation.order.summarise`. Empty without a generator.
+        By property, the paper's progress over the states of a generation, and when it settles; see `generation.order.summarise`.
+        Empty without a generator.
     provenance
         For each stage and codec: hashes of inputs (data and weights) and code, and the parameters. `arithmetic` is this
         machine's `platform_fingerprint.fingerprint`.

@@ -7,7 +7,6 @@ A stage of its own, because the training itself is frozen, and a change to a fig
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,6 +14,7 @@ import pandas as pd
 
 from audiosae.figures import theme
 from audiosae.figures.training import codec_training
+from audiosae.files.whole import writing
 
 SUFFIX = "_training.csv"
 
@@ -34,10 +34,9 @@ def draw(curves: Path, folder: Path) -> None:
     for table in sorted(curves.glob(f"*{SUFFIX}")):
         figure = codec_training(pd.read_csv(table))
         picture = folder / f"{table.name.removesuffix(SUFFIX)}.png"
-        partial = picture.with_suffix(".partial")
-        figure.savefig(partial, format="png", metadata={"Software": None})
+        with writing(picture) as partial:
+            figure.savefig(partial, format="png", metadata={"Software": None})
         plt.close(figure)
-        os.replace(partial, picture)
         print("drew", picture)
 
 

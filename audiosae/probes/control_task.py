@@ -23,14 +23,10 @@ def cells(train: np.ndarray, every: np.ndarray, count: int, seed: int) -> np.nda
 
     Parameters
     ----------
-    train
-        Standardised latents to find the centres on [frames, dim].
-    every
-        Those to assign to a centre [rows, dim].
-    count
-        How many centres.
-    seed
-        Of k-means.
+    train, every
+        Standardised latents to find the centres on [frames, dim], and those to assign to a centre [rows, dim].
+    count, seed
+        How many centres, and the seed of k-means.
 
     Returns
     -------
@@ -55,10 +51,8 @@ def labels(types: np.ndarray, train: np.ndarray, classes: int, seed: int) -> np.
     ----------
     types
         The type of each frame, 0 and up [frames].
-    train
-        Real classes of training frames; the random ones have their frequencies.
-    classes
-        How many there are.
+    train, classes
+        Real classes of training frames, whose frequencies the random ones have, and how many classes there are.
     seed
         Of the draw.
 

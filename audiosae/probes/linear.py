@@ -106,16 +106,14 @@ def minimise(
     iterations: int,
     mask: torch.Tensor | None = None,
 ) -> None:
-    """Move W and b to the minimum of cross-entropy + ½ penalty ‖W‖² by L-BFGS, from where they are.
+    """Move W and b to the minimum of cross-entropy + ½ penalty ‖W‖² by L-BFGS, from where they are and in place.
 
     Parameters
     ----------
-    x
-        Inputs [rows, inputs].
-    share
-        Of all frames, by row and class [rows, classes]; sums to 1.
+    x, share
+        Inputs [rows, inputs], and the share of all frames by row and class [rows, classes].
     weight, bias
-        [classes, inputs] and [classes]; changed in place.
+        [classes, inputs] and [classes].
     penalty, iterations
         See `fit`.
     mask
@@ -153,26 +151,13 @@ def _fit(*arguments: Any) -> Probe:
 
 
 def top_features(probe: Probe, features: torch.Tensor, k: int, count: int) -> list[tuple[int, float]]:
-    """The features that contribute most to the logit of a class.
+    """The `count` features that contribute most to the logit of class k.
 
-    Parameters
-    ----------
-    probe
-        Fitted on features.
-    features
-        f of frames whose class is `k` [frames, hidden].
-    k
-        The class.
-    count
-        How many to name.
-
-    Returns
-    -------
-    (feature, mean of W[k, j] · f[j] over these frames), strongest first.
+    From f of frames of this class [frames, hidden] to (feature j, mean of W[k, j] · f[j] over the frames), strongest first.
     """
     contribution = probe.weight[k] * features.mean(dim=0)
     strongest = contribution.topk(min(count, len(contribution)))
-    return [(int(j), float(v)) for j, v in zip(strongest.indices, strongest.values)]
+    return [(int(j), float(v)) for j, v in zip(strongest.indices, strongest.values, strict=True)]
 
 
 def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, object]) -> None:
@@ -185,13 +170,7 @@ def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, objec
 
 
 def load(path: str | Path) -> dict[str, Probe]:
-    """Read what `save` wrote, by property.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing or damaged.
-    """
+    """Read what `save` wrote, by property; a file that is missing or damaged is a `CheckpointError`."""
     tensors, header = checkpoint.load(path, KIND)
     penalties = header.get("penalty")
     if not isinstance(penalties, dict) or not penalties:

@@ -28,19 +28,7 @@ Reader = Callable[[torch.Tensor], torch.Tensor]
 
 
 def untrained(trained: SparseAutoencoder, seed: int) -> SparseAutoencoder:
-    """An SAE as `training.train` has it before its first step.
-
-    Parameters
-    ----------
-    trained
-        Gives the shape and the standardisation.
-    seed
-        Of the weights.
-
-    Returns
-    -------
-    In evaluation mode, on the device of `trained`.
-    """
+    """An SAE of the shape, standardisation and device of a trained one, as `training.train` has it before its first step."""
     torch.manual_seed(seed)
     sae = SparseAutoencoder(trained.dim, trained.hidden).to(trained.mean.device)
     sae.mean.copy_(trained.mean)
@@ -50,16 +38,9 @@ def untrained(trained: SparseAutoencoder, seed: int) -> SparseAutoencoder:
 
 @torch.no_grad()
 def whitening(x: torch.Tensor) -> Reader:
-    """Principal components at unit variance, all of them.
+    """All principal components, strongest first, at unit variance.
 
-    Parameters
-    ----------
-    x
-        Standardised training latents, one row a frame [frames, dim].
-
-    Returns
-    -------
-    A map from standardised latents [rows, dim] to components [rows, dim], the strongest first.
+    From standardised training latents [frames, dim] to a map of standardised latents [rows, dim] to components [rows, dim].
     """
     # Variances along the axes may span six orders of magnitude, too many for a covariance in float32.
     with threadpool_limits(1):  # sums that several threads share come out differently from run to run
@@ -70,7 +51,7 @@ def whitening(x: torch.Tensor) -> Reader:
 
 
 def readers(sae: SparseAutoencoder, train: torch.Tensor, seed: int) -> dict[str, Reader]:
-    """The four inputs, as functions of latents in the codec's own units.
+    """The four inputs by name, in the order of `NAMES`, as functions of latents in the codec's own units.
 
     Parameters
     ----------
@@ -80,10 +61,6 @@ def readers(sae: SparseAutoencoder, train: torch.Tensor, seed: int) -> dict[str,
         Latents of training frames, for the principal components [frames, dim].
     seed
         Of the untrained SAE.
-
-    Returns
-    -------
-    By name, in the order of `NAMES`.
     """
     whiten = whitening(sae.normalised(train))
     return {

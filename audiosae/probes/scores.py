@@ -47,10 +47,8 @@ def fit_and_score(x: torch.Tensor, task: Task, penalties: list[float], iteration
 
     Parameters
     ----------
-    x
-        Inputs [rows, inputs].
-    task
-        Which frames these rows stand for.
+    x, task
+        Inputs [rows, inputs], and which frames these rows stand for.
     penalties, iterations
         See `fit`.
     seed
@@ -66,27 +64,13 @@ def scored(probe: Probe, x: torch.Tensor, task: Task, seed: int) -> Result:
 
 
 def score(predicted: np.ndarray, truth: np.ndarray, pieces: np.ndarray, seed: int) -> dict[str, Any]:
-    """Accuracy on frames, with an interval over recordings.
-
-    Parameters
-    ----------
-    predicted, truth
-        Classes [frames].
-    pieces
-        The recording of each frame.
-    seed
-        Of the bootstrap.
-
-    Returns
-    -------
-    accuracy, ci95 = [low, high], recordings, frames.
-    """
+    """accuracy, ci95, recordings and frames of predicted and true classes, and the recording of each frame [frames]."""
     accuracy, ci95, recordings = bootstrap.over_recordings(predicted == truth, pieces, seed)
     return {"accuracy": accuracy, "ci95": ci95, "recordings": recordings, "frames": len(truth)}
 
 
 def baselines(train: np.ndarray, test: np.ndarray, classes: int) -> dict[str, Any]:
-    """What needs no input at all.
+    """What needs no input at all, from classes of training and test frames.
 
     Returns
     -------
@@ -120,10 +104,8 @@ def ceiling(train: np.ndarray, row: np.ndarray, truth: np.ndarray, pieces: np.nd
     ----------
     train
         How many training frames each row stands for, by class [rows, classes].
-    row
-        The row of each test frame [frames].
-    truth, pieces, seed
-        As for `score`.
+    row, truth, pieces
+        Row, class and recording of each test frame [frames].
 
     Returns
     -------

@@ -34,10 +34,8 @@ class SparseAutoencoder(nn.Module):
 
     Parameters
     ----------
-    dim
-        Size of a latent frame.
-    hidden
-        Number of features.
+    dim, hidden
+        Size of a latent frame, and number of features.
 
     Attributes
     ----------
@@ -56,16 +54,11 @@ class SparseAutoencoder(nn.Module):
         self.register_buffer("std", torch.ones(dim))
 
     def standardise(self, latents: torch.Tensor, counts: torch.Tensor | None = None) -> None:
-        """Take mean and standard deviation of each dimension from training latents.
+        """Take mean and standard deviation of each dimension from training latents [rows, dim].
 
-        Parameters
-        ----------
-        latents
-            [rows, dim].
-        counts
-            How many frames each row stands for [rows]; None for one each.
+        `counts` says how many frames each row stands for [rows]; None for one each.
         """
-        counts = _or_one_each(counts, latents)
+        counts = latents.new_ones(len(latents)) if counts is None else counts.to(latents)
         self.mean.copy_(counts @ latents / counts.sum())
         self.std.copy_((counts @ (latents - self.mean).pow(2) / (counts.sum() - 1)).sqrt().clamp_min(1e-6))
 
@@ -116,23 +109,13 @@ class SparseAutoencoder(nn.Module):
 
     @classmethod
     def load(cls, path: str | Path) -> SparseAutoencoder:
-        """Read what `save` wrote; in evaluation mode, on the CPU.
-
-        Raises
-        ------
-        CheckpointError
-            If the file is missing, damaged, or of another shape.
-        """
+        """Read what `save` wrote, in evaluation mode; a file that is missing, damaged or of another shape is a `CheckpointError`."""
         tensors, header = checkpoint.load(path, KIND)
         sizes = {name: header.get(name) for name in ("dim", "hidden")}
         sae = checkpoint.rebuild(lambda given: cls(**given), sizes, tensors, path)
         if not (sae.std > 0).all():
             raise CheckpointError(f"{path}: a standard deviation is not above 0; train it again.")
         return sae.eval()
-
-
-def _or_one_each(counts: torch.Tensor | None, latents: torch.Tensor) -> torch.Tensor:
-    return latents.new_ones(len(latents)) if counts is None else counts.to(latents)
 
 
 @torch.no_grad()
@@ -143,10 +126,8 @@ def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor
     ----------
     sae
         In evaluation mode.
-    latents
-        [rows, dim].
-    counts
-        How many frames each row stands for [rows], 0 for rows to leave out; None for one each.
+    latents, counts
+        [rows, dim], and how many frames each row stands for [rows], 0 for rows to leave out; None for one each.
     batch
         Rows at a time.
 
@@ -168,13 +149,13 @@ def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor
     ParameterError
         If there are no frames, or all are alike: then there is no variance to explain.
     """
-    counts = _or_one_each(counts, latents).double()
+    counts = (latents.new_ones(len(latents)) if counts is None else counts.to(latents)).double()
     latents, counts = latents[counts > 0], counts[counts > 0]
     frames = float(counts.sum())
     centre = (counts @ sae.normalised(latents).double() / frames).float()
     active = torch.zeros(sae.hidden, dtype=torch.float64)
     error = variance = squares = 0.0
-    for part, times in zip(latents.split(batch), counts.split(batch)):
+    for part, times in zip(latents.split(batch), counts.split(batch), strict=True):
         x = sae.normalised(part)
         h = sae.activations(part)
         active += (times @ (h > 0).double()).cpu()

@@ -64,23 +64,11 @@ class Stack(nn.Module):
         self.decoder_bias = nn.Parameter(start.decoder.bias.detach().repeat(members, 1))
 
     def loss(self, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Mean over rows of squared error and price, for each member.
-
-        Parameters
-        ----------
-        target
-            Standardised latents [rows, dim].
-        weights
-            A factor for each row [rows].
-
-        Returns
-        -------
-        [members].
-        """
+        """Mean over rows of squared error and penalty: standardised latents [rows, dim], factors of the rows [rows] -> [members]."""
         members, _, hidden = self.decoder_weight.shape
         h = torch.addmm(self.encoder_bias[:, None], self.encoder_weight, target.T).relu_().view(members, hidden, -1)
         if self.variant.price is None:
-            h = torch.stack([keep_largest(part, int(k), 0) for part, k in zip(h, self.strengths)])
+            h = torch.stack([keep_largest(part, int(k), 0) for part, k in zip(h, self.strengths, strict=True)])
         rebuilt, rms = self.decoder_weight @ h, None
         if self.variant.normalised:
             rms = (h.square().sum(dim=1) / hidden + EPS).sqrt()

@@ -30,13 +30,7 @@ GRIDS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
 
 
 def grid(name: str, factor: int, l1: float) -> list[tuple[int, float]]:
-    """Points of a grid as (hidden size over latent size, λ), with the chosen point always among them.
-
-    Raises
-    ------
-    ParameterError
-        If there is no grid of that name.
-    """
+    """Points of a grid as (hidden size over latent size, λ), always with the chosen one; an unknown name is a `ParameterError`."""
     if name not in GRIDS:
         raise ParameterError(f"unknown grid {name!r}; known are {', '.join(GRIDS)}.")
     factors, penalties = GRIDS[name]
@@ -45,19 +39,7 @@ def grid(name: str, factor: int, l1: float) -> list[tuple[int, float]]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a training run, next to the frames.
-
-    Attributes
-    ----------
-    hidden
-        Number of features.
-    l1
-        λ.
-    epochs, batch, learning_rate
-        Of Adam; the batch in frames.
-    seed
-        Of weights and order of frames.
-    """
+    """Number of features, λ, what Adam is told (the batch in frames), and the seed of weights and order of frames."""
 
     hidden: int
     l1: float
@@ -93,16 +75,8 @@ def hold_out(rows: Rows, train: np.ndarray, test: np.ndarray, seed: int) -> Spli
     """Keep something from training that an SAE can be measured on.
 
     Recordings of their own are enough where frames do not repeat. Where they do, almost every test frame has been in a training
-    recording too, so a random part of the codes is taken out of training.
-
-    Parameters
-    ----------
-    rows
-        From `unique.find`.
-    train, test
-        Which frames are of training and of test recordings, bool [frames].
-    seed
-        Of the draw.
+    recording too, so a random part of the codes is taken out of training. `train` and `test` say which frames are of training and of
+    test recordings, bool [frames].
     """
     drawn = np.random.default_rng(seed).random(len(rows.latents))
     kept = drawn >= HELD_OUT if rows.few else np.ones(len(drawn), dtype=bool)
@@ -112,16 +86,9 @@ def hold_out(rows: Rows, train: np.ndarray, test: np.ndarray, seed: int) -> Spli
 
 
 def measure(sae: SparseAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float]:
-    """The figures of `evaluate` on test recordings, with the FVU of frames that the SAE has not seen.
+    """The figures of `evaluate` on test recordings, but with the FVU of the frames that were held out.
 
-    Returns
-    -------
-    sparsity, l0, dead, scale
-        Over all frames of test recordings.
-    fvu
-        Over those that were held out.
-    fvu_test
-        Over all frames of test recordings; the same where recordings are what is held out.
+    That of all test frames is fvu_test, the same where recordings are what is held out.
     """
     test = evaluate(sae, latents, split.test)
     unseen = test if torch.equal(split.test, split.unseen) else evaluate(sae, latents, split.unseen)
@@ -137,17 +104,11 @@ class Batches:
 
     Parameters
     ----------
-    latents
-        Distinct frames [rows, dim].
-    counts
-        How many training frames each row stands for [rows], 0 for rows to leave out; None for one each.
+    latents, counts
+        Distinct frames [rows, dim], and how many training frames each row stands for [rows], 0 for rows to leave out; None for one each.
+        As attributes, without rows to leave out.
     settings
         Batch in frames, and seed.
-
-    Attributes
-    ----------
-    latents, counts
-        Without rows to leave out.
 
     Raises
     ------
@@ -219,12 +180,10 @@ def train(
 
     Parameters
     ----------
-    latents
-        Distinct frames [rows, dim]; their device is where training happens.
+    latents, counts
+        See `Batches`; the latents' device is where training happens.
     settings
         See `Settings`.
-    counts
-        How many training frames each row stands for; see `Batches`.
     states
         Folder for the state after each epoch, under a name made from settings and data; a killed run continues from there and ends with
         the same weights. Removed when the run ends. None keeps no state.

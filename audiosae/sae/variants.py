@@ -35,14 +35,12 @@ class Variant:
 
     Attributes
     ----------
-    name
-        Its key in results.
-    label
-        What a figure calls it.
+    name, label
+        Its key in results, and what a figure calls it.
     normalised
         Whether f is h over its root mean square; else f is h.
     price
-        What λ multiplies; None if nothing is paid and only the k largest features are kept.
+        What λ multiplies; None if only the k largest features are kept.
     """
 
     name: str
@@ -56,13 +54,7 @@ class Variant:
         return "k" if self.price is None else "λ"
 
     def check(self, strength: float, hidden: int) -> None:
-        """Refuse a λ or k that is out of range.
-
-        Raises
-        ------
-        ParameterError
-            If λ is negative, or k is not a whole number from 1 to `hidden`.
-        """
+        """Refuse, as a `ParameterError`, a negative λ, or a k that is not a whole number from 1 to `hidden`."""
         if self.price is None and not (strength == int(strength) and 1 <= strength <= hidden):
             raise ParameterError(f"{self.name}: k must be a whole number from 1 to {hidden}; got {strength}.")
         if strength < 0:
@@ -89,17 +81,7 @@ def keep_largest(h: torch.Tensor, k: int, dim: int) -> torch.Tensor:
 
 
 class VariantAutoencoder(SparseAutoencoder):
-    """A sparse autoencoder that reads and writes as its variant does.
-
-    Parameters
-    ----------
-    dim, hidden
-        See `SparseAutoencoder`.
-    variant
-        One of `VARIANTS`.
-    strength
-        λ, or k.
-    """
+    """A sparse autoencoder that encodes as its variant (one of `VARIANTS`) does; its strength is λ, or k."""
 
     def __init__(self, dim: int, hidden: int, variant: Variant, strength: float) -> None:
         super().__init__(dim, hidden)
@@ -119,24 +101,7 @@ class VariantAutoencoder(SparseAutoencoder):
 
 @torch.no_grad()
 def unexplained(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor, batch: int = 8192) -> float:
-    """FVU of decode(encode(x)) for any variant, in standardised units and summed in double precision.
-
-    Parameters
-    ----------
-    sae
-        In evaluation mode.
-    latents
-        [rows, dim].
-    counts
-        How many frames each row stands for [rows].
-    batch
-        Rows at a time.
-
-    Raises
-    ------
-    ParameterError
-        If the frames are all alike, or there are none.
-    """
+    """FVU of decode(encode(x)) for any variant, in standardised units and summed in double precision; see `evaluate`."""
     counts = counts.to(latents.device).double()
     latents, counts = latents[counts > 0], counts[counts > 0]
     x = sae.normalised(latents).double()
@@ -145,20 +110,15 @@ def unexplained(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Ten
         raise ParameterError(f"no variance to explain in {len(x)} rows; use more recordings.")
     error = sum(
         float(times @ (sae.normalised(part) - sae.normalised(sae.decode(sae.encode(part)))).double().pow(2).sum(dim=1))
-        for part, times in zip(latents.split(batch), counts.split(batch))
+        for part, times in zip(latents.split(batch), counts.split(batch), strict=True)
     )
     return error / variance
 
 
 def measure(sae: VariantAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float | None]:
-    """The figures of `training.measure`, for any variant, and the sparsity of features that are not dead.
+    """The figures of `training.measure`, for any variant, and live_sparsity: of features that are not dead, None if all are.
 
-    Returns
-    -------
-    sparsity, l0, dead, scale, fvu, fvu_test
-        See `training.measure`. At one width sparsity is 1 − l0 / hidden, so the two are one axis.
-    live_sparsity
-        Share of zeros among features that are active on some test frame; None if all are dead.
+    At one width sparsity is 1 − l0 / hidden, so the two are one axis.
     """
     found = training.measure(sae, latents, split)
     if not sae.variant.normalised:  # `evaluate` normalises before it decodes

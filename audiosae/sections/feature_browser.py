@@ -14,10 +14,9 @@ import pandas as pd
 
 from audiosae import codecs, corpus
 from audiosae.audio import labels
-from audiosae.files import determinism, results
+from audiosae.files import determinism, results, whole
 from audiosae.widgets import cards as feature_cards
 from audiosae.widgets import own_sound, write_browser, write_switch
-from audiosae.widgets.sound import write_whole
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def run(codec: str, weights: str, clips: int, project: Path = Path(".")) -> Feat
             pictures=True,
         )
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(speakers, named.to_csv(index=False).encode())
+        whole.write(speakers, named.to_csv(index=False).encode())
         results.write(record, {"provenance": made()})  # now it is known which programs ran
     return Features(pd.read_csv(speakers), sounds, sounds / "pushed")
 

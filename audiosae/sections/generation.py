@@ -20,14 +20,13 @@ from tqdm.auto import tqdm
 from audiosae import codecs, corpus, frames, generation, probes, steering
 from audiosae.audio import loudness
 from audiosae.audio.labels import PROPERTIES
-from audiosae.files import determinism, results
+from audiosae.files import determinism, results, whole
 from audiosae.generation import flow, guided_steering, order, quality, settling, trajectory
 from audiosae.generation import prompts as vocabulary
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.steering import Heard
 from audiosae.widgets import Sound, write_switch, write_table
-from audiosae.widgets.sound import write_whole
 
 CODEC = "diffrhythm-vae"
 
@@ -170,7 +169,7 @@ def run(
     tables = [curves.to_csv(index=False, float_format="%.6g"), curves.to_csv(index=False), moved.to_csv(index=False)]
     for path, data in zip(written, [*map(str.encode, tables), buffer.getvalue()], strict=False):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data)
+        whole.write(path, data)
     results.write(figures, {**summary, "provenance": made()})  # now it is known which programs ran
     return _load(figures, folder, sounds)
 

@@ -180,7 +180,7 @@ def _write_sounds(
                 f"{place}.": Sound(
                     wave, audio.SAMPLE_RATE, {"from": manifest.loc[m.clip, "instrument"], "activation": f"{m.activation:.1f}"}
                 )
-                for place, (wave, m) in enumerate(zip(waves, moments.itertuples()), start=1)
+                for place, (wave, m) in enumerate(zip(waves, moments.itertuples(), strict=True), start=1)
             }
             named.setdefault(prop, []).append({"class": k, "feature": feature, "contribution": strength})
     write_table(folder, sounding, "Where the feature that speaks most for a class is strongest.")

@@ -15,8 +15,7 @@ import pandas as pd
 import torch
 
 from audiosae import frames
-from audiosae.files import determinism, results
-from audiosae.files.whole import write_text
+from audiosae.files import determinism, results, whole
 from audiosae.frames import unique
 from audiosae.sae import training
 
@@ -68,9 +67,7 @@ def run(
         The folder that holds data/, checkpoints/ and results/.
     """
     source = project / f"data/frames/{codec}.arrow"
-    parameters = {
-        "codec": codec, "grid": grid, "factor": factor, "l1": l1, "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed,
-    }  # fmt: skip
+    parameters = dict(codec=codec, grid=grid, factor=factor, l1=l1, epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     made = results.provenance({"data/frames": source}, parameters, "audiosae.sections.sae_training")
     figures, folder = project / f"results/sae_training/{codec}.json", project / f"data/sae_training/{codec}"
     checkpoint = project / f"checkpoints/sae/{codec}.safetensors"
@@ -92,9 +89,9 @@ def run(
                 chosen, used = points[-1], sae
         figures.unlink(missing_ok=True)  # a run that is killed leaves no figures beside another run's weights
         used.cpu().save(checkpoint, made)
-        write_text(written[0], pd.concat(curves).to_csv(index=False))
+        whole.write(written[0], pd.concat(curves).to_csv(index=False))
         counts = {"train": table.rows("train").sum(), "test": split.test.sum(), "unseen": split.unseen.sum(), "dim": dim}
-        write_text(written[1], pd.Series({of: int(count) for of, count in counts.items()}, name="frames").to_csv(index_label="of"))
+        whole.write(written[1], pd.Series({of: int(count) for of, count in counts.items()}, name="frames").to_csv(index_label="of"))
         results.write(figures, {
             "chosen": {name: int(chosen[name]) if name == "hidden" else float(chosen[name]) for name in CHOSEN},
             "grid": points,

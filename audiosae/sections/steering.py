@@ -19,13 +19,12 @@ from tqdm.auto import tqdm
 from audiosae import audio, codecs, corpus, frames, probes, steering
 from audiosae.audio import labels, loudness
 from audiosae.codecs import Codec
-from audiosae.files import determinism, results
+from audiosae.files import determinism, results, whole
 from audiosae.frames import Frames
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.steering import Heard
 from audiosae.widgets import Sound, write_switch, write_table
-from audiosae.widgets.sound import write_whole
 
 VOICED = 0.3
 """Share of a clip's frames that must have a pitch for it to be steered."""
@@ -126,8 +125,8 @@ def run(
             for k in ks
         ]
         tables.mkdir(parents=True, exist_ok=True)
-        write_whole(tables / "targets.csv", pd.DataFrame(rows).to_csv(index=False).encode())
-        write_whole(tables / "heard.csv", heard.to_csv(index=False).encode())
+        whole.write(tables / "targets.csv", pd.DataFrame(rows).to_csv(index=False).encode())
+        whole.write(tables / "heard.csv", heard.to_csv(index=False).encode())
         effects = steering.effects(heard)
         summary = {prop: steering.summarise(effects, heard, prop, strongest, seed) for prop in goals}
         for prop, ks in goals.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from audiosae.audio.loudness import encode_mp3
 from audiosae.errors import ParameterError
+from audiosae.files import whole
 
 ASSETS = Path(__file__).parent / "static" / "audiosae"
 """The ES modules and the style sheet; the book serves this folder as ``_static/audiosae``."""
@@ -77,14 +77,7 @@ def read_index(folder: Path) -> dict[str, object]:
 
 def write_index(folder: Path, index: Mapping[str, object], indent: int | None = None) -> None:
     """Write ``index.json``, after the sounds, so that it never names one that is not there."""
-    write_whole(folder / "index.json", (json.dumps(index, ensure_ascii=False, indent=indent) + "\n").encode())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, then give it its own."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    whole.write(folder / "index.json", (json.dumps(index, ensure_ascii=False, indent=indent) + "\n").encode())
 
 
 def drop_others(folder: Path, keep: set[str]) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import traitlets
 
 from audiosae.errors import ParameterError
+from audiosae.files import whole
 from audiosae.widgets.live import Live
-from audiosae.widgets.sound import ASSETS, Sound, drop_others, read_index, static_address, write_index, write_whole
+from audiosae.widgets.sound import ASSETS, Sound, drop_others, read_index, static_address, write_index
 from audiosae.widgets.spectrogram import picture
 
 MANY = 40
@@ -75,10 +76,10 @@ def write_switch(
 
     def written(sound: Sound, name: str, data: bytes) -> dict[str, object]:
         found: dict[str, object] = {"file": f"{name}.mp3", "readout": list(sound.readout.items())}
-        write_whole(folder / f"{name}.mp3", data)
+        whole.write(folder / f"{name}.mp3", data)
         if pictures:
             found["picture"] = f"{name}.webp"
-            write_whole(folder / f"{name}.webp", picture(sound.wave, sound.sample_rate))
+            whole.write(folder / f"{name}.webp", picture(sound.wave, sound.sample_rate))
         return found
 
     for indices in itertools.product(*(range(len(values)) for values in axes.values())):

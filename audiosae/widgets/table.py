@@ -10,7 +10,8 @@ from pathlib import Path
 import ipywidgets
 
 from audiosae.errors import ParameterError
-from audiosae.widgets.sound import ASSETS, Sound, drop_others, read_index, static_address, write_index, write_whole
+from audiosae.files import whole
+from audiosae.widgets.sound import ASSETS, Sound, drop_others, read_index, static_address, write_index
 
 
 def write_table(folder: Path, rows: Mapping[str, Mapping[str, Sound]], caption: str = "") -> None:
@@ -45,7 +46,7 @@ def write_table(folder: Path, rows: Mapping[str, Mapping[str, Sound]], caption: 
         readouts.append([list(cells[column].readout.items()) if column in cells else [] for column in columns])
         for c, column in enumerate(columns):
             if column in cells:
-                write_whole(folder / files[r][c], cells[column].mp3())
+                whole.write(folder / files[r][c], cells[column].mp3())
     drop_others(folder, {name for row in files for name in row if name})
     write_index(folder, {"caption": caption, "columns": columns, "rows": list(rows), "files": files, "readouts": readouts})
 

@@ -2,10 +2,10 @@
 
     python -m audiosae.pipeline.verify [--only STAGE ...] [--keep FOLDER]
 
-First dvc.lock and frozen.sha256 are held against the tree: parameters, code, weights, published files. Then every stage that writes results,
-and is not frozen, runs in a temporary copy, and its results are compared with results/: on a processor of equal
-arithmetic they must have equal bytes, on another they must keep the tolerances of `audiosae.pipeline.verify.tolerances`. Nothing
-in the working tree is changed. The exit status is 1 if anything differs.
+First dvc.lock and frozen.sha256 are held against the tree: parameters, code, weights, published files. Then every stage that writes
+results, and is not frozen, runs in a temporary copy, and its results are compared with results/: on a processor of equal arithmetic
+they must have equal bytes, on another they must keep the tolerances of `tolerances`. Nothing in the working tree is changed. The exit
+status is 1 if anything differs.
 """
 
 from __future__ import annotations
