@@ -13,10 +13,6 @@ from audiosae.errors import report
 def run(function: Callable[..., Any]) -> None:
     """Run a function with what was typed; an `AudiosaeError` ends as one message on stderr and exit status 1.
 
-    Parameters
-    ----------
-    function
-        Its parameters become options, such as ``--learning_rate 0.001``, ``--alphas 1 20`` or ``--shape.filters 16``; those
-        without a default are required. What its docstring says of each is its help.
+    Parameters become options, such as ``--alphas 1 20`` or ``--shape.filters 16``, and what the docstring says of each is its help.
     """
     report(lambda: tyro.cli(function))

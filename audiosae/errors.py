@@ -1,8 +1,4 @@
-"""The few kinds of error that this package raises on purpose.
-
-Each message says what was wrong, where, and what to do about it. `report` turns one into a single line and an
-exit status, for the commands that DVC runs.
-"""
+"""The few kinds of error that this package raises on purpose: each message says what was wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -36,19 +32,9 @@ class ParameterError(AudiosaeError):
 
 
 def check_name(name: object, where: str) -> None:
-    """Refuse a name that could lead out of the folder in which a file of that name is read or written.
+    """Refuse, as a `CorpusError`, a name that could lead out of the folder in which a file of that name is read or written.
 
-    Parameters
-    ----------
-    name
-        To become part of a path: letters, digits, ., - and _, beginning with a letter or digit, at most 100 of them.
-    where
-        Which file and which row hold it, for the message.
-
-    Raises
-    ------
-    CorpusError
-        If it is another kind of name, such as ``../clip``, an absolute path, or one with a line break.
+    `where` says which file and which row hold it.
     """
     if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)):
         raise CorpusError(
@@ -57,14 +43,8 @@ def check_name(name: object, where: str) -> None:
         )
 
 
-def report(command: Callable[[], None]) -> None:
-    """Run a command; end an `AudiosaeError`, or an error of the disk, as one message on stderr and exit status 1.
-
-    Parameters
-    ----------
-    command
-        Called without arguments.
-    """
+def report(command: Callable[[], object]) -> None:
+    """Run a command; end an `AudiosaeError`, or an error of the disk, as one message on stderr and exit status 1."""
     try:
         command()
     except AudiosaeError as error:

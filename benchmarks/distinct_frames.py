@@ -56,7 +56,7 @@ def main() -> None:
         rows, finding = timed(unique.find, latents, few)
         x = torch.from_numpy(rows.latents)
         counts = torch.from_numpy(rows.counts(train))
-        (model, _), training = timed(sae_training.train, x, settings, counts, progress=False)
+        (model, _), training = timed(sae_training.train, x, settings, counts)
         with torch.no_grad():
             features, encoding = timed(model.encode, x)
         histograms = [torch.from_numpy(rows.histogram(chosen, labels, CLASSES)) for chosen in (train, validation)]

@@ -46,7 +46,7 @@ def main() -> None:
 
             def one_by_one(settings: training.Settings = settings) -> None:
                 for l1 in penalties:
-                    training.train(latents, replace(settings, l1=l1), progress=False)
+                    training.train(latents, replace(settings, l1=l1))
 
             apart, together = fastest(one_by_one), fastest(partial(stacked.train, latents, settings, penalties))
             print(f"| {hidden} | {batch} | {apart:.2f} | {together:.2f} | {apart / together:.2f} |", flush=True)

@@ -47,7 +47,7 @@ from audiosae.sections import sae_training
 theme.style()
 found = sae_training.run(codec, grid, factor, l1, epochs, batch, learning_rate, seed, Path(".."))
 points, counts = found.points, found.counts
-held_out = {"recordings": "test pieces", "codes": f"{HELD_OUT:.0%} of the codes, drawn by lot"}
+held_out = {"recordings": "test pieces", "codes": f"{HELD_OUT:.0%} of the codes, at random"}
 print(f"{counts['train']:,} frames of training pieces, {counts['test']:,} of test pieces, {counts['dim']} numbers each")
 print(f"{found.figures['distinct_frames']:,} of all {found.figures['frames']:,} frames are distinct")
 print(f"held out: {held_out[found.figures['held_out']]}; reconstruction is measured on {counts['unseen']:,} test frames")

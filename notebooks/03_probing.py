@@ -55,7 +55,7 @@ print(f"{found.distinct:,} of {found.frames:,} frames are distinct; the probes a
 # A codec with one codebook has no more distinct frames than the book has codes. Frames that are alike to the classifier
 # count together then: fitting on the distinct ones, each with the number of times that it carries each label, is the
 # same loss for less work. It also sets a limit. Nothing that sees one frame at a time can do better than to give each
-# code its commonest label: with labels from the test frames themselves, that is a *ceiling* for every probe; with labels
+# code its majority class: with labels from the test frames themselves, that is a *ceiling* for every probe; with labels
 # from the training frames, it is what a plain table of codes would have learnt.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bar chart of probe accuracies with intervals for the three properties, beside majority class and chance"}}
@@ -65,7 +65,7 @@ figure = figures.accuracies(bars, ceilings)
 
 # %% [markdown]
 # *Share of test frames that are named exactly. The lines are 95 % intervals, by resampling recordings. The grey bars need
-# no sound at all: always say the commonest class, or guess. A dashed line is the ceiling of any probe that sees one
+# no sound at all: always say the majority class, or guess. A dashed line is the ceiling of any probe that sees one
 # frame; there is none where frames hardly repeat.*
 
 # %% tags=["hide-input"]

@@ -54,7 +54,7 @@ summary = {prop: found.figures["properties"][prop] for prop in labels.PROPERTIES
 # the same through codec and SAE, which is what everything below begins from.
 
 # %% tags=["hide-input"]
-SoundTable(found.reconstructed)
+SoundTable(found.sounds / "reconstructed")
 
 # %% [markdown]
 # ## What is steered, and where to
@@ -107,4 +107,4 @@ display(pd.DataFrame({prop: {
 # row, so that the change can be heard.
 
 # %% tags=["hide-input"]
-SoundSwitch(found.steered)
+SoundSwitch(found.sounds / "steering")

@@ -70,7 +70,7 @@ display(pd.Series({kind: ", ".join(words) for kind, words in KINDS.items()}, nam
 # velocity $v_c$ that knows the prompt, away from the velocity $v_u$ that does not.
 
 # %% tags=["hide-input"]
-SoundTable(found.examples)
+SoundTable(found.sounds / "examples")
 
 # %% [markdown]
 # ## Is it music?
@@ -124,7 +124,7 @@ else:
 # have gone from what they say of noise to what they say of the end, by the ratio of sums that is explained below.
 
 # %% tags=["hide-input"]
-SoundSwitch(found.states)
+SoundSwitch(found.sounds / "states")
 
 # %% [markdown]
 # ## When a property settles
@@ -232,7 +232,7 @@ display(conclusions.steering_table(found.steering))
 # *Leakage* is how far the other two properties moved, in bins. The two ways on one piece, early and late:
 
 # %% tags=["hide-input"]
-SoundSwitch(found.steered)
+SoundSwitch(found.sounds / "steered")
 
 # %% [markdown]
 # ## What to make of it

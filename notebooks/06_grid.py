@@ -26,7 +26,7 @@ from audiosae.figures import evidence, evidence_grid, theme
 
 theme.style()
 found = evidence.read(folder)
-print(*evidence_grid.settings(found), sep="\n")
+evidence.say(found, evidence_grid.settings)
 
 # %% [markdown]
 # λ multiplies Σ h, summed over features; the squared error is summed over standardised dimensions; both are means over
@@ -49,7 +49,7 @@ figure = evidence_grid.heat_maps(found, ["fvu", "sparsity"])
 # does. FVU is the fraction of variance unexplained of what was held out: recordings, or codes where frames repeat.*
 
 # %% tags=["hide-input"]
-print(*evidence_grid.wider(found), sep="\n")
+evidence.say(found, evidence_grid.wider)
 
 # %% [markdown]
 # ## Active and dead features
@@ -94,7 +94,7 @@ figure = evidence_grid.ranges(found)
 
 # %% tags=["hide-input"]
 display(evidence_grid.range_table(found))
-print(*evidence_grid.overlaps(found), sep="\n")
+evidence.say(found, evidence_grid.overlaps)
 
 # %% [markdown]
 # Overlap is a weak test, since a range is made by its two extreme points, and ours leaves out the widest SAEs unless

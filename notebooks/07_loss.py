@@ -30,7 +30,7 @@ from audiosae.figures import evidence, evidence_loss, theme
 
 theme.style()
 found = evidence.read(folder)
-print(*evidence_loss.settings(found), sep="\n")
+evidence.say(found, evidence_loss.settings)
 
 # %% [markdown]
 # Every squared error is a sum over standardised dimensions, every price a sum over features, both are means over frames,
@@ -65,7 +65,7 @@ figure = evidence_loss.drift(evidence_loss.table(found, "drift"))
 # end belongs to a figure that depends on when training was stopped.*
 
 # %% tags=["hide-input"]
-print(*evidence_loss.drift_sentences(found), sep="\n")
+evidence.say(found, evidence_loss.drift_sentences)
 
 # %% [markdown]
 # ## The optimiser
@@ -109,7 +109,7 @@ figure = evidence_loss.curves(sweep, "live_sparsity", "sparsity of live features
 
 # %% tags=["hide-input"]
 display(evidence_loss.equal_sparsity(found))
-print(*evidence_loss.equal_sparsity_sentences(found), sep="\n")
+evidence.say(found, evidence_loss.equal_sparsity_sentences)
 
 # %% [markdown]
 # *FVU at equal sparsity, by linear interpolation between the marks; a dash where a curve does not reach.*

@@ -30,7 +30,7 @@ from audiosae.figures import evidence, evidence_baselines, theme
 
 theme.style()
 found = evidence.read(folder)
-print(*evidence_baselines.settings(found), sep="\n")
+evidence.say(found, evidence_baselines.settings)
 
 # %% [markdown]
 # Four inputs meet the same probe, fitted on the same frames, with its penalty chosen on validation recordings:
@@ -62,7 +62,7 @@ figure = evidence_baselines.differences(found)
 # difference. Right of the line the features win. Where an interval crosses it, these recordings cannot tell.*
 
 # %% tags=["hide-input"]
-print(*evidence_baselines.comparisons(found), sep="\n")
+evidence.say(found, evidence_baselines.comparisons)
 
 # %% [markdown]
 # Beating raw latents is the weaker result. A wide rectified layer lets a linear probe draw boundaries that are bent in the
@@ -105,7 +105,7 @@ display(evidence_baselines.near_misses(found))
 # recurs, with the frequencies of the real labels. Selectivity is what the real task has over that.
 
 # %% tags=["hide-input"]
-print(*evidence_baselines.types(found), sep="\n")
+evidence.say(found, evidence_baselines.types)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Selectivity with its interval for SAE features, untrained SAE and raw latents, by property, one panel a codec, against zero"}}
 figure = evidence_baselines.selectivity(found)
@@ -138,7 +138,7 @@ figure = evidence_baselines.sparse_curves(found)
 # but begin apart, as their axes differ. Lines are 95 % intervals over recordings.*
 
 # %% tags=["hide-input"]
-print(*evidence_baselines.fewest_inputs(found), sep="\n")
+evidence.say(found, evidence_baselines.fewest_inputs)
 
 # %% [markdown]
 # There is an unfairness to note. Of thousands of features a class may pick its best, of latents only from a few dozen or hundred.

@@ -26,13 +26,12 @@ folder = "../results/evidence/features"
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from audiosae.evidence.monosemantic import LEVEL
-from audiosae.evidence.naming import ENOUGH_FRAMES, ENOUGH_RECORDINGS
+from audiosae.evidence.monosemantic import ENOUGH_FRAMES, ENOUGH_RECORDINGS, LEVEL
 from audiosae.figures import evidence, evidence_features, theme
 
 theme.style()
 found = evidence.read(folder)
-print(*evidence_features.settings(found), sep="\n")
+evidence.say(found, evidence_features.settings)
 
 # %% [markdown]
 # ## Another seed
@@ -55,7 +54,7 @@ figure = evidence_features.matched_cosines(found)
 
 # %% tags=["hide-input"]
 display(evidence_features.agreement(found).round(3))
-print(*evidence_features.agreement_sentences(found), sep="\n")
+evidence.say(found, evidence_features.agreement_sentences)
 
 # %% [markdown]
 # Mean max cosine is the measure of Sharkey et al. (2022), where several features may claim the same counterpart. The last column asks
@@ -92,7 +91,7 @@ figure = evidence_features.strips(found, "probe")
 # confirmed is a lower bound; AUROC and precision need no test.
 
 # %% tags=["hide-input"]
-print(*evidence_features.tested_sentences(found), sep="\n")
+evidence.say(found, evidence_features.tested_sentences)
 
 # %% [markdown]
 # Perhaps the probe chooses badly: it may give weight to a feature for what it corrects in others. So the choice is made again, in the
@@ -133,7 +132,7 @@ figure = evidence_features.dci(found)
 # there is to fit on. Accuracy is lower than in section 3 for fewer frames and steps.*
 
 # %% tags=["hide-input"]
-print(*evidence_features.dci_sentences(found), sep="\n")
+evidence.say(found, evidence_features.dci_sentences)
 
 # %% [markdown]
 # Taken together: what a linear probe reads from all features, and what one feature says, are two things. The first can hold where the second does not.

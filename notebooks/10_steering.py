@@ -39,7 +39,7 @@ from audiosae.figures import evidence, evidence_steering, theme
 
 theme.style()
 found = evidence.read(folder)
-print(*evidence_steering.settings(found), sep="\n")
+evidence.say(found, evidence_steering.settings)
 
 # %% [markdown]
 # ## What moves, and what moves along
@@ -92,7 +92,7 @@ for codec in found:
 # 0. Where no variant gets half of the way, a quarter is looked at.
 
 # %% tags=["hide-input"]
-print(*evidence_steering.comparisons(found), sep="\n")
+evidence.say(found, evidence_steering.comparisons)
 print()
 print(*evidence_steering.pairings(found), sep="\n")
 
@@ -112,7 +112,7 @@ figure = evidence_steering.courses(found)
 
 # %% tags=["hide-input"]
 display(evidence_steering.in_time(found))
-print(*evidence_steering.confinement(found), sep="\n")
+evidence.say(found, evidence_steering.confinement)
 
 # %% [markdown]
 # *Mean change in each third, with 95 % intervals over clips. Appears: the first frame with a tenth of the change, counted from the edge (negative: before it), and the frames

@@ -43,7 +43,7 @@ from audiosae.figures import evidence, evidence_richer, theme
 
 theme.style()
 found = evidence.read(folder)
-print(*evidence_richer.settings(found), sep="\n")
+evidence.say(found, evidence_richer.settings)
 
 # %% [markdown]
 # ## What is linearly there
@@ -88,7 +88,7 @@ print(*evidence_richer.gains(found), sep="\n")
 # The family of an instrument does not change from frame to frame, so the frames of a clip can vote.
 
 # %% tags=["hide-input"]
-print(*evidence_richer.votes(found), sep="\n")
+evidence.say(found, evidence_richer.votes)
 
 # %% [markdown]
 # ## What to make of it

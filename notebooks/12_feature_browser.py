@@ -9,12 +9,12 @@
 # ---
 
 # %% [markdown]
-# # Feature browser: what the features speak for
+# # Feature browser: what the features stand for
 #
-# An autoencoder has some hundred features or more, and most of what can be said of them is said by listening. Here are those that
-# matter: for each class of pitch, amplitude and timbre, the feature that adds most to its score (Paek et al. 2025, section 3.2;
-# $W_{kj} f_j$, averaged over training frames of class $k$). Choose one, look at what it speaks for, and play the moments that
-# excite it most. Does it keep its word?
+# An autoencoder has hundreds of features, and listening says most about them. Here are those that matter: for each class of pitch,
+# amplitude and timbre its *top feature*, the one that adds most to the score of the class (Paek et al. 2025, section 3.2;
+# $W_{kj} f_j$, averaged over training frames of class $k$). Choose one, look at the classes that it stands for, and play the moments
+# at which it is strongest. Do they share what its name says?
 #
 # Each card has an address of its own, for a link.
 
@@ -38,29 +38,30 @@ FeatureBrowser(found.cards)
 
 # %% [markdown]
 # The bars of a card are the probe's weights for this feature, times its mean activation where it fires: how much it speaks for or against
-# each class. Under a waveform runs the feature's activation; the upright line is its strongest moment, and the player starts a little before. Clips come from all
-# splits, so a feature may well be strongest in music that it was trained on; sounds are matched in loudness.
+# each class. Under a waveform runs the feature's activation; the upright line is its strongest moment, and the player starts a little
+# before. Clips come from all splits, so a feature may be strongest in music that it was trained on; sounds are matched in loudness.
 #
-# ## How many voices has a class?
+# ## One feature for several classes
 #
-# A feature can be the best speaker of several classes, and then it cannot stand for any one of them.
+# A feature can be the top feature of several classes, and then it cannot stand for any one of them.
 
 # %% tags=["hide-input"]
 display(pd.DataFrame({prop: {
-    "classes with a speaker": len(of := found.speakers[found.speakers["property"] == prop]),
-    "different speakers": of["feature"].nunique(),
-    "most classes of one speaker": of["feature"].value_counts().max(),
+    "classes with a top feature": len(of := found.speakers[found.speakers["property"] == prop]),
+    "different features": of["feature"].nunique(),
+    "most classes of one feature": of["feature"].value_counts().max(),
     "median strength": of["strength"].median(),
 } for prop in labels.PROPERTIES}).T.round(2))
 
 # %% [markdown]
-# Whether a speaker is silent elsewhere, which is what a name would promise, is tested with intervals under
-# *Evidence*, on recordings that no feature was chosen on.
+# Whether a top feature is silent elsewhere, as its name would promise, is tested with intervals under *Evidence*, on recordings on which
+# no feature was chosen.
 #
 # ## Push one feature
 #
-# Steering moves a mixture of many features, the row of a classifier. What does one do alone? Here the strongest speaker of each property is pushed in a test clip: at
-# strength 1 the push is as long as the whole feature vector was. Does the sound become what the feature is named after?
+# Steering moves a mixture of many features, the row of a classifier. What does one do alone? Here the strongest top feature of each
+# property is pushed in a test clip: at strength 1 the push is as long as the whole feature vector was. Does the sound become what the
+# feature is named after?
 
 # %% tags=["hide-input"]
 SoundSwitch(found.pushed)

@@ -1,8 +1,7 @@
 """Let torchaudio import beside a CPU build of torch: a step of `make setup`. With --undo, put everything back.
 
-The wheel of torchaudio on the package index is linked against CUDA. Beside a CPU-only torch, ``import torchaudio``, and so
-``import encodec``, ends with ``libc10_cuda.so: cannot open shared object file``. Its shared objects only speed up a few filters and
-carry RNN-T and alignment, none of which is used here, and without them the package imports and works. So they are set aside by
+The wheel of torchaudio on the package index is linked against CUDA, so that beside a CPU-only torch ``import torchaudio``, and with it
+``import encodec``, fails. None of its shared objects is used here, and without them the package works. So they are set aside by
 renaming, and only where that very failure is seen.
 """
 
@@ -22,15 +21,10 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-def import_failure() -> str | None:
-    """What Python prints where torchaudio does not import; None where it does. The missing library is named in the middle of it."""
+def import_failure() -> list[str]:
+    """The lines that Python prints where torchaudio does not import; the missing library may be named in the middle of them."""
     outcome = python("import torchaudio")
-    return None if outcome.returncode == 0 else outcome.stderr.strip() or "no message"
-
-
-def last_line(failure: str) -> str:
-    """The error itself, without the trace that leads to it."""
-    return failure.splitlines()[-1]
+    return [] if outcome.returncode == 0 else outcome.stderr.splitlines() or ["no message"]
 
 
 def put_back(folder: Path) -> str:
@@ -44,14 +38,14 @@ def put_back(folder: Path) -> str:
 def repair(folder: Path) -> str:
     """Set torchaudio's shared objects aside if they are what keeps it from importing, and say so; else change nothing."""
     failure = import_failure()
-    if failure is None:
+    if not failure:
         return "torchaudio imports; nothing to do."
-    if not MISSING_CUDA.search(failure):
-        sys.exit(f"error: torchaudio does not import, and not for want of CUDA: {last_line(failure)}")
+    if not MISSING_CUDA.search("\n".join(failure)):
+        sys.exit(f"error: torchaudio does not import, and not for want of CUDA: {failure[-1]}")
     cuda = python("import torch; print(torch.version.cuda)").stdout.strip()
     if cuda != "None":
         sys.exit(
-            f"error: torch was built for CUDA {cuda or '(unknown)'}, whose libraries are missing: {last_line(failure)}. "
+            f"error: torch was built for CUDA {cuda or '(unknown)'}, whose libraries are missing: {failure[-1]}. "
             "Install them, or a CPU build of torch."
         )
     found = list(folder.glob("*.so"))
@@ -59,7 +53,7 @@ def repair(folder: Path) -> str:
         path.rename(f"{path}.cuda")
     if failure := import_failure():
         put_back(folder)
-        sys.exit(f"error: torchaudio does not import even without its shared objects: {last_line(failure)}")
+        sys.exit(f"error: torchaudio does not import even without its shared objects: {failure[-1]}")
     return f"torchaudio works beside this CPU build of torch: {len(found)} CUDA libraries set aside in {folder}."
 
 

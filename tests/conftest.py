@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 import yaml
+from playwright.sync_api import Browser, Error, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,6 +52,8 @@ class Clone:
                 shutil.copy2(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        # The package of the clone, not the one that the environment was installed from; compiled once, not by every stage.
+        self.environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
 
     @property
     def html(self) -> Path:
@@ -78,10 +82,8 @@ class Clone:
 
     def dvc(self, *words: str) -> str:
         """Run DVC and return what it printed; a failure shows all of it."""
-        # The package of the clone, not the one that the environment was installed from.
-        environment = {**os.environ, "PYTHONPATH": str(self.root)}
         done = subprocess.run(
-            [str(ROOT / ".venv/bin/dvc"), *words], cwd=self.root, env=environment, stdin=subprocess.DEVNULL,
+            [str(ROOT / ".venv/bin/dvc"), *words], cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"dvc {' '.join(words)} failed:\n{done.stdout[-6000:]}"
@@ -94,10 +96,25 @@ class Clone:
         return others
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests that need the clone with everything are slow, whoever wrote them."""
-    if "clone" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.slow)
+class Building(NamedTuple):
+    """A clone, the process in which its pipeline runs, and what that prints."""
+
+    clone: Clone
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def needs(item: pytest.Item, fixture: str) -> bool:
+    return fixture in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need the clone with everything are slow, whoever wrote them; those that need the small one run last."""
+    for item in items:
+        if needs(item, "clone"):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: needs(item, "building"))
 
 
 @pytest.fixture(autouse=True)
@@ -121,10 +138,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return made
 
 
-@pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which the pipeline has run for one codec, on half a minute of music, with blank pages in place of the evidence's notebooks."""
-    made = Clone(tmp_path_factory.mktemp("small"))
+def small_clone(folder: Path) -> Clone:
+    """A clone for one codec and half a minute of music, with blank pages in place of the evidence's notebooks, before its pipeline has run."""
+    made = Clone(folder)
     with made.params() as params:
         params["codecs"] = {"encodec": params["codecs"]["encodec"]}
         params["generators"] = {}
@@ -143,9 +159,57 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         page.write_text(f"# {name}\n\nLeft out here.\n")
     pipeline.pop("plots", None)  # they name the curves of all codecs
     (made.root / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    made.dvc("pull", "train_codec", "train_generator")
-    made.repro()
     return made
+
+
+@pytest.fixture(scope="session")
+def building(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Building]:
+    """The pipeline of the small clone, which runs on another core while other tests run."""
+    made = small_clone(tmp_path_factory.mktemp("small"))
+    log = made.root.with_suffix(".log")
+    dvc = ROOT / ".venv/bin/dvc"
+    with log.open("wb") as printed:
+        process = subprocess.Popen(
+            f"'{dvc}' pull train_codec train_generator && '{dvc}' repro", shell=True, cwd=made.root, env=made.environment,
+            stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    yield Building(made, process, log)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin(request: pytest.FixtureRequest) -> None:
+    """Start the small pipeline before the first test, if any test is going to need it."""
+    if any(needs(item, "building") for item in request.session.items):
+        request.getfixturevalue("building")
+
+
+@pytest.fixture(scope="session")
+def small(building: Building) -> Clone:
+    """The small clone, when its pipeline has run."""
+    status = building.process.wait()
+    assert status == 0, f"the small pipeline failed:\n{building.log.read_text()}"
+    return building.clone
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium or Chrome, as `make test` found it."""
+    path = os.environ.get("AUDIOSAE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        try:
+            # In a container the sandbox of Chromium does not start; these pages are our own.
+            instance = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        except Error as error:
+            pytest.fail(
+                f"no Chromium starts from {path or 'Playwright'}: install one (apt-get install chromium, or playwright "
+                f"install chromium), or name it in AUDIOSAE_CHROMIUM. {error.message.splitlines()[0]}",
+                pytrace=False,
+            )
+        yield instance
+        instance.close()
 
 
 @pytest.fixture(scope="session")

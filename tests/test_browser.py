@@ -13,8 +13,8 @@ import io
 import json
 import os
 import re
-import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +23,8 @@ from urllib.parse import unquote, urlsplit
 
 import axe_playwright_python
 import pytest
-from bs4 import BeautifulSoup
 from conftest import Clone
-from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from audiosae.widgets.sound import ASSETS
 
@@ -56,9 +55,34 @@ LOOK = """() => {
         if (control.labels.length !== 1 || !control.labels[0].textContent) told.push("a control without a name");
     if (!/Built (from|in a copy of) .*commit/.test(document.querySelector("footer.bd-footer-content").textContent))
         told.push("its foot does not name the commit");
-    const sounds = all(".audiosae-table audio").length;
-    return { told, sounds, mounted: all(".audiosae-switch[data-state]").length, wanted: all("[data-audiosae-src]").length };
+    const links = all("[href], [src]").map((element) => element.getAttribute("href") || element.getAttribute("src") || "");
+    const mounted = all(".audiosae-switch[data-state]").length, wanted = all("[data-audiosae-src]").length;
+    if (mounted !== wanted) told.push(`${wanted} widgets are wanted, ${mounted} mounted`);
+    return { told, links, mounted, sounds: all(".audiosae-table audio").length };
 }"""
+JUDGE = """async (thorough) => {
+    const options = { resultTypes: ["violations"], preload: false };
+    if (thorough) return (await axe.run(document, options)).violations;
+    // To judge the colours of a long page takes longer than all else, so only two texts of each look are judged.
+    const colours = ["color-contrast", "link-in-text-block"], seen = {};
+    const behind = (element) => {
+        const { backgroundColor } = getComputedStyle(element);
+        return backgroundColor === "rgba(0, 0, 0, 0)" && element.parentElement ? behind(element.parentElement) : backgroundColor;
+    };
+    const look = (element) => {
+        const { color, fontSize, fontWeight, opacity } = getComputedStyle(element);
+        return [element.tagName, color, fontSize, fontWeight, opacity, behind(element), getComputedStyle(element.parentElement).color].join();
+    };
+    const include = [...document.body.querySelectorAll("*")].filter((element) => {
+        if (![...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()) || !element.checkVisibility()) return false;
+        seen[look(element)] = (seen[look(element)] || 0) + 1;
+        return seen[look(element)] <= 2;
+    });
+    const rules = Object.fromEntries(colours.map((name) => [name, { enabled: false }]));
+    const found = [await axe.run(document, { ...options, rules }), await axe.run({ include }, { ...options, runOnly: colours })];
+    return found.flatMap((each) => each.violations);
+}"""
+"""What axe finds; `thorough` in every element."""
 DRAWN = """() => !document.querySelector("[data-audiosae-src]:not([data-state]), [data-audiosae-features]:not([data-feature])")
     && [...document.querySelectorAll("article img:not([hidden] *)")].every((image) => image.complete)"""
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -100,24 +124,6 @@ def book(small: Clone) -> Iterator[Served]:
 def whole_book(clone: Clone) -> Iterator[Served]:
     with served(clone.html) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    named = os.environ.get("AUDIOSAE_CHROMIUM")
-    path = named or shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        try:
-            # In a container the sandbox of Chromium does not start; these pages are our own.
-            instance = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        except Error as error:
-            pytest.fail(
-                f"no Chromium starts from {path or 'Playwright'}: install one (apt-get install chromium, or playwright "
-                f"install chromium), or name it in AUDIOSAE_CHROMIUM. {error.message.splitlines()[0]}",
-                pytrace=False,
-            )
-        yield instance
-        instance.close()
 
 
 @contextmanager
@@ -173,24 +179,28 @@ def pages(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts)
 
 
-def axe(page: Page) -> list[str]:
+def axe(page: Page, thorough: bool) -> list[str]:
     """Rules of accessibility that a page breaks."""
     page.add_script_tag(content=AXE)
-    found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
-    return [f"{rule['id']}: {node['target']} {node['html'][:150]}" for rule in found for node in rule["nodes"][:3]]
+    return [f"{rule['id']}: {node['target']} {node['html'][:150]}" for rule in page.evaluate(JUDGE, thorough) for node in rule["nodes"][:3]]
 
 
-def astray(folder: Path, name: str) -> Iterator[str]:
+@functools.cache
+def places(path: Path) -> set[str]:
+    """What of a page can be linked to."""
+    return set(re.findall(r'id="([^"]*)"', path.read_text()))
+
+
+def astray(folder: Path, name: str, links: list[str]) -> Iterator[str]:
     """Links, pictures and sounds of a page that lead nowhere within the book."""
-    soup = BeautifulSoup((folder / name).read_text(), "html.parser")
-    for address in sorted({tag[key] for key in ("href", "src") for tag in soup.select(f"[{key}]")}):
+    for address in sorted(set(links)):
         parts = urlsplit(address)
         if parts.scheme or parts.netloc:
             continue
         path = Path(os.path.normpath((folder / name).parent / unquote(parts.path))) if parts.path else folder / name
         if not path.is_file() or folder not in path.parents:
             yield f"{address} leads nowhere"
-        elif parts.fragment and path.suffix == ".html" and f'id="{unquote(parts.fragment)}"' not in path.read_text():
+        elif parts.fragment and path.suffix == ".html" and unquote(parts.fragment) not in places(path):
             yield f"{address}: that page has no such place"
 
 
@@ -198,11 +208,7 @@ def visit(page: Page, faults: list[str], book: Served, name: str, thorough: bool
     """What is wrong with a page; how many widgets it mounts, and how many sounds stand in its tables."""
     open_page(page, name)
     found = page.evaluate(LOOK)
-    told = [*faults, *found["told"]]  # before axe, which asks for style sheets by wrong addresses
-    told += astray(book.folder, name)
-    if found["mounted"] != found["wanted"]:
-        told.append(f"{found['wanted']} widgets are wanted, {found['mounted']} mounted")
-    told += axe(page)
+    told = [*faults, *found["told"], *astray(book.folder, name, found["links"]), *axe(page, thorough)]
     for width in (390, *((1440, 1024) if thorough else ()), 1300):
         page.set_viewport_size({"width": width, "height": 900})
         if (wide := page.evaluate(WIDE)) > 1:
@@ -211,7 +217,7 @@ def visit(page: Page, faults: list[str], book: Served, name: str, thorough: bool
         page.set_viewport_size({"width": 390, "height": 900})
         open_page(page, name)
         page.evaluate("document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'dark'")
-        told += [f"dark, on a telephone: {rule}" for rule in axe(page)]
+        told += [f"dark, on a telephone: {rule}" for rule in axe(page, thorough)]
         page.set_viewport_size({"width": 718, "height": 1000})  # A4 between its margins
         page.emulate_media(media="print")
         if page.evaluate(WIDE) > 1:
@@ -297,9 +303,10 @@ def test_the_slider_moved_by_keyboard_plays_another_sound_from_the_same_place(pa
     assert slider.get_attribute("aria-valuetext") == switch.locator("output").inner_text()
 
 
-def test_moving_the_slider_while_paused_does_not_start_the_sound(page: Page) -> None:
+def test_a_fixed_player_has_one_slider_which_does_not_start_the_sound(page: Page) -> None:
     open_page(page, "index.html")
     switch = page.locator(SWITCH).first
+    assert switch.locator("select").count() == 0 and switch.locator("input[type=range]").count() == 1
     first = switch.get_attribute("data-state")
     switch.locator("input[type=range]").focus()
     page.keyboard.press("ArrowRight")
@@ -331,12 +338,6 @@ def test_a_button_goes_to_the_original_and_back(page: Page) -> None:
     page.keyboard.press("Enter")
     page.wait_for_function("element => !element.dataset.state.endsWith('beside')", arg=switch.element_handle())
     assert (switch.locator("audio").get_attribute("src"), picture.get_attribute("src"), readout.inner_text()) == steered
-
-
-def test_a_fixed_player_leaves_one_slider(page: Page) -> None:
-    open_page(page, "index.html")
-    switch = page.locator(SWITCH).first
-    assert switch.locator("select").count() == 0 and switch.locator("input[type=range]").count() == 1
 
 
 def test_features_are_searched_filtered_and_sorted(page: Page, book: Served) -> None:
@@ -389,9 +390,7 @@ def test_a_listening_check_is_answered_by_keyboard_and_saved(page: Page, tmp_pat
     with (tmp_path / "answers.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["trial"]) for row in rows] == list(range(1, 13)) and {row["code"] for row in rows} == {"class 7"}
-    assert {prop: sum(row["property"] == prop for row in rows) for prop in ("pitch", "amplitude", "timbre")} == dict.fromkeys(
-        ("pitch", "amplitude", "timbre"), 4
-    )
+    assert Counter(row["property"] for row in rows) == {"pitch": 4, "amplitude": 4, "timbre": 4}
     assert all((row["right"] == "true") == (row["steered"] == "A") for row in rows) and not any(row["right_way"] == "true" for row in rows)
 
 
@@ -408,28 +407,11 @@ def test_the_same_code_gives_the_same_pairs(page: Page) -> None:
 
 def test_the_saved_answers_hold_no_formula(browser: Browser) -> None:
     """Codes and names that begin as formulas do get an apostrophe, numbers stay numbers, and each cell comes back whole."""
-    rows = [
-        {"text": text, "number": number, "right": True}
-        for text, number in zip(
-            [
-                '=HYPERLINK("http://a","b")',
-                "+1",
-                "-2+3",
-                "@SUM(A1)",
-                "\t=1",
-                "\r=1",
-                "\n=1",
-                "a;=1",
-                "a,=1",
-                'say "=1"',
-                "two\nlines",
-                "−20",
-                "20",
-                "",
-            ],
-            [-1, -0.5, 0, 1, 1e21, -1e-7, *range(8)],
-        )
-    ]
+    texts = [
+        '=HYPERLINK("http://a","b")', "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "a;=1", "a,=1", 'say "=1"', "two\nlines", "−20", "20", "",
+    ]  # fmt: skip
+    numbers = [-1, -0.5, 0, 1, 1e21, -1e-7, *range(8)]
+    rows = [{"text": text, "number": number, "right": True} for text, number in zip(texts, numbers, strict=True)]
     context = browser.new_context()
     page = context.new_page()
     # A page of nothing but the module: no book is needed.

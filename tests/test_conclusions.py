@@ -4,54 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from audiosae.generation import conclusions, order
-from audiosae.generation.settling import MEASURES
+from audiosae.generation import conclusions
+from audiosae.generation.settling import LEAD, MEASURES
 from audiosae.generation.trajectory import COARSE
 
 
-def settled(reading: str, **of: list) -> pd.DataFrame:
-    """Rows as `order.settled` has them: by property, state, low and high by each measure, or one for all."""
-    rows = []
-    for prop, found in of.items():
-        rows += [
-            (reading, prop, name, *figures)
-            for name, figures in zip(MEASURES, found if isinstance(found, list) else [found] * 3, strict=True)
-        ]
+def settled(reading: str, **of: list | tuple) -> pd.DataFrame:
+    """Rows as `settling.settled` has them: by property, state, low and high by each measure, or one for all."""
+    each = {prop: found if isinstance(found, list) else [found] * 3 for prop, found in of.items()}
+    rows = [(reading, prop, name, *figures) for prop, found in each.items() for name, figures in zip(MEASURES, found, strict=True)]
     return pd.DataFrame(rows, columns=["reading", "property", "measure", "settles_at", "low", "high"]).astype({"settles_at": "Int64"})
 
 
-@pytest.mark.parametrize(
-    ("figures", "line", "agreed"),
-    [
-        (
-            {"pitch": (3, 2, 4), "timbre": (6, 4, 9), "amplitude": (None, 11, 31)},
-            "- by the ratio of sums: pitch 3 (2 to 4), timbre 6 (4 to 9), amplitude not before the last state (11 to 31); "
-            "intervals apart: pitch from amplitude and timbre from amplitude",
-            "on pitch first and amplitude last.",
-        ),
-        (
-            {
-                "pitch": [(10, 7, 17), (7, 4, 15), (18, 14, 23)],
-                "timbre": [(25, 3, 29), (4, 3, 9), (6, 3, 13)],
-                "amplitude": [(19, 2, 30), (30, 3, 31), (30, 22, 31)],
-            },
-            "- by the ratio of sums: timbre 4 (3 to 9), pitch 7 (4 to 15), amplitude 30 (3 to 31); intervals apart: none",
-            "neither on the first place nor on the last.",
-        ),
-        (
-            {"pitch": (5, 5, 5), "timbre": (5, 5, 5), "amplitude": (2, 2, 2)},
-            "- by the ratio of sums: amplitude 2 (2 to 2), pitch 5 (5 to 5), timbre 5 (5 to 5); "
-            "intervals apart: amplitude from pitch and amplitude from timbre",
-            "on amplitude first and pitch and timbre last.",
-        ),
-    ],
-)
-def test_the_order_and_what_the_measures_agree_on(figures: dict, line: str, agreed: str) -> None:
+def test_the_order_and_what_the_measures_agree_on() -> None:
     """What has not settled comes last; a tie is shared."""
-    said = conclusions.order(settled("a", **figures), "a").splitlines()
-    assert said[1] == line and said[-1] == f"The three measures agree {agreed}"
+    one = settled("a", pitch=(5, 5, 5), timbre=(None, 11, 31), amplitude=(2, 2, 2))
+    said = conclusions.order(one, "a").splitlines()
+    assert said[1] == (
+        "- by the ratio of sums: amplitude 2 (2 to 2), pitch 5 (5 to 5), timbre not before the last state (11 to 31); "
+        "intervals apart: amplitude from pitch, amplitude from timbre and pitch from timbre"
+    )
+    assert said[-1] == "The three measures agree on amplitude first and timbre last."
+    tied = conclusions.order(settled("a", pitch=(5, 5, 5), timbre=(5, 5, 5), amplitude=(2, 2, 2)), "a")
+    assert tied.endswith("on amplitude first and pitch and timbre last.")
+    pitch, timbre = [(10, 7, 17), (7, 4, 15), (18, 14, 23)], [(25, 3, 29), (4, 3, 9), (6, 3, 13)]
+    mixed = conclusions.order(settled("a", pitch=pitch, timbre=timbre, amplitude=[(19, 2, 30), (30, 3, 31), (30, 22, 31)]), "a")
+    assert "timbre 4 (3 to 9), pitch 7 (4 to 15), amplitude 30 (3 to 31); intervals apart: none" in mixed
+    assert mixed.endswith("neither on the first place nor on the last.")
 
 
 def test_pairs_name_first_what_settles_first() -> None:
@@ -60,7 +40,7 @@ def test_pairs_name_first_what_settles_first() -> None:
         ("a", "pitch", "amplitude", 1.0, 0.5, 1.5, 0.01),
         ("a", "timbre", "amplitude", 0.5, -1.0, 2.0, 0.6),
         ("b", "pitch", "timbre", 0.1, -0.1, 0.3, 0.3),
-        (order.LEAD, "pitch", "pitch on the line", -0.5, -0.75, 0.01, 0.2),
+        (LEAD, "pitch", "pitch on the line", -0.5, -0.75, 0.01, 0.2),
     ]
     tests = pd.DataFrame(rows, columns=["path", "first", "second", "difference", "low", "high", "p"])
     assert conclusions.pairs(tests, "a") == (

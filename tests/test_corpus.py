@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path
@@ -16,13 +15,12 @@ from audiosae import audio, corpus
 from audiosae.audio import SAMPLE_RATE, loudness, pitch
 from audiosae.corpus import building, groove, performance
 from audiosae.corpus.building import build
-from audiosae.corpus.clip import SPLITS, Clip
+from audiosae.corpus.clip import PARTS, SPLITS, Clip, split_of
 from audiosae.corpus.embedded import Session, plan
-from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, GUITARS, KITS, ORCHESTRA, PIANOS, VOICES
+from audiosae.corpus.instruments import BY_NAME, GUITARS, KITS, ORCHESTRA, VOICES
 from audiosae.corpus.performance import perform
 from audiosae.corpus.render import Event, Track, render, to_loudness
-from audiosae.corpus.scores import PARTS, Note, pool, split_of, voices
-from audiosae.errors import CorpusError
+from audiosae.corpus.scores import Note, pool, voices
 
 SHARES = {"chorales": 4, "vocals": 4, "drums": 3, "guitar": 2, "piano": 2}
 MINUTES, SECONDS = 15.0, 5.0
@@ -37,11 +35,13 @@ def sessions() -> list[Session]:
 
 @lru_cache
 def monophonic_clips() -> list[Clip]:
-    """Every clip of the default corpus that one voice plays, without its sound, which is what takes time."""
+    """Clips of the default corpus that one voice plays, without their sound, which takes time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(performance, "render", lambda tracks, seconds: np.zeros((2, int(seconds * SAMPLE_RATE)), np.float32))
         patch.setattr(performance, "to_loudness", lambda wave, target: wave)
-        played = [perform(s, SECONDS) for s in sessions() if s.kind in ("stems", "sung", "solo")]
+        # Few of the sung lines: reading their scores takes longest.
+        chosen = [s for s in sessions() if s.kind in ("stems", "solo") or s.kind == "sung" and s.order < 6]
+        played = [perform(s, SECONDS) for s in chosen]
     return [clip for clips in played for clip in clips if clip.row["monophonic"]]
 
 
@@ -67,36 +67,20 @@ def test_versions_of_a_piece_share_its_split(name: str, version: str) -> None:
     assert split_of(f"bach/{name}.mxl") in SPLITS
 
 
-def test_pools_divide_about_as_meant() -> None:
-    for part in PARTS:
-        shares = Counter(map(split_of, pool(part)))
-        total = sum(shares.values())
-        assert shares["train"] / total == pytest.approx(0.6, abs=0.1)
-        assert shares["test"] / total == pytest.approx(0.25, abs=0.1)
-        assert len(set(pool(part))) == total and pool(part) == tuple(sorted(pool(part)))
-
-
-def test_an_unknown_part_or_score_is_named() -> None:
-    with pytest.raises(CorpusError, match="'harpsichord'; the parts are chorales, vocals, drums, guitar, piano"):
-        pool("harpsichord")
-    with pytest.raises(CorpusError, match="score bach/bwv0.0.mxl of music21's corpus does not parse"):
-        voices("bach/bwv0.0.mxl")
+@pytest.mark.parametrize("part", PARTS)
+def test_pools_divide_about_as_meant(part: str) -> None:
+    shares = Counter(map(split_of, pool(part)))
+    assert [shares[split] / len(pool(part)) for split in ("train", "test")] == pytest.approx([0.6, 0.25], abs=0.1)
+    assert pool(part) == tuple(sorted(set(pool(part))))
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------------
 
 
-def test_no_piece_is_in_two_splits() -> None:
-    where = defaultdict(set)
-    for session in sessions():
-        assert session.split == split_of(session.piece)
-        where[re.sub(r"(-[a-z])?\.\w+$", "", session.piece)].add(session.split)
-    assert all(len(splits) == 1 for splits in where.values())
-
-
 def test_every_part_has_pieces_and_minutes_in_its_share() -> None:
     minutes, pieces = Counter(), defaultdict(set)
     for session in sessions():
+        assert session.split == split_of(session.piece)
         minutes[session.part] += len(session.levels) * SECONDS / 60
         pieces[session.part].add(session.piece)
         assert len(session.levels) == CLIPS_OF[session.part]
@@ -124,11 +108,9 @@ def test_the_same_seed_is_the_same_plan_and_another_seed_another() -> None:
 
 def test_a_plan_without_test_pieces_has_none() -> None:
     found = plan(3, SECONDS, SHARES, 0, ("train",))
-    assert {session.split for session in found} == {split_of(session.piece) for session in found} == {"train"}
+    assert {split_of(session.piece) for session in found} == {"train"}
     assert sum(len(session.levels) for session in found) * SECONDS == pytest.approx(180, rel=0.1)
-
-
-def test_a_few_seconds_still_have_every_part_in_every_split() -> None:
+    # And a few seconds still have every part in every split.
     assert {(s.part, s.split) for s in plan(0.1, 1.0, SHARES, 0)} == {(part, split) for part in PARTS for split in SPLITS}
 
 
@@ -152,7 +134,7 @@ def test_every_family_is_heard_in_every_split(split: str) -> None:
     assert families == {player.family for player in (*ORCHESTRA, *VOICES, *GUITARS)}
 
 
-def test_every_clip_has_notes_most_of_the_time() -> None:
+def test_clips_have_notes_most_of_the_time() -> None:
     sounding = [sum(end - start for start, end, _ in clip.notes) / SECONDS for clip in monophonic_clips()]
     assert min(sounding) > 0.2 and np.median(sounding) > 0.8
 
@@ -170,18 +152,11 @@ def test_a_score_gives_its_voices() -> None:
     assert found[0][0].midi == 67 and found[0][0].onset == 0  # Aus meines Herzens Grunde begins on G
 
 
-def test_instruments_are_known_once_and_ensembles_are_of_them() -> None:
-    everyone = [*ORCHESTRA, *VOICES, *GUITARS, *PIANOS]
-    assert len(BY_NAME) == len(everyone) and all(player.low < player.high for player in everyone)
-    assert all(name in BY_NAME for players in ENSEMBLES.values() for name in players)
-
-
 def test_drums_are_in_time_and_in_order() -> None:
     for seed in range(20):
         hits = groove.compose(np.random.default_rng(seed), 6.0)
         assert hits == sorted(hits) and len(hits) > 10
         assert all(0 <= time < 6 and 35 <= drum <= 81 and 1 <= velocity <= 127 for time, drum, velocity in hits)
-    assert all(len(bar) == 16 and set(bar) <= set("xo.") for style in groove.STYLES.values() for bar in style.values())
 
 
 # --- the sound ----------------------------------------------------------------------------------------------------------
@@ -206,20 +181,10 @@ def test_a_performance_repeats_exactly_and_is_as_long_and_loud_as_planned(kind: 
         assert bool(clip.notes) == (kind != "drums")
 
 
-@pytest.mark.parametrize(
-    ("name", "midi"),
-    [
-        ("double bass", 33),
-        ("tuba", 40),
-        ("cello", 50),
-        ("choir, ah", 60),
-        ("nylon guitar", 55),
-        ("grand piano", 64),
-        ("violin", 76),
-        ("flute", 84),
-        ("piccolo", 93),
-    ],
-)
+SOUNDING = {"double bass": 33, "tuba": 40, "cello": 50, "nylon guitar": 55, "choir, ah": 60, "grand piano": 64, "violin": 76, "piccolo": 93}
+
+
+@pytest.mark.parametrize(("name", "midi"), SOUNDING.items())
 def test_a_note_sounds_at_the_pitch_that_is_written(name: str, midi: int) -> None:
     wave = render([Track(BY_NAME[name].program, [Event(0.1, 0.9, midi, 100)])], 1.2)
     tracker = "swift-f0" if midi >= 36 else "crepe-tiny"

@@ -77,18 +77,6 @@ class Hostile(nn.Module):
         return latents
 
 
-class HalfTiny(nn.Module):
-    """Only encodes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down = nn.Conv1d(2, 128, 2048, 2048)
-
-    @torch.jit.export
-    def encode_export(self, audio: torch.Tensor) -> torch.Tensor:
-        return self.down(audio)
-
-
 def accept(patch: pytest.MonkeyPatch, path: Path) -> Path:
     """What a reader does who trusts a file."""
     patch.setenv("ACCEPT", file_hash(path))
@@ -191,9 +179,6 @@ def test_a_module_of_something_else_is_refused_with_what_it_lacks(tmp_path: Path
     torch.jit.script(nn.Conv1d(2, 2, 1)).save(str(tmp_path / "other.pt"))
     with pytest.raises(CheckpointError, match="other.pt .*without encode_export and decode_export"):
         diffrhythm_vae.load(accept(monkeypatch, tmp_path / "other.pt"))
-    torch.jit.script(HalfTiny()).save(str(tmp_path / "half.pt"))
-    with pytest.raises(CheckpointError, match="half.pt .*without decode_export: not DiffRhythm's VAE"):
-        diffrhythm_vae.load(accept(monkeypatch, tmp_path / "half.pt"))
 
 
 @pytest.mark.parametrize("content", ["empty", "text", "cut", "weights"])

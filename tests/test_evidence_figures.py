@@ -34,10 +34,12 @@ def test_numbers_and_lists_in_words() -> None:
     assert shown.index.names == ["codec", "property"] and list(shown.columns) == ["share"] and shown.loc[("x", "y"), "share"] == 1
 
 
-def test_results_are_read_by_codec(tmp_path: Path) -> None:
+def test_results_are_read_and_told_by_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "b.json").write_text(json.dumps({"x": 1}))
     (tmp_path / "a.json").write_text(json.dumps({"x": 2}))
     assert evidence.read(tmp_path) == {"a": {"x": 2}, "b": {"x": 1}} and list(evidence.read(tmp_path)) == ["a", "b"]
+    evidence.say(evidence.read(tmp_path), lambda codec, one: f"{codec}: 2" if one["x"] == 2 else "")
+    assert capsys.readouterr().out == "a: 2\n"
 
 
 @pytest.mark.parametrize("codecs", [["a", "b"], ["a"]])

@@ -30,16 +30,8 @@ def material() -> Material:
     pitch, amplitude, timbre = (np.repeat(rng.integers(CLASSES, size=recordings * notes), length) for _ in range(3))
     latents = np.concatenate([3.0 * np.eye(CLASSES)[pitch], -2.0 * np.eye(CLASSES)[timbre]], axis=1)
     latents = (latents + 0.2 * rng.standard_normal(latents.shape)).astype(np.float32)
-    table = pd.DataFrame(
-        {
-            "pitch": pitch,
-            "amplitude": amplitude,
-            "timbre": timbre,
-            "piece": piece,
-            "monophonic": True,
-            "split": np.select([piece < 12, piece < 18], ["train", "validation"], "test"),
-        }
-    )
+    table = pd.DataFrame({"pitch": pitch, "amplitude": amplitude, "timbre": timbre, "piece": piece, "monophonic": True})
+    table["split"] = np.select([piece < 12, piece < 18], ["train", "validation"], "test")
     sae = SparseAutoencoder(DIM, 2 * DIM).eval()
     with torch.no_grad():
         sae.encoder.weight[:] = torch.cat([torch.eye(DIM), -torch.eye(DIM)])
@@ -71,22 +63,14 @@ def test_planted_features_are_confirmed_and_noise_is_not(found: dict[str, Any]) 
 def test_raw_latents_are_taken_with_both_signs(found: dict[str, Any]) -> None:
     """Three of nine classes are high in a dimension, three low, and three nowhere: with one sign the median would be at chance."""
     for selection in features.SELECTIONS:
-        assert set(found["monosemantic"][selection]) == {FEATURES, UNTRAINED, RAW}
-        assert found["monosemantic"][selection][RAW]["tested"] == 9
-        assert found["monosemantic"][selection][RAW]["median_auroc"] > 0.9
-
-
-def test_what_the_sae_is_ahead_by_is_the_difference_of_medians(found: dict[str, Any]) -> None:
-    of = found["monosemantic"]["probe"]
-    for name in (UNTRAINED, RAW):
-        assert of[name]["behind"] == pytest.approx(of[FEATURES]["median_auroc"] - of[name]["median_auroc"])
-        low, high = of[name]["behind_ci95"]
-        assert low <= high
-
-
-def test_the_whole_probe_tells_what_is_there(found: dict[str, Any]) -> None:
-    assert found["monosemantic"]["whole_probe"]["tested"] == 9
-    assert found["monosemantic"]["whole_probe"]["median_auroc"] > 0.9
+        of = found["monosemantic"][selection]
+        assert set(of) == {FEATURES, UNTRAINED, RAW} and of[RAW]["tested"] == 9 and of[RAW]["median_auroc"] > 0.9
+        for name in (UNTRAINED, RAW):
+            assert of[name]["behind"] == pytest.approx(of[FEATURES]["median_auroc"] - of[name]["median_auroc"])
+            low, high = of[name]["behind_ci95"]
+            assert low <= high
+    whole = found["monosemantic"]["whole_probe"]
+    assert whole["tested"] == 9 and whole["median_auroc"] > 0.9
 
 
 def test_each_named_feature_says_whether_it_came_back(found: dict[str, Any]) -> None:
@@ -97,22 +81,20 @@ def test_each_named_feature_says_whether_it_came_back(found: dict[str, Any]) -> 
 def test_every_code_has_its_disentanglement_and_the_results_are_json(found: dict[str, Any]) -> None:
     assert set(found["disentanglement"]) == set(NAMES)
     for of in found["disentanglement"].values():
+        assert set(of["halves"]) == {"disentanglement", "completeness", "features_used", "informativeness"}
         for measure, (low, high) in of["halves"].items():
             assert low <= high and np.isfinite(of[measure])
     json.dumps(found, allow_nan=False)
 
 
 def test_sentences_say_what_the_intervals_say() -> None:
-    def tested(**others: list[float]) -> dict[str, Any]:
+    def told(raw: list[float], untrained: list[float]) -> str:
         own = {"confirmed": 3, "tested": 9, "median_auroc": 0.8, "mostly": 0.5}
-        return {
-            "monosemantic": {
-                "whole_probe": {"median_auroc": 0.9},
-                "probe": {FEATURES: own} | {name: {"behind": 0.1, "behind_ci95": interval} for name, interval in others.items()},
-            }
-        }
+        others = {name: {"behind": 0.1, "behind_ci95": interval} for name, interval in ((RAW, raw), (UNTRAINED, untrained))}
+        of = {"whole_probe": {"median_auroc": 0.9}, "probe": {FEATURES: own, **others}}
+        return evidence_features.tested_sentences("toy", {"monosemantic": of})
 
-    (line,) = evidence_features.tested_sentences({"toy": tested(**{RAW: [0.05, 0.2], UNTRAINED: [-0.1, 0.2]})})
+    line = told([0.05, 0.2], [-0.1, 0.2])
     assert "3 of 9" in line and "more than that of raw latents" in line and "not to be told from that of untrained SAE" in line
-    (line,) = evidence_features.tested_sentences({"toy": tested(**{RAW: [-0.2, -0.05], UNTRAINED: [0.1, 0.2]})})
+    line = told([-0.2, -0.05], [0.1, 0.2])
     assert "less than that of raw latents" in line and "more than that of untrained SAE" in line

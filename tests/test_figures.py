@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -11,8 +12,6 @@ from matplotlib.figure import Figure
 
 from audiosae.figures.sae_training import grid_points, training_curves
 from audiosae.figures.steering import steering_curves
-
-NONE = float("nan")
 
 
 @pytest.fixture(autouse=True)
@@ -25,23 +24,13 @@ def legends(figure: Figure) -> list[bool]:
     return [axis.get_legend() is not None for axis in figure.axes]
 
 
-def heard(*properties: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {"steered": steered, "measured": measured, "alpha": alpha, "value": alpha / 20}
-            for steered in properties
-            for measured in properties
-            for alpha in (0.0, 20.0)
-        ]
-    )
+@pytest.mark.parametrize(("properties", "others"), [(("pitch", "timbre"), True), (("pitch",), False)])
+def test_steering_of_one_property_has_no_others_to_name(properties: tuple[str, ...], others: bool) -> None:
+    heard = pd.DataFrame(product(properties, properties, (0.0, 20.0)), columns=["steered", "measured", "alpha"])
+    assert legends(steering_curves(heard.assign(value=heard["alpha"] / 20))) == [True, others]
 
 
-def test_steering_of_one_property_has_no_others_to_name() -> None:
-    assert legends(steering_curves(heard("pitch", "timbre"))) == [True, True]
-    assert legends(steering_curves(heard("pitch"))) == [True, False]
-
-
-@pytest.mark.parametrize(("l0", "drawn"), [(3.0, True), (NONE, False)])
+@pytest.mark.parametrize(("l0", "drawn"), [(3.0, True), (float("nan"), False)])
 def test_a_grid_without_one_measure_is_drawn(l0: float, drawn: bool) -> None:
     grid = pd.DataFrame({"hidden": [8], "l1": [0.1], "sparsity": [0.5], "l0": [l0], "fvu": [0.3]})
     assert legends(grid_points(grid, grid.iloc[0])) == [False, drawn]

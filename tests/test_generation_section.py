@@ -63,10 +63,10 @@ def test_what_was_computed_is_read_and_not_computed_again(tmp_path: Path, monkey
     }
     assert found.arrays[PATHS[0], "pitch"].shape == (STATES, 66) and found.arrays["generated", "timbre"].sum() > 0
     assert list(found.frechet.index) == ["test clips", "generated", "noise"] and list(found.spread.columns) == list(PROPERTIES)
-    states = json.loads((found.states / "index.json").read_text())
+    states = json.loads((found.sounds / "states" / "index.json").read_text())
     assert len(states["states"]) == 2 * STATES and states["title"] == "From noise to music: violin, alone, high"
-    assert (found.states / f"0-{STATES - 1}.mp3").read_bytes() == (found.states / f"1-{STATES - 1}.mp3").read_bytes()
-    assert {path.name for path in found.examples.glob("*.mp3")} == {"0-0.mp3", "1-0.mp3"}
+    assert (found.sounds / "states" / f"0-{STATES - 1}.mp3").read_bytes() == (found.sounds / "states" / f"1-{STATES - 1}.mp3").read_bytes()
+    assert {path.name for path in (found.sounds / "examples").glob("*.mp3")} == {"0-0.mp3", "1-0.mp3"}
     rounded = pd.read_csv(project / "results/generation/small_curves.csv")
     np.testing.assert_allclose(rounded["mean"], found.curves["mean"], rtol=1e-5)
 

@@ -1,6 +1,8 @@
-"""The grid's ranges and comparisons on made-up points, and the task of a probe on a codec whose answer is known."""
+"""The grid's ranges and comparisons on made-up points, and its probes on a codec whose answer is known."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,42 +12,14 @@ import toy_material
 from audiosae.audio import labels
 from audiosae.errors import ParameterError
 from audiosae.evidence import grid
-from audiosae.evidence.material import Material
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.training import GRIDS
 
 
-def point(hidden: int, l1: float, fvu: float) -> dict:
+def point(hidden: int, l1: float, fvu: float) -> dict[str, Any]:
     scores = {prop: {"accuracy": fvu / 2, "ci95": [0, 1]} for prop in labels.PROPERTIES}
-    return {
-        "hidden": hidden,
-        "l1": l1,
-        "sparsity": 1 - fvu,
-        "l0": hidden * fvu,
-        "dead": 0.0,
-        "fvu": fvu,
-        "fvu_test": fvu,
-        "scale": 1.0,
-        "accuracy": scores,
-    }
-
-
-def made_up(frames: int = 1200, dim: int = 5) -> Material:
-    """Latents [frames, 5] whose first number is the amplitude class and whose second is the pitch class; timbre is chance."""
-    rng = np.random.default_rng(0)
-    latents = rng.standard_normal((frames, dim)).astype(np.float32)
-    table = pd.DataFrame(
-        {
-            "pitch": (latents[:, 1] > 0).astype(int),
-            "amplitude": (latents[:, 0] > 0).astype(int),
-            "timbre": rng.integers(2, size=frames),
-            "monophonic": np.arange(frames) % 3 > 0,
-            "piece": [f"piece {n // 60}" for n in range(frames)],
-            "split": np.repeat(["train", "validation", "test"], [frames // 2, frames // 4, frames // 4]),
-        }
-    )
-    edges = {prop: np.arange(3.0) for prop in labels.PROPERTIES}
-    return toy_material.material(latents, table, SparseAutoencoder(dim, 8).eval(), edges, few_frames=400, codec="encodec")
+    figures = {"sparsity": 1 - fvu, "l0": hidden * fvu, "dead": 0.0, "fvu": fvu, "fvu_test": fvu, "scale": 1.0}
+    return {"hidden": hidden, "l1": l1, "accuracy": scores, **figures}
 
 
 def test_widths_follow_the_one_parameter() -> None:
@@ -66,35 +40,28 @@ def test_ranges_and_their_overlap() -> None:
     ours = grid.ranges([point(4, 0.1, 0.4), point(8, 0.1, 0.1), point(8, 0.2, 0.2)])
     assert ours["fvu"] == [0.1, 0.4] and ours["pitch"] == [0.05, 0.2] and ours["l0"] == [0.8, 1.6]
     beside = grid.beside_paper({"sparsity": [0.5, 0.6], "pitch": [0.21, 0.3], "timbre": [0.0, 0.04], "amplitude": [0.1, 0.15]}, ours)
-    assert {name: found["overlap"] for name, found in beside.items()} == {
-        "sparsity": True,
-        "pitch": False,
-        "timbre": False,
-        "amplitude": True,
-    }
+    overlap = {name: found["overlap"] for name, found in beside.items()}
+    assert overlap == {"sparsity": True, "pitch": False, "timbre": False, "amplitude": True}
     assert beside["pitch"]["paper"] == [0.21, 0.3] and beside["pitch"]["ours"] == [0.05, 0.2]
 
 
-def test_a_task_holds_the_frames_of_its_property() -> None:
-    found = made_up()
-    used, work = found.task("pitch")
-    test = found.table.rows("test", "pitch")
-    assert int(work.train.sum()) == int(found.table.rows("train", "pitch").sum()) == 400 and int(work.validation.sum()) == 200
-    assert (used[work.row].numpy() == found.rows.of_frame[test]).all()
-    assert (work.truth == found.label("pitch")[test]).all() and set(work.pieces) == set(found.pieces(test))
-    assert int(found.task("amplitude")[1].train.sum()) == 400  # of 600, drawn at random
-
-
 def test_the_grid_reads_what_can_be_read_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latents [1200, 5] whose first number is the amplitude class and whose second is the pitch class; timbre is chance."""
     monkeypatch.setitem(grid.GRIDS, "paper", ((4, 8), (0.005, 0.05)))
-    found = made_up()
-    found.sae.standardise(found.latents)
+    rng = np.random.default_rng(0)
+    latents = rng.standard_normal((1200, 5)).astype(np.float32)
+    table = pd.DataFrame((latents[:, [1, 0]] > 0).astype(int), columns=["pitch", "amplitude"])
+    table = table.assign(timbre=rng.integers(2, size=1200), monophonic=table.index % 3 > 0, piece=table.index // 60)
+    table["split"] = np.repeat(["train", "validation", "test"], [600, 300, 300])
+    edges = {prop: np.arange(3.0) for prop in labels.PROPERTIES}
+    found = toy_material.material(latents, table, SparseAutoencoder(5, 8).eval(), edges, few_frames=400, codec="encodec")
     given = {"largest": 64, "epochs": 12, "batch": 64, "learning_rate": 0.01, "penalty": 1e-4, "iterations": 30}
     made = toy_material.ask(monkeypatch, grid, found, **given)
     assert [(p["factor"], p["hidden"], p["l1"]) for p in made["points"]] == [(4, 20, 0.005), (4, 20, 0.05), (8, 40, 0.005), (8, 40, 0.05)]
-    assert all(p["accuracy"]["amplitude"]["accuracy"] > 0.9 and p["fvu"] < 0.6 for p in made["points"])
-    assert all(abs(p["accuracy"]["timbre"]["accuracy"] - 0.5) < 0.13 for p in made["points"])
-    assert all(p["accuracy"]["pitch"]["accuracy"] > 0.9 for p in made["points"]) and made["majority"]["pitch"] < 0.6
+    for p in made["points"]:
+        accuracy = {prop: score["accuracy"] for prop, score in p["accuracy"].items()}
+        assert accuracy["pitch"] > 0.9 and accuracy["amplitude"] > 0.9 and abs(accuracy["timbre"] - 0.5) < 0.13 and p["fvu"] < 0.6
+        low, high = p["accuracy"]["timbre"]["ci95"]
+        assert low < accuracy["timbre"] < high
+    assert made["majority"]["pitch"] < 0.6
     assert made["train_frames"] == 400 and made["frames"] == 600 and made["beside_paper"]["pitch"]["paper"] == [0.78, 0.87]
-    low, high = made["points"][0]["accuracy"]["timbre"]["ci95"]
-    assert low < made["points"][0]["accuracy"]["timbre"]["accuracy"] < high

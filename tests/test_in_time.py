@@ -12,6 +12,7 @@ from audiosae.steering import in_time
 
 RATE, FRAME_RATE = 24000, 75.0
 EDGES = {"pitch": labels.pitch_edges(), "amplitude": np.linspace(0, 0.4, 21), "timbre": np.linspace(0, 4000, 21)}
+NAN = float("nan")
 
 
 class Sines:
@@ -24,19 +25,18 @@ class Sines:
         return (level * torch.sin(2 * np.pi * 500 * torch.arange(level.shape[1]) / RATE))[:, None]
 
 
-def courses(*pairs: tuple[list[float], list[float]]) -> list[dict[str, object]]:
-    return [{"course": np.array(one), "spliced": np.array(other)} for one, other in pairs]
+def steered(level: float, move: in_time.Move, targets: list[int]) -> list[dict]:
+    """The records of 90 frames of one level."""
+    x = torch.full((90, 1), level)
+    plain = dict.fromkeys(("sae", "codec"), (x, Sines().decode(x[None])[0].numpy()))
+    moves = dict.fromkeys(in_time.VARIANTS, move)
+    return in_time.steer_middle(Sines(), x, moves, plain, {"amplitude": targets}, 1.0, "swift-f0", EDGES)
 
 
 def test_the_middle_third() -> None:
-    assert in_time.thirds(9) == slice(3, 6) and in_time.thirds(10) == slice(3, 6)
+    assert in_time.middle_third(9) == slice(3, 6) and in_time.middle_third(10) == slice(3, 6)
     with pytest.raises(ParameterError, match="no middle third"):
-        in_time.thirds(2)
-
-
-def test_a_splice_takes_whole_frames_of_the_other_sound() -> None:
-    joined = in_time.spliced(np.zeros((2, 12)), np.ones((2, 12)), slice(1, 3), 3.0)
-    assert joined.tolist() == [[0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0]] * 2
+        in_time.middle_third(2)
 
 
 def test_transitions_by_hand() -> None:
@@ -44,38 +44,29 @@ def test_transitions_by_hand() -> None:
     assert in_time.transition(rise, 4, 3, 1.0) == {"begins": -1, "takes": 2}
     assert in_time.transition(rise, 3, 1, 1.0) is None  # 90 % lies beyond the window
     assert in_time.transition(np.array([0, 0, 1.0, 1.0]), 2, 2, 1.0) == {"begins": 0, "takes": 0}
-    assert in_time.transition(rise, 4, 3, -1.0) is None and in_time.transition(rise, 4, 3, float("nan")) is None
+    assert in_time.transition(rise, 4, 3, -1.0) is None and in_time.transition(rise, 4, 3, NAN) is None
 
 
 def test_a_codec_without_memory_changes_where_it_is_steered_and_nowhere_else() -> None:
-    x = torch.full((90, 1), 0.05)
-    wave = Sines().decode(x[None])[0].numpy()
-    moves = {variant: lambda latents, prop, k, r: latents + 0.2 * r for variant in in_time.VARIANTS}
-    plain = {name: (x, wave) for name in ("sae", "codec")}
-    found = in_time.steer_middle(Sines(), x, moves, plain, {"amplitude": [2, 15]}, 1.0, "swift-f0", EDGES)
+    found = steered(0.05, lambda x, prop, k, r: x + 0.2 * r, [2, 15])
     assert [record["variant"] for record in found] == list(in_time.VARIANTS)
     for record in found:
         np.testing.assert_allclose(record["course"], record["spliced"], atol=1e-6)
-        moved = 0.2 / 2**0.5 / 0.02  # bins of RMS
-        assert record["course"][35:55] == pytest.approx(moved, rel=0.05)
+        assert record["course"][35:55] == pytest.approx(0.2 / 2**0.5 / 0.02, rel=0.05)  # bins of RMS
         assert record["course"][:28] == pytest.approx(0, abs=1e-3) and record["course"][62:] == pytest.approx(0, abs=1e-3)
 
 
 def test_the_further_target_is_taken_and_the_change_counted_towards_it() -> None:
-    x = torch.full((90, 1), 0.2)
-    wave = Sines().decode(x[None])[0].numpy()
-    moves = {variant: lambda latents, prop, k, r: latents * (0.5 if k == 0 else 2.0) for variant in in_time.VARIANTS}
-    plain = {name: (x, wave) for name in ("sae", "codec")}
-    found = in_time.steer_middle(Sines(), x, moves, plain, {"amplitude": [0, 8]}, 1.0, "swift-f0", EDGES)
-    assert found[0]["course"][45] == pytest.approx(0.1 / 2**0.5 / 0.02, rel=0.05)
-    assert in_time.steer_middle(Sines(), x, moves, plain, {"amplitude": [6, 8]}, 1.0, "swift-f0", EDGES) == []  # too near
+    def move(x: torch.Tensor, prop: str, k: int, r: float) -> torch.Tensor:
+        return x * (0.5 if k == 0 else 2.0)
+
+    assert steered(0.2, move, [0, 8])[0]["course"][45] == pytest.approx(0.1 / 2**0.5 / 0.02, rel=0.05)
+    assert steered(0.2, move, [6, 8]) == []  # too near
 
 
 def test_means_are_over_clips_and_leave_out_frames_without_the_property() -> None:
-    nan = float("nan")
-    found = in_time.thirds_of_clips(
-        courses(([0, 0, 0, 2, 2, 2, 1, 0, 0], [0] * 9), ([nan, nan, nan, 4, nan, 4, 0, nan, 0], [0] * 9)), 9.0, 0
-    )
+    courses = [0, 0, 0, 2, 2, 2, 1, 0, 0], [NAN, NAN, NAN, 4, NAN, 4, 0, NAN, 0]
+    found = in_time.thirds_of_clips([{"course": np.array(course), "spliced": np.zeros(9)} for course in courses], 9.0, 0)
     assert found["clips"] == 2 and found["inside"] == 3.0 and found["before"] == 0.0
     assert found["after"] == pytest.approx((1 / 3 + 0) / 2)
     assert found["inside_ci95"] == [2.0, 4.0] and found["before_ci95"] is None  # one clip says nothing of others

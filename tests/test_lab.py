@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import Clone
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.slow
 
@@ -68,18 +68,9 @@ def lab(clone: Clone, tmp_path: Path) -> Iterator[str]:
         "JUPYTER_DATA_DIR": str(tmp_path / "data"),
     }
     command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        "--IdentityProvider.token=",
-        "--ServerApp.password=",
-        "--allow-root",
-        f"--ServerApp.root_dir={root}",
-        "--LabApp.news_url=None",
-    ]
+        sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=", "--ServerApp.password=", "--allow-root", f"--ServerApp.root_dir={root}", "--LabApp.news_url=None",
+    ]  # fmt: skip
     with (tmp_path / "lab.log").open("wb") as log, subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log) as server:
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
@@ -102,13 +93,17 @@ def tone(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    path = os.environ.get("AUDIOSAE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]).new_page()
-        page.set_default_timeout(ENOUGH)
-        expect.set_options(timeout=ENOUGH)
-        yield page
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    page.set_default_timeout(ENOUGH)
+    expect.set_options(timeout=ENOUGH)
+    yield page
+    page.close()
+
+
+def heard(switch: Locator) -> tuple[str | None, str]:
+    """What a player plays, and what it says about that."""
+    return switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
 
 
 def run_all(page: Page, lab: str, notebook: str) -> None:
@@ -124,13 +119,13 @@ def test_the_steering_widget_computes_in_jupyterlab(lab: str, page: Page, tone: 
     run_all(page, lab, "13_live.py")
     switch = page.locator(".audiosae-switch[data-state]").first
     switch.wait_for()
-    before = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    before = heard(switch)
     slider = switch.locator("input[type=range]")
     slider.focus()
     page.keyboard.press("End")
     last = slider.get_attribute("max")
     page.wait_for_function("([element, last]) => element.dataset.state.endsWith(`-${last}`)", arg=[switch.element_handle(), last])
-    after = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    after = heard(switch)
     assert all(a != b for a, b in zip(before, after, strict=True))
     switch.get_by_role("button", name="Compare with: the original").click()
     page.wait_for_function("element => element.dataset.state.endsWith('beside')", arg=switch.element_handle())
@@ -154,12 +149,12 @@ def test_what_the_book_plays_plays_in_jupyterlab(lab: str, page: Page) -> None:
     switch = page.locator(".audiosae-switch[data-state]")
     switch.wait_for()
     expect(page.locator(".audiosae-table audio").first).to_have_attribute("src", re.compile("^data:audio/mpeg"))
-    before = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    before = heard(switch)
     expect(switch.locator("img")).to_have_attribute("src", re.compile("^blob:"))
     switch.locator("input[type=range]").focus()
     page.keyboard.press("End")
     page.wait_for_function("element => !element.dataset.state.endsWith('-0')", arg=switch.element_handle())
-    after = switch.locator("audio").get_attribute("src"), switch.locator("dl").inner_text()
+    after = heard(switch)
     assert all(a != b for a, b in zip(before, after, strict=True))
     cards = page.locator(".audiosae-features[data-feature]")
     cards.get_by_role("button", name="Play").first.click()

@@ -35,7 +35,7 @@ def measured(manifest: pd.DataFrame) -> labelling.Labels:
 
 
 @pytest.mark.parametrize("tracker", ["swift-f0", "crepe-tiny"])
-@pytest.mark.parametrize(("frame_rate", "frames"), [(75.0, 75), (75.0, 60), (75.0, 77), (21.53, 21), (50.0, 50)])
+@pytest.mark.parametrize(("frame_rate", "frames"), [(75.0, 75), (75.0, 77), (21.53, 21)])
 def test_stored_labels_are_those_that_are_measured(
     manifest: pd.DataFrame, measured: labelling.Labels, tmp_path: Path, tracker: str, frame_rate: float, frames: int
 ) -> None:
@@ -45,7 +45,7 @@ def test_stored_labels_are_those_that_are_measured(
     loaded = labelling.load(tmp_path / "a.arrow", tracker, tmp_path / "manifest.csv")
     wave, rate = audio.read(manifest["file"][0])
     expected = labels.describe(wave, rate, frame_rate, tracker, frames)
-    for stored in (found, loaded, labelling.Labels(tracker, {}, {})):
+    for stored in (found, loaded, labelling.Labels(tracker)):
         for name, values in vars(stored.at("a", audio.mono_mix(wave, rate), frame_rate, frames)).items():
             np.testing.assert_array_equal(values, getattr(expected, name), err_msg=name)
 
@@ -56,7 +56,7 @@ def test_another_tracker_or_corpus_takes_nothing_from_what_is_stored(measured: l
         labelling.load(path, "swift-f0", manifest)
     manifest.write_text("one corpus")
     labelling.save(measured, path, manifest)
-    assert labelling.load(path, "crepe-tiny", manifest) == labelling.Labels("crepe-tiny", {}, {})
+    assert labelling.load(path, "crepe-tiny", manifest) == labelling.Labels("crepe-tiny")
     manifest.write_text("another corpus")
     with pytest.raises(CorpusError, match="it belongs to another corpus.*dvc repro labels"):
         labelling.load(path, "swift-f0", manifest)
@@ -85,27 +85,14 @@ def test_the_stage_writes_what_extraction_reads(
         labelling.stage(tmp_path, tmp_path / f"{name}.arrow", tmp_path / f"{name}.json", tracker="swift-f0", seed=0)
     for suffix in ("arrow", "json"):
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
-    loaded, expected = bins.load(tmp_path / "one.json"), bins.find([measured.measured[clip] for clip in "ab"])
-    assert loaded.keys() == expected.keys()
-    for prop, edges in expected.items():
+    loaded = bins.load(tmp_path / "one.json")
+    for prop, edges in bins.find([measured.measured[clip] for clip in "ab"]).items():
         np.testing.assert_array_equal(loaded[prop], edges)
-    with pytest.raises(ResultsError, match="bins.json is missing"):
-        bins.load(tmp_path / "bins.json")
 
 
-@pytest.mark.parametrize(
-    "edges",
-    [
-        None,
-        [],
-        {},
-        *(
-            {"pitch": [1, 2], "timbre": [1, 2], "amplitude": bad}
-            for bad in (None, [1], [2, 1], [1, 1], [1, float("nan")], ["low", "high"], [[1, 2]])
-        ),
-    ],
-)
-def test_a_damaged_file_of_bins_is_told(edges: object, tmp_path: Path) -> None:
-    (tmp_path / "bins.json").write_text(json.dumps({"edges": edges}))
+@pytest.mark.parametrize("amplitude", [None, [1], [2, 1], [1, 1], [1, float("nan")], ["low", "high"]])
+def test_a_damaged_file_of_bins_is_told(amplitude: object, tmp_path: Path) -> None:
+    edges = {"pitch": [1, 2], "timbre": [1, 2], "amplitude": amplitude}
+    (tmp_path / "bins.json").write_text(json.dumps({"edges": edges if amplitude else None}))
     with pytest.raises(ResultsError, match="(?s)bins.json lacks the edges of bins.*run `dvc repro labels`"):
         bins.load(tmp_path / "bins.json")

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import mannwhitneyu
 
 from audiosae.errors import ParameterError
-from audiosae.evidence import monosemantic, naming
-from audiosae.evidence.naming import Labelled, Named
+from audiosae.evidence import monosemantic
+from audiosae.evidence.monosemantic import Labelled, Named
 from audiosae.probes import Probe
 
 
@@ -30,21 +30,21 @@ def labelled(label: np.ndarray, piece: np.ndarray) -> Labelled:
 def test_classes_need_training_frames_and_test_recordings() -> None:
     train = labelled(np.repeat([0, 1, 2], [20, 19, 30]), np.full(69, "a"))
     test = labelled(np.array([0, 0, 0, 1, 1, 1, 2, 2, 2]), np.array(list("abcabcaab")))
-    assert naming.testable(train, test) == [0]
+    assert monosemantic.testable(train, test) == [0]
 
 
 def test_contributions_are_weight_times_mean_of_what_fires() -> None:
     probe = Probe(torch.tensor([[1.0, 2.0], [3.0, -4.0]]), torch.zeros(2), 0.1)
     x = np.array([[2.0, 1.0], [4.0, -9.0], [100.0, 100.0]])
     train = Labelled(np.array([0, 1, 2]), np.array([1, 1, 0]), np.array(list("abc")))
-    np.testing.assert_allclose(naming.contributions(probe, x, train, [1]), [[9.0, -2.0]])
+    np.testing.assert_allclose(monosemantic.contributions(probe, x, train, [1]), [[9.0, -2.0]])
 
 
 def test_aurocs_are_those_of_scipy_with_ties() -> None:
     rng = np.random.default_rng(0)
     x, label = rng.integers(0, 4, (60, 3)).astype(float), rng.integers(0, 3, 60)
     row = rng.integers(0, 40, 60)  # some rows stand for several frames, some for none
-    found = naming.aurocs(x, Labelled(row, label, np.full(60, "a")), [0, 2])
+    found = monosemantic.aurocs(x, Labelled(row, label, np.full(60, "a")), [0, 2])
     for place, k in enumerate((0, 2)):
         for j in range(3):
             a = x[row, j]
@@ -55,8 +55,8 @@ def test_aurocs_are_those_of_scipy_with_ties() -> None:
 def test_each_feature_has_one_class_and_each_class_one_feature() -> None:
     strength = np.array([[9.0, 5.0, 0.0], [8.0, 2.0, 1.0]])
     classes = [("pitch", 3), ("timbre", 4)]
-    assert naming.choose(strength, classes, 60) == [Named(0, "pitch", 3), Named(1, "timbre", 4)]
-    assert naming.choose(strength, classes, 1) == [Named(0, "pitch", 3)]
+    assert monosemantic.choose(strength, classes, 60) == [Named(0, "pitch", 3), Named(1, "timbre", 4)]
+    assert monosemantic.choose(strength, classes, 1) == [Named(0, "pitch", 3)]
 
 
 # --- the test -----------------------------------------------------------------------------------------------------------
@@ -85,15 +85,10 @@ def test_a_true_feature_is_confirmed() -> None:
     activation = np.stack([label == 2, label == 1], axis=1) + 0.1 * np.random.default_rng(1).random((len(label), 2))
     p = monosemantic.p_values(activation, np.array([2, 1]), labelled(label, piece), 199, 0)
     assert (p == 1 / 200).all()
+    mixed = np.argsort(np.arange(len(label)) % 2, kind="stable")  # frames of a recording may stand anywhere in the table
+    again = monosemantic.p_values(activation[mixed], np.array([2, 1]), labelled(label[mixed], piece[mixed]), 199, 0)
+    assert (again == 1 / 200).all()
     assert (monosemantic.p_values(-activation, np.array([2, 1]), labelled(label, piece), 199, 0) > 0.9).all()
-
-
-def test_frames_of_a_recording_may_stand_anywhere_in_the_table() -> None:
-    label, piece = melodies(12, 8, 5, 4, 0)
-    activation = (label == 2)[:, None].astype(float)
-    mixed = np.argsort(np.arange(len(label)) % 2, kind="stable")
-    p = monosemantic.p_values(activation[mixed], np.array([2]), labelled(label[mixed], piece[mixed]), 199, 0)
-    assert p[0] == 1 / 200
 
 
 def test_notes_that_last_do_not_confirm_what_is_not_there() -> None:
@@ -136,13 +131,10 @@ def test_measures_of_a_good_and_a_random_feature() -> None:
     assert summary["mostly"] == pytest.approx(1 / 3 + (random["precision"] > 0.5) / 3)
 
 
-def test_what_is_below_zero_ranks_but_does_not_fire() -> None:
+def test_what_is_below_zero_ranks_but_does_not_fire_and_nothing_to_test_is_refused() -> None:
     label, piece = melodies(8, 8, 5, 4, 0)
-    x = np.where(label == 0, -1.0, -2.0)[:, None]
-    _, rows, _ = monosemantic.confirm(x, [Named(0, "amplitude", 0)], {"amplitude": labelled(label, piece)}, 19, 0)
+    x, test = np.where(label == 0, -1.0, -2.0)[:, None], {"amplitude": labelled(label, piece)}
+    _, rows, _ = monosemantic.confirm(x, [Named(0, "amplitude", 0)], test, 19, 0)
     assert rows[0]["auroc"] == 1 and rows[0]["precision"] is None
-
-
-def test_nothing_to_test_is_refused() -> None:
     with pytest.raises(ParameterError, match="no class has enough"):
-        monosemantic.confirm(np.zeros((2, 1)), [], {"pitch": labelled(np.zeros(2, int), np.array(["a", "b"]))}, 9, 0)
+        monosemantic.confirm(x, [], test, 9, 0)

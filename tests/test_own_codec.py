@@ -67,10 +67,10 @@ def drifting(self: Sign, wave: torch.Tensor) -> torch.Tensor:
         ("decode", lambda self, latents: torch.zeros(2, 8000), r"`decode` must return \[2, 1, any\], not \[2, 8000\]"),
         ("decode", lambda self, latents: torch.full((2, 1, 8000), float("inf")), "`decode` returns NaN or infinite values"),
         ("decode", lambda self, latents: torch.zeros(2, 1, 16000), "`decode` makes 16000 samples of 50 frames"),
-        ("codebook_size", None, "a codec with `codes` needs `codebook_size`"),
+        ("codebook_size", None, "`codebook_size` must be the number of vectors in a codebook"),
         ("codebook_size", 1, "`codes` go from 0 to 1, outside a codebook of 1"),
         ("codes", lambda self, wave: torch.zeros(2, 1, 50), "`codes` must return int64, not float32"),
-        ("embed", None, "needs the method `embed`"),
+        ("embed", None, "the method `embed` is missing"),
         ("embed", lambda self, codes: torch.zeros(2, 50, 3), "`embed` of `codes` is not what `encode` gives"),
     ],
 )

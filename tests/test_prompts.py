@@ -21,12 +21,9 @@ def test_words_become_a_row_in_any_order() -> None:
     assert {prompts.WORDS[i] for i in one.nonzero().flatten().tolist()} == {"chorales", "violin", "high"}
 
 
-def test_an_unknown_word_is_named_with_the_known_ones() -> None:
+def test_unknown_words_and_two_of_a_kind_are_refused() -> None:
     with pytest.raises(ParameterError, match="unknown word, 'violine'.*instrument: tuba, .*violin"):
         prompts.parse("chorales, violine")
-
-
-def test_two_words_of_a_kind_are_refused() -> None:
     with pytest.raises(ParameterError, match="two words for instrument: violin, flute"):
         prompts.parse("violin, flute")
 
@@ -46,24 +43,23 @@ def test_a_prompt_is_turned_to_its_other_end(prop: str, expected: list[str]) -> 
     assert prompts.opposite(["chorales, tuba, low, soft", "drums, jazz kit, loud", "warm sound, high"], prop) == expected
 
 
-def clip(amplitude: float, notes: list[tuple[float, float, int]], **row: object) -> Clip:
-    wave = np.full((2, 1000), amplitude, dtype=np.float32)
-    return Clip(wave, {"part": "piano", "instrument": "grand piano", "monophonic": False, "duration": 2.0, **row}, notes)
-
-
-def test_a_clip_is_described_by_its_notes_and_its_level() -> None:
-    fast = clip(0.1, [(0.2 * i, 0.2 * i + 0.1, 40) for i in range(9)])  # 4.5 onsets a second, −20 dBFS
-    assert prompts.describe(fast) == "piano, grand piano, together, low, fast, loud"
-    chord = clip(0.01, [(0.0, 1.0, midi) for midi in (72, 76, 79)], part="vocals", instrument="choir, ah", monophonic=True)
-    assert prompts.describe(chord) == "vocals, choir ah, alone, high, slow, soft"
-
-
-def test_drums_have_neither_register_nor_pace() -> None:
-    drums = clip(0.04, [], part="drums", instrument="drums, jazz")
-    assert prompts.describe(drums) == "drums, jazz kit, together, medium"
-
-
-def test_a_recording_of_ones_own_is_described_by_what_is_known_of_it() -> None:
-    own = clip(0.1, [], part="own recordings", instrument="unknown", monophonic=True)
-    assert prompts.describe(own) == "alone, loud"
-    assert prompts.encode([prompts.describe(own)]).sum() == 2
+@pytest.mark.parametrize(
+    ("level", "notes", "row", "expected"),
+    [
+        # 4.5 onsets a second, −20 dBFS
+        (0.1, [(0.2 * i, 0.2 * i + 0.1, 40) for i in range(9)], {}, "piano, grand piano, together, low, fast, loud"),
+        (
+            0.01,
+            [(0.0, 1.0, midi) for midi in (72, 76, 79)],
+            {"part": "vocals", "instrument": "choir, ah", "monophonic": True},
+            "vocals, choir ah, alone, high, slow, soft",
+        ),
+        (0.04, [], {"part": "drums", "instrument": "drums, jazz"}, "drums, jazz kit, together, medium"),
+        # A recording of one's own, by what is known of it.
+        (0.1, [], {"part": "own recordings", "instrument": "unknown", "monophonic": True}, "alone, loud"),
+    ],
+)
+def test_a_clip_is_described_by_its_notes_and_its_level(level: float, notes: list, row: dict, expected: str) -> None:
+    line = {"part": "piano", "instrument": "grand piano", "monophonic": False, "duration": 2.0, **row}
+    assert prompts.describe(Clip(np.full((2, 1000), level, dtype=np.float32), line, notes)) == expected
+    assert prompts.encode([expected]).sum() == expected.count(",") + 1

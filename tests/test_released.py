@@ -28,23 +28,18 @@ RELEASES = (released.ENCODEC_24KHZ, released.WAVTOKENIZER_75, released.WAVTOKENI
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file at /toy.th, and does with it what `manner` says.
+    """Serves one file, `data`, at /toy.th, and keeps the Range of each request in `asked`, None where there was none.
 
     Attributes
     ----------
     manner
-        "plain" honours a Range, "ignores" sends the whole file whatever was asked, "breaks" ends the connection
-        half-way through what it promised, "redirects" sends to /elsewhere first, "stalls" says nothing, "missing"
-        answers 404, "endless" sends more and more without saying how much, "drips" sends a byte now and then, "drips
-        headers" does so before them
+        "plain" honours a Range, "ignores" sends the whole file whatever was asked, "breaks" ends the connection half-way through what it
+        promised, "redirects" sends to /elsewhere first, "stalls" says nothing, "missing" answers 404, "endless" sends more and more,
+        "drips" sends a byte now and then, "drips headers" does so before them.
     length
         What it says in Content-Length, None for nothing; "right" for the size.
     whole
         What it says in Content-Range of the size of the whole file, where it sends a part.
-    data
-        The file.
-    asked
-        The Range of each request so far, None where there was none.
     """
 
     daemon_threads = True
@@ -139,6 +134,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+def put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+
+
 def left(folder: Path) -> dict[str, bytes]:
     """What a folder holds, by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -201,25 +201,28 @@ def test_a_broken_download_is_kept_and_goes_on_where_it_stopped(cache: Path, ser
     assert left(cache) == {"toy.th": DATA}
 
 
-def test_a_server_that_ignores_the_range_sends_all_of_it_again(cache: Path, server: Server) -> None:
-    cache.mkdir()
-    (cache / "toy.th.partial").write_bytes(DATA[:HALF])
-    server.manner = "ignores"
-    released.fetch(server.release)
-    assert server.asked == [f"bytes={HALF}-"] and left(cache) == {"toy.th": DATA}
-
-
-def test_a_partial_that_was_whole_already_is_taken(cache: Path, server: Server) -> None:
-    cache.mkdir()
-    (cache / "toy.th.partial").write_bytes(DATA)
-    released.fetch(server.release)
-    assert server.asked == [f"bytes={len(DATA)}-"] and left(cache) == {"toy.th": DATA}
+@pytest.mark.parametrize(
+    ("partial", "kind", "manner", "asked"),
+    [
+        (DATA[:HALF], "release", "ignores", [f"bytes={HALF}-"]),  # all of it is sent again
+        (DATA, "release", "plain", [f"bytes={len(DATA)}-"]),  # it was whole already, which the server has to say
+        (DATA, "exact", "plain", []),
+        (DATA * 3, "release", "plain", [None]),  # larger than the file can be
+        (DATA * 3, "exact", "plain", [None]),
+    ],
+)
+def test_what_lies_there_of_a_download_is_used_or_replaced(
+    cache: Path, server: Server, partial: bytes, kind: str, manner: str, asked: list[str | None]
+) -> None:
+    put(cache / "toy.th.partial", partial)
+    server.manner = manner
+    assert released.fetch(getattr(server, kind)).read_bytes() == DATA
+    assert server.asked == asked and left(cache) == {"toy.th": DATA}
 
 
 @pytest.mark.parametrize("start", [b"of another version" * 9, DATA + b"a bit more"])
 def test_a_partial_of_another_file_is_found_out_deleted_and_fetched_anew(cache: Path, server: Server, start: bytes) -> None:
-    cache.mkdir()
-    (cache / "toy.th.partial").write_bytes(start)
+    put(cache / "toy.th.partial", start)
     found = hashlib.sha256(start + DATA[len(start) :]).hexdigest()
     with pytest.raises(DownloadError, match=f"SHA-256 is {found}. It was deleted"):
         released.fetch(server.release)
@@ -238,24 +241,16 @@ def test_a_damaged_file_is_refused_and_not_kept(cache: Path, server: Server, dat
 
 
 def test_a_file_in_the_cache_that_is_not_the_pinned_one_is_refused_and_left_alone(cache: Path, server: Server) -> None:
-    cache.mkdir()
-    (cache / "toy.th").write_bytes(b"put here by hand")
+    put(cache / "toy.th", b"put here by hand")
     with pytest.raises(DownloadError, match="toy.th is not the pinned file"):
         released.fetch(server.release)
     assert left(cache) == {"toy.th": b"put here by hand"} and not server.asked
 
 
 def test_the_right_file_put_into_the_cache_by_hand_needs_no_network(cache: Path) -> None:
-    cache.mkdir()
-    (cache / "toy.th").write_bytes(DATA)
+    put(cache / "toy.th", DATA)
     release = Release("encodec", "toy.th", "http://nowhere.invalid/toy.th", SHA, len(DATA))
     assert released.fetch(release) == cache / "toy.th"
-
-
-def test_a_release_without_a_hash_is_not_fetched(cache: Path, server: Server) -> None:
-    with pytest.raises(DownloadError, match=r"not pinned yet.*codecs\.encodec\.weights in params\.yaml"):
-        released.fetch(replace(server.release, sha256=None))
-    assert not server.asked and not cache.exists()
 
 
 @pytest.mark.parametrize("length", ["right", None, "many", "-5", "1e4", "9" * 5000])
@@ -283,9 +278,8 @@ def test_more_than_the_pinned_size_is_not_taken(
 @pytest.mark.parametrize("partial", [b"", DATA[:HALF]])
 def test_a_server_that_says_another_size_is_not_listened_to(cache: Path, server: Server, said: str, partial: bytes) -> None:
     """The whole file's in Content-Length, or in Content-Range where it sends the rest."""
-    cache.mkdir()
     if partial:
-        (cache / "toy.th.partial").write_bytes(partial)
+        put(cache / "toy.th.partial", partial)
         server.whole = said
     else:
         server.length = said
@@ -297,25 +291,10 @@ def test_a_server_that_says_another_size_is_not_listened_to(cache: Path, server:
 
 
 def test_a_part_whose_length_leads_past_the_pinned_size_is_refused(cache: Path, server: Server) -> None:
-    cache.mkdir()
-    (cache / "toy.th.partial").write_bytes(DATA[:HALF])
+    put(cache / "toy.th.partial", DATA[:HALF])
     server.length, server.whole = str(len(DATA)), "*"
     with pytest.raises(DownloadError, match=f"a file of {HALF + len(DATA):,} bytes, and the pinned one has {len(DATA):,}"):
         released.fetch(server.exact)
-
-
-@pytest.mark.parametrize("kind", ["release", "exact"])
-def test_a_partial_that_is_larger_than_the_file_is_fetched_anew(cache: Path, server: Server, kind: str) -> None:
-    cache.mkdir()
-    (cache / "toy.th.partial").write_bytes(DATA * 3)
-    assert released.fetch(getattr(server, kind)).read_bytes() == DATA
-    assert server.asked == [None] and left(cache) == {"toy.th": DATA}
-
-
-def test_a_partial_of_the_pinned_size_is_compared_without_a_server(cache: Path, server: Server) -> None:
-    cache.mkdir()
-    (cache / "toy.th.partial").write_bytes(DATA)
-    assert released.fetch(server.exact).read_bytes() == DATA and not server.asked
 
 
 def test_a_connection_that_ends_early_without_a_word_of_the_size_is_gone_on_with(cache: Path, server: Server) -> None:
@@ -342,37 +321,21 @@ def test_a_server_that_drips_does_not_hold_a_download_for_ever(
     assert manner == "drips headers" or left(cache)["toy.th.partial"].startswith(DATA[:1])
 
 
-def refuse(server: Server) -> Release:
-    """A port where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    return replace(server.release, url=f"http://127.0.0.1:{port}/toy.th")
-
-
-def stall(server: Server) -> Release:
-    server.manner = "stalls"
-    return server.release
-
-
-def miss(server: Server) -> Release:
-    server.manner = "missing"
-    return server.release
-
-
-TROUBLE = [(refuse, "Connection refused"), (stall, "timed out"), (miss, "HTTP Error 404: Not Found")]
-
-
-@pytest.mark.parametrize(("trouble", "reason"), TROUBLE)
+@pytest.mark.parametrize(("trouble", "reason"), [
+    ("nobody", "Connection refused"), ("stalls", "timed out"), ("missing", "HTTP Error 404: Not Found"),
+])  # fmt: skip
 @pytest.mark.parametrize("partial", [None, DATA[:HALF]])
 def test_one_message_says_what_went_wrong_and_what_to_do(
-    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, trouble: object, reason: str, partial: bytes | None
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, trouble: str, reason: str, partial: bytes | None
 ) -> None:
     monkeypatch.setattr(released, "TIMEOUT", 0.1)
     if partial:
-        cache.mkdir()
-        (cache / "toy.th.partial").write_bytes(partial)
-    release = trouble(server)
+        put(cache / "toy.th.partial", partial)
+    server.manner, release = trouble, server.release
+    if trouble == "nobody":
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            release = replace(release, url=f"http://127.0.0.1:{taken.getsockname()[1]}/toy.th")
     with pytest.raises(DownloadError, match=rf"^toy.th could not be fetched: .*{reason}") as caught:
         released.fetch(release)
     for part in (release.url, str(cache / "toy.th"), SHA, "codecs.encodec.weights in params.yaml"):
@@ -438,44 +401,42 @@ class Scene:
             loaders[codec](weights)
         return words(str(caught.value).replace(str(self.folder), "/home/you").replace(self.release.url, real))
 
+    def fetched(self, manner: str = "plain") -> str:
+        self.server.manner = manner
+        return self.message("encodec", "released")
+
     def no_network(self) -> str:
         self.patch.setattr(socket, "getaddrinfo", no_names)
-        return self.message("encodec", "released")
+        return self.fetched()
 
     def missing(self) -> str:
-        self.server.manner = "missing"
-        return self.message("encodec", "released")
+        return self.fetched("missing")
 
     def broken_off(self) -> str:
-        self.server.manner = "breaks"
-        return self.message("encodec", "released")
+        return self.fetched("breaks")
 
     def full_disk(self) -> str:
         self.patch.setattr(released, "open", FullDisk, raising=False)
-        return self.message("encodec", "released")
+        return self.fetched()
 
     def too_slow(self) -> str:
         hurry(self.patch)
-        self.server.manner = "drips"
-        return self.message("encodec", "released")
+        return self.fetched("drips")
 
     def another_size(self) -> str:
         self.release = replace(released.ENCODEC_24KHZ, url=self.release.url)
-        return self.message("encodec", "released")
+        return self.fetched()
 
     def too_much(self) -> str:
-        self.server.manner, self.server.length = "endless", None
-        real = f"{released.ENCODEC_24KHZ.most:,}"
-        return self.message("encodec", "released").replace(f"{len(DATA):,}", real)
+        self.server.length, real = None, f"{released.ENCODEC_24KHZ.most:,}"
+        return self.fetched("endless").replace(f"{len(DATA):,}", real)
 
     def damaged(self) -> str:
-        return self.message("encodec", "released")
+        return self.fetched()
 
     def wrong_in_the_cache(self) -> str:
-        path = self.folder / ".cache" / "audiosae" / self.release.file
-        path.parent.mkdir(parents=True)
-        path.write_bytes(DATA)
-        return self.message("encodec", "released")
+        put(self.folder / ".cache" / "audiosae" / self.release.file, DATA)
+        return self.fetched()
 
     def not_pinned(self) -> str:
         self.patch.setattr(released, "DIFFRHYTHM_VAE", replace(released.DIFFRHYTHM_VAE, sha256=None))
@@ -504,7 +465,7 @@ class Scene:
         return self.message("encodec", self.folder / "mine.th")
 
 
-SCENES = [name for name in vars(Scene) if not name.startswith("_") and name != "message"]
+SCENES = [name for name in vars(Scene) if not name.startswith("_") and name not in ("message", "fetched")]
 
 
 @pytest.mark.parametrize("scene", SCENES)

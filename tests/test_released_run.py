@@ -91,35 +91,31 @@ def figures(folder: Path) -> dict[str, dict]:
 
 
 @pytest.mark.slow
-def test_the_run_leaves_its_figures_and_nothing_else(project: Path) -> None:
-    before = files(project)
-    (project.parent / "paper").mkdir()
-    run(project, project.parent / "paper", {})
+def test_the_run_leaves_its_figures_and_nothing_else_and_a_stage_that_fails_keeps_the_last(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before, paper = files(project), project.parent / "paper"
+    paper.mkdir()
+    run(project, paper, {})
     assert files(project) == before
-    source = f"paper:{project.parent / 'paper'}"
-    assert figures(project / "results" / "released") == {
-        "extraction/encodec.json": {"weights": "released", "source": source},
-        "extraction/mel.json": {"weights": "examples/mel.py", "source": source},
+    assert figures(project / "results/released") == {
+        "extraction/encodec.json": {"weights": "released", "source": f"paper:{paper}"},
+        "extraction/mel.json": {"weights": "examples/mel.py", "source": f"paper:{paper}"},
         "summary.json": {},
     }
-    run(project, None, {"encodec": project / "checkpoints/encodec.bin"})
-    again = figures(project / "results" / "released")
-    assert again["extraction/encodec.json"] == {"weights": str(project / "checkpoints/encodec.bin"), "source": "embedded"}
+    given = {"encodec": project / "checkpoints/encodec.bin"}
+    run(project, None, given)
+    again = figures(project / "results/released")
+    assert again["extraction/encodec.json"] == {"weights": str(given["encodec"]), "source": "embedded"}
     assert files(project) == before
-
-
-@pytest.mark.slow
-def test_a_stage_that_fails_keeps_the_figures_of_the_last_run(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    run(project, None, {})
     assert "Running stage 'extraction" in capfd.readouterr().out
-    before = figures(project / "results" / "released")
-    run(project, None, {})
+    run(project, None, given)
     assert "Running stage 'extraction" not in capfd.readouterr().out  # what was done is not done again
-    (project / ".released" / "fail").touch()
-    (project / "examples" / "mel.py").write_text("# changed")
+    (project / ".released/fail").touch()
+    (project / "examples/mel.py").write_text("# changed")
     with pytest.raises(RunError, match="`dvc repro` failed in .*results/released is as it was"):
-        run(project, None, {})
-    assert figures(project / "results" / "released") == before
+        run(project, None, given)
+    assert figures(project / "results/released") == again
     assert [path.name for path in (project / "results").iterdir() if path.name.startswith(".")] == []
 
 
@@ -155,15 +151,12 @@ def test_diffrhythm_that_cannot_be_used_is_said_before_anything_runs(project: Pa
     assert not (project / ".released").exists() and not (project / "results" / "released").exists()
 
 
-@pytest.mark.parametrize(
-    ("data", "given", "told"),
-    [
-        ("nowhere", {}, "nowhere is no folder"),
-        (None, {"encodec": "a.th"}, "a.th: there is no such checkpoint"),
-        (None, {"dac": "trainer.py"}, "--weights dac: known are encodec, mel, diffrhythm"),
-        (None, {"diffrhythm": "trainer.py"}, "latents of diffrhythm-vae; give that codec a line in params.yaml"),
-    ],
-)
+@pytest.mark.parametrize(("data", "given", "told"), [
+    ("nowhere", {}, "nowhere is no folder"),
+    (None, {"encodec": "a.th"}, "a.th: there is no such checkpoint"),
+    (None, {"dac": "trainer.py"}, "--weights dac: known are encodec, mel, diffrhythm"),
+    (None, {"diffrhythm": "trainer.py"}, "latents of diffrhythm-vae; give that codec a line in params.yaml"),
+])  # fmt: skip
 def test_what_is_not_there_is_said(project: Path, data: str | None, given: dict[str, str], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
         run(project, data and project / data, {name: project / path for name, path in given.items()})

@@ -1,8 +1,10 @@
-"""Files of figures, and what the summary makes of them."""
+"""Files written whole or not at all, files of figures, and what the summary makes of them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +12,35 @@ from pathlib import Path
 import pytest
 
 from audiosae.audio.labels import PROPERTIES
-from audiosae.files import results
+from audiosae.files import results, whole
 from audiosae.files.results import ResultsError
 from audiosae.files.whole import file_hash
 from audiosae.pipeline import summary
 from audiosae.pipeline.summary import STAGES, summarise
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "new/folder/a.txt"
+    with whole.writing(path) as partial:
+        partial.write_text("half")
+        assert not path.exists() and partial.parent == path.parent
+    assert path.read_text() == "half" and os.listdir(path.parent) == ["a.txt"]
+    whole.write(path, "λ")
+    assert path.read_bytes() == "λ".encode() and os.listdir(path.parent) == ["a.txt"]
+    assert file_hash(path, "md5") == hashlib.md5("λ".encode()).hexdigest()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_an_error_leaves_what_stood_there_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(type(error)), whole.writing(path) as partial:
+        partial.write_text("half")
+        raise error
+    assert path.read_text() == "before" and os.listdir(tmp_path) == ["a.txt"]
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
 
 
 def test_equal_figures_are_equal_bytes_and_read_back(tmp_path: Path) -> None:
@@ -50,35 +76,21 @@ def test_missing_and_damaged_results_are_said(tmp_path: Path) -> None:
             results.read(tmp_path / "a.json")
 
 
-SCRIPT = "notebooks/03_probing.py"
-
-
-def test_provenance_names_inputs_parameters_and_code(tmp_path: Path) -> None:
+def test_provenance_names_inputs_parameters_and_code_and_tells_whether_figures_are_current(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("one")
-    inputs = {"data/frames": tmp_path / "data"}
-    before = results.provenance(inputs, {"seed": 0}, "audiosae.probes")
-    assert before == results.provenance(inputs, {"seed": 0}, "audiosae.probes")
-    assert before["inputs"] == {"data/frames": file_hash(tmp_path / "data")} and before["parameters"] == {"seed": 0}
+    path, inputs, said, module = tmp_path / "a.json", {"data/frames": tmp_path / "data"}, {"alphas": (1, 2.5), "seed": 0}, "audiosae.probes"
+    made = results.provenance(inputs, said, module)
+    assert made["inputs"] == {"data/frames": file_hash(tmp_path / "data")} and made["parameters"] == said
+    assert str(tmp_path) not in json.dumps(made) and not results.current(path, made)
+    results.write(path, {"accuracy": 0.5, "provenance": made})
+    assert results.current(path, results.provenance(inputs, said, module))
+    assert not results.current(path, results.provenance(inputs, {**said, "seed": 1}, module))
+    assert not results.current(path, results.provenance(inputs, said, "notebooks/03_probing.py"))
     (tmp_path / "data").write_text("two")
-    after = results.provenance(inputs, {"seed": 0}, SCRIPT)
-    assert after["inputs"] != before["inputs"] and after["code"] != before["code"]
-    assert str(tmp_path) not in json.dumps(after)
+    assert not results.current(path, results.provenance(inputs, said, module))
     (tmp_path / "data").unlink()
     with pytest.raises(ResultsError, match="data: missing, .*`make repro`"):
-        results.provenance(inputs, {}, SCRIPT)
-
-
-def test_figures_are_current_as_long_as_nothing_that_made_them_has_changed(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("one")
-    path, inputs, said = tmp_path / "a.json", {"data/frames": tmp_path / "data"}, {"alphas": (1, 2.5), "seed": 0}
-    made = results.provenance(inputs, said, "audiosae.probes")
-    assert not results.current(path, made)
-    results.write(path, {"accuracy": 0.5, "provenance": made})
-    assert results.current(path, results.provenance(inputs, said, "audiosae.probes"))
-    assert not results.current(path, results.provenance(inputs, {**said, "seed": 1}, "audiosae.probes"))
-    assert not results.current(path, results.provenance(inputs, said, SCRIPT))
-    (tmp_path / "data").write_text("two")
-    assert not results.current(path, results.provenance(inputs, said, "audiosae.probes"))
+        results.provenance(inputs, said, module)
 
 
 def test_provenance_names_the_programs_that_a_reader_accepted_and_is_silent_without_any(
@@ -99,23 +111,24 @@ def test_results_and_the_hash_of_code_need_no_torch() -> None:
 # --- the summary --------------------------------------------------------------------------------------------------------
 
 
-def stages(folder: Path, codec: str) -> None:
-    """Write what four stages would, each figure naming where it came from."""
-    for name in STAGES:
-        made = {"inputs": {f"data/{name}": f"hash of {name}"}, "parameters": {"seed": name}, "code": f"code of {name}"}
-        figures = {
-            "chosen": f"{codec} sae",
-            "properties": {prop: f"{codec} {name} {prop}" for prop in (*PROPERTIES, "extra")},
-            "provenance": made,
-        }
-        results.write(folder / name / f"{codec}.json", figures)
-
-
-def test_the_summary_gathers_every_codec_and_stage(tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What four stages would write for two codecs, and one for two generators, each figure naming where it came from."""
     for codec in ("one", "two"):
-        stages(tmp_path, codec)
-    found = summarise(tmp_path, ["one", "two"])
-    assert set(found) == {"codecs", "generation", "provenance"} and set(found["codecs"]) == {"one", "two"}
+        for name in STAGES:
+            made = {"inputs": {f"data/{name}": f"hash of {name}"}, "parameters": {"seed": name}, "code": f"code of {name}"}
+            properties = {prop: f"{codec} {name} {prop}" for prop in (*PROPERTIES, "extra")}
+            results.write(tmp_path / name / f"{codec}.json", {"chosen": f"{codec} sae", "properties": properties, "provenance": made})
+    made = {"inputs": {"weights/generator": "hash"}, "parameters": {"prompts": 64}, "code": "code"}
+    for name in ("first", "second"):
+        properties = {prop: f"{name} {prop}" for prop in PROPERTIES}
+        results.write(tmp_path / "generation" / f"{name}.json", {"properties": properties, "provenance": made})
+    return tmp_path
+
+
+def test_the_summary_gathers_every_codec_and_stage_without_a_generator(folder: Path) -> None:
+    found = summarise(folder, ["one", "two"])
+    assert set(found) == {"codecs", "generation", "provenance"} and set(found["codecs"]) == {"one", "two"} and found["generation"] == {}
     assert found["codecs"]["two"] == {
         "sae": "two sae",
         "probing": {prop: f"two probing {prop}" for prop in PROPERTIES},
@@ -124,36 +137,17 @@ def test_the_summary_gathers_every_codec_and_stage(tmp_path: Path) -> None:
     made = found["provenance"]
     assert made["code"]["one/probing"] == "code of probing" and made["parameters"]["two/steering"] == {"seed": "steering"}
     assert made["data"]["one/extraction"] == "hash of extraction"
-
-
-def test_a_summary_without_a_stage_says_which(tmp_path: Path) -> None:
-    stages(tmp_path, "one")
-    (tmp_path / "probing" / "one.json").unlink()
+    (folder / "probing/one.json").unlink()
     with pytest.raises(ResultsError, match="probing/one.json is missing"):
-        summarise(tmp_path, ["one"])
+        summarise(folder, ["one"])
 
 
-def test_codecs_that_params_does_not_name_are_left_out(tmp_path: Path) -> None:
-    for codec in ("one", "gone"):
-        stages(tmp_path, codec)
-    (tmp_path / "params.yaml").write_text("codecs:\n  one: {weights: embedded, file: one.bin}\n")
-    summary.run(tmp_path, tmp_path / "params.yaml")
-    assert list(results.read(tmp_path / "summary.json")["codecs"]) == ["one"]
-    assert "gone" not in (tmp_path / "summary.json").read_text()
-
-
-def test_the_summary_has_the_first_generator(tmp_path: Path) -> None:
-    stages(tmp_path, "one")
-    made = {"inputs": {"weights/generator": "hash"}, "parameters": {"prompts": 64}, "code": "code"}
-    for name in ("first", "second"):
-        results.write(
-            tmp_path / "generation" / f"{name}.json", {"properties": {prop: f"{name} {prop}" for prop in PROPERTIES}, "provenance": made}
-        )
-    (tmp_path / "params.yaml").write_text(
+def test_the_summary_has_the_codecs_that_params_names_and_the_first_generator(folder: Path) -> None:
+    (folder / "params.yaml").write_text(
         "codecs:\n  one: {weights: embedded, file: one.bin}\ngenerators:\n  first: {weights: a, file: b}\n  second: {weights: a, file: b}\n"
     )
-    summary.run(tmp_path, tmp_path / "params.yaml")
-    found = results.read(tmp_path / "summary.json")
+    summary.run(folder, folder / "params.yaml")
+    found = results.read(folder / "summary.json")
+    assert list(found["codecs"]) == ["one"] and "two" not in (folder / "summary.json").read_text()
     assert found["generation"] == {prop: f"first {prop}" for prop in PROPERTIES}
     assert found["provenance"]["weights"]["first/generator"] == "hash"
-    assert summarise(tmp_path, ["one"])["generation"] == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,10 @@ import pytest
 import torch
 
 from audiosae.errors import ParameterError
+from audiosae.files import resume
 from audiosae.frames import unique
 from audiosae.sae import SparseAutoencoder, evaluate, stacked
-from audiosae.sae import training as sae_training
-from audiosae.sae.training import GRIDS, HELD_OUT, Settings, grid, hold_out, measure, train
+from audiosae.sae.training import GRIDS, HELD_OUT, Batches, Settings, grid, hold_out, measure, train
 from audiosae.sae.variants import VARIANTS, VariantAutoencoder
 
 SETTINGS = Settings(hidden=12, l1=0.01, epochs=5, batch=64, learning_rate=0.01, seed=3)
@@ -38,89 +39,66 @@ def file_of(sae: SparseAutoencoder, path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_training_explains_the_frames() -> None:
-    settings = replace(SETTINGS, epochs=40, l1=0.001)
-    sae, curve = train(frames(), settings, progress=False)
-    assert not sae.training
-    assert evaluate(sae, frames(seed=0))["fvu"] < 0.1
+def test_training_explains_the_frames_and_the_penalty_makes_features_quieter() -> None:
+    weak, curve = train(frames(), replace(SETTINGS, epochs=40, l1=0.0))
+    strong, _ = train(frames(), replace(SETTINGS, epochs=40, l1=1.0))
+    assert not weak.training and evaluate(weak, frames())["fvu"] < 0.1
+    assert evaluate(strong, frames())["scale"] < 0.7 * evaluate(weak, frames())["scale"]
     assert curve["epoch"].tolist() == list(range(1, 41))
     assert curve["reconstruction"].iloc[-1] < 0.2 * curve["reconstruction"].iloc[0]
-    torch.testing.assert_close(sae.mean, frames().mean(0))
-    torch.testing.assert_close(sae.std, frames().std(0))
-
-
-def test_the_penalty_makes_features_quieter() -> None:
-    weak, _ = train(frames(), replace(SETTINGS, l1=0.0), progress=False)
-    strong, curve = train(frames(), replace(SETTINGS, l1=1.0), progress=False)
-    assert evaluate(strong, frames())["scale"] < 0.7 * evaluate(weak, frames())["scale"]
-    assert (curve["penalty"] > 0).all()
+    torch.testing.assert_close(weak.mean, frames().mean(0))
+    torch.testing.assert_close(weak.std, frames().std(0))
 
 
 def test_one_seed_is_one_file_and_another_seed_another(tmp_path: Path) -> None:
-    once, curve = train(frames(), SETTINGS, progress=False)
+    once, curve = train(frames(), SETTINGS)
     torch.randn(7)  # what was drawn before must not matter
-    twice, again = train(frames(), SETTINGS, states=tmp_path / "states", progress=False)
-    other, _ = train(frames(), replace(SETTINGS, seed=4), progress=False)
+    twice, again = train(frames(), SETTINGS, states=tmp_path / "states")
+    other, _ = train(frames(), replace(SETTINGS, seed=4))
     assert file_of(once, tmp_path / "a") == file_of(twice, tmp_path / "b") != file_of(other, tmp_path / "c")
     pd.testing.assert_frame_equal(curve, again)
     assert not list((tmp_path / "states").iterdir())
 
 
-@pytest.mark.parametrize("when", ["before the state", "while the state is written", "after the state"])
-def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
-    whole, curve = train(frames(), SETTINGS, progress=False)
-    states, write, calls = tmp_path / "states", sae_training._save_state, []
+def kill(states: Path, settings: Settings, kept: int) -> None:
+    """Train until the states of `kept` epochs are written, and end before the next."""
+    write = resume.write
 
-    def killed_in_the_third_epoch(path: Path, *state: object) -> None:
-        calls.append(path)
-        if len(calls) == 3 and when == "while the state is written":
-            path.with_suffix(".partial").write_bytes(b"half a state")
-        if len(calls) < 3 or when == "after the state":
-            write(path, *state)
-        if len(calls) == 3:
+    def stopping(state: dict[str, Any], path: Path) -> None:
+        if state["step"] > kept:
             raise Killed
+        write(state, path)
 
-    monkeypatch.setattr(sae_training, "_save_state", killed_in_the_third_epoch)
-    with pytest.raises(Killed):
-        train(frames(), SETTINGS, states=states, progress=False)
-    assert calls[0].is_file()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(resume, "write", stopping)
+        train(frames(), settings, states=states)
 
-    done = []
 
-    def counted(path: Path, *state: object) -> None:
-        done.append(path)
-        write(path, *state)
-
-    monkeypatch.setattr(sae_training, "_save_state", counted)
-    resumed, curve_again = train(frames(), SETTINGS, states=states, progress=False)
-    assert len(done) == (2 if when == "after the state" else 3)  # it did continue, and did not begin again
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, curve = train(frames(), SETTINGS)
+    kill(tmp_path, SETTINGS, 2)
+    written, write = [], resume.write
+    monkeypatch.setattr(resume, "write", lambda state, path: written.append(state["step"]) or write(state, path))
+    resumed, curve_again = train(frames(), SETTINGS, states=tmp_path)
+    assert written == [3, 4, 5]  # it did continue, and did not begin again
     assert file_of(resumed, tmp_path / "a") == file_of(whole, tmp_path / "b")
     pd.testing.assert_frame_equal(curve_again, curve)
 
 
-def test_a_state_of_another_run_is_not_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, quick = sae_training._save_state, replace(SETTINGS, epochs=2)
-
-    def stop_after_one(*state: object) -> None:
-        write(*state)
-        raise Killed
-
-    monkeypatch.setattr(sae_training, "_save_state", stop_after_one)
-    with pytest.raises(Killed):
-        train(frames(), quick, states=tmp_path, progress=False)
-    monkeypatch.setattr(sae_training, "_save_state", write)
+def test_a_state_of_another_run_is_not_continued(tmp_path: Path) -> None:
+    quick = replace(SETTINGS, epochs=2)
+    kill(tmp_path, quick, 1)
     others = ((frames(seed=9), quick, None), (frames(), replace(quick, learning_rate=0.02), None), (frames(), quick, torch.arange(1, 301)))
     for latents, settings, counts in others:
-        with_states, _ = train(latents, settings, counts, states=tmp_path, progress=False)
-        fresh, _ = train(latents, settings, counts, progress=False)
+        with_states, _ = train(latents, settings, counts, states=tmp_path)
+        fresh, _ = train(latents, settings, counts)
         assert file_of(with_states, tmp_path / "a") == file_of(fresh, tmp_path / "b")
 
 
 @pytest.mark.parametrize(("wrong", "count"), [({"epochs": 0}, 300), ({"batch": 0}, 300), ({"l1": -0.1}, 300), ({}, 0)])
 def test_settings_out_of_range_are_refused(wrong: dict[str, float], count: int) -> None:
-    for trained in (lambda *given: train(*given, progress=False), lambda *given: stacked.train(*given, [0.1])):
-        with pytest.raises(ParameterError, match=f"out of range: {count} frames"):
-            trained(frames()[:count], replace(SETTINGS, **wrong))
+    with pytest.raises(ParameterError, match=f"out of range: {count} frames"):
+        train(frames()[:count], replace(SETTINGS, **wrong))
 
 
 # --- frames that repeat -------------------------------------------------------------------------------------------------
@@ -134,51 +112,38 @@ def codes(count: int = 1200, book: int = 40, seed: int = 0) -> np.ndarray:
 
 def test_a_row_counts_as_often_as_its_frames() -> None:
     """The curve's first epoch, at a learning rate of nearly nothing, is the mean loss over frames."""
-    latents = codes()
-    rows = unique.find(latents)
-    assert rows.few
-    still = replace(SETTINGS, learning_rate=1e-12, epochs=1, batch=1200)
-    for counts in (rows.counts(np.ones(1200, dtype=bool)), rows.counts(np.arange(1200) % 3 == 0)):
-        counts = torch.from_numpy(counts)
-        kept = torch.from_numpy(rows.latents).repeat_interleave(counts, dim=0)
-        counted, few = train(torch.from_numpy(rows.latents), still, counts, progress=False)
-        plain, all_frames = train(kept, still, progress=False)
-        torch.testing.assert_close(counted.mean, plain.mean, rtol=3e-5, atol=3e-5)  # float32 sums of some thousand terms
-        torch.testing.assert_close(counted.std, plain.std, rtol=3e-5, atol=3e-5)
-        pd.testing.assert_frame_equal(few, all_frames, rtol=1e-4)
-
-
-def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = unique.find(codes())
-    sizes, weights = [], []
-    loss = SparseAutoencoder.loss
-
-    def seen(self: SparseAutoencoder, x: torch.Tensor, l1: float, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        sizes.append(len(x))
-        weights.append(weight)
-        return loss(self, x, l1, weight)
-
-    monkeypatch.setattr(SparseAutoencoder, "loss", seen)
-    counts = torch.from_numpy(rows.counts(np.ones(1200, dtype=bool)))
-    train(torch.from_numpy(rows.latents), replace(SETTINGS, epochs=1, batch=100), counts, progress=False)
-    assert len(sizes) in (11, 12) and sum(sizes) <= 2 * len(rows.latents)
-    assert torch.cat(weights).mean() == pytest.approx(1) and torch.cat(weights).max() < 2
-    sizes.clear()
-    train(torch.from_numpy(codes()), replace(SETTINGS, epochs=1, batch=100), progress=False)
-    assert sizes == [100] * 12
+    still = replace(SETTINGS, learning_rate=1e-12, epochs=1, batch=1200)
+    counts, distinct = torch.from_numpy(rows.counts(np.arange(1200) % 3 == 0)), torch.from_numpy(rows.latents)
+    counted, few = train(distinct, still, counts)
+    plain, all_frames = train(distinct.repeat_interleave(counts, dim=0), still)
+    torch.testing.assert_close(counted.mean, plain.mean, rtol=3e-5, atol=3e-5)  # float32 sums of some hundred terms
+    torch.testing.assert_close(counted.std, plain.std, rtol=3e-5, atol=3e-5)
+    pd.testing.assert_frame_equal(few, all_frames, rtol=1e-4)
 
 
-def test_where_frames_repeat_codes_are_held_out() -> None:
-    rows = unique.find(codes(6000, book=300))
-    training, test = np.arange(6000) % 3 > 0, np.arange(6000) % 3 == 0
-    split = hold_out(rows, training, test, 0)
+def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows() -> None:
+    rows, settings = unique.find(codes()), replace(SETTINGS, batch=100)
+    parts = Batches(torch.from_numpy(rows.latents), torch.from_numpy(rows.counts(np.ones(1200, dtype=bool))), settings).epoch(0)
+    weights = torch.cat([weight for _, weight in parts])
+    assert len(parts) in (11, 12) and len(weights) <= 2 * len(rows.latents)
+    assert weights.mean() == pytest.approx(1) and weights.max() < 2
+    assert [len(chosen) for chosen, _ in Batches(torch.from_numpy(codes()), None, settings).epoch(0)] == [100] * 12
+
+
+def test_where_frames_repeat_codes_are_held_out_and_the_fvu_is_of_these() -> None:
+    frame = torch.from_numpy(codes(6000, book=300))
+    rows, training, test = unique.find(frame.numpy()), np.arange(6000) % 3 > 0, np.arange(6000) % 3 == 0
+    split, latents = hold_out(rows, training, test, 0), torch.from_numpy(rows.latents)
     assert split.held_out == "codes"
-    assert not (split.unseen * split.train).any()  # what is measured was not trained on
-    assert (split.unseen <= split.test).all() and int(split.test.sum()) == test.sum()
     out = rows.counts(training) * (split.train.numpy() == 0) > 0
     assert out.mean() == pytest.approx(HELD_OUT, abs=0.06)
     assert torch.equal(split.train, hold_out(rows, training, test, 0).train)
     assert not torch.equal(split.train, hold_out(rows, training, test, 1).train)
+    sae, _ = train(latents, SETTINGS, split.train)
+    never = ~np.isin(rows.of_frame, np.flatnonzero(split.train.numpy())) & test
+    everything, unseen = evaluate(sae, frame[test]), evaluate(sae, frame[never])
+    assert measure(sae, latents, split) == pytest.approx({**everything, "fvu": unseen["fvu"], "fvu_test": everything["fvu"]}, rel=1e-5)
 
 
 def test_where_frames_do_not_repeat_recordings_are_held_out() -> None:
@@ -187,23 +152,11 @@ def test_where_frames_do_not_repeat_recordings_are_held_out() -> None:
     split = hold_out(rows, training, ~training, 0)
     assert split.held_out == "recordings"
     assert torch.equal(split.unseen, split.test) and torch.equal(split.train, 1 - split.test)
-    counted, _ = train(torch.from_numpy(rows.latents), SETTINGS, split.train, progress=False)
-    plain, _ = train(latents[:200], SETTINGS, progress=False)
+    counted, _ = train(torch.from_numpy(rows.latents), SETTINGS, split.train)
+    plain, _ = train(latents[:200], SETTINGS)
     assert torch.equal(counted.encoder.weight, plain.encoder.weight)  # one path: the same to the bit
     found = measure(counted, latents, split)
     assert found == {**evaluate(counted, latents[200:]), "fvu_test": found["fvu"]}
-
-
-def test_figures_are_of_test_recordings_and_the_fvu_of_what_was_not_trained_on() -> None:
-    rows = unique.find(codes(6000, book=300))
-    training = np.arange(6000) % 3 > 0
-    split, latents = hold_out(rows, training, ~training, 0), torch.from_numpy(rows.latents)
-    sae, _ = train(latents, SETTINGS, split.train, progress=False)
-    found = measure(sae, latents, split)
-    everything = evaluate(sae, torch.from_numpy(codes(6000, book=300)[~training]))
-    assert found == pytest.approx({**everything, "fvu": found["fvu"], "fvu_test": everything["fvu"]}, rel=1e-5)
-    never = ~np.isin(rows.of_frame, np.flatnonzero(split.train.numpy())) & ~training
-    assert found["fvu"] == pytest.approx(evaluate(sae, torch.from_numpy(codes(6000, book=300)[never]))["fvu"], rel=1e-5)
 
 
 # --- the grid -----------------------------------------------------------------------------------------------------------
@@ -216,14 +169,10 @@ def test_the_papers_grid_spans_what_the_paper_says() -> None:
     assert len(points) == len(set(points)) == 42
 
 
-@pytest.mark.parametrize("name", GRIDS)
-def test_the_chosen_point_is_always_on_the_grid(name: str) -> None:
-    points = grid(name, 3, 0.07)
-    assert (3, 0.07) in points and points == sorted(set(points))
-    assert set(grid(name, *grid(name, 8, 0.05)[0])) <= set(points)
-
-
-def test_an_unknown_grid_is_named_with_those_that_are_known() -> None:
+def test_the_chosen_point_is_always_on_a_grid_and_an_unknown_one_is_told() -> None:
+    for name in GRIDS:
+        points = grid(name, 3, 0.07)
+        assert (3, 0.07) in points and points == sorted(set(points))
     with pytest.raises(ParameterError, match="unknown grid 'huge'; known are small, paper"):
         grid("huge", 8, 0.05)
 
@@ -238,7 +187,7 @@ PENALTIES = (0.0, 0.01, 0.3)
 def test_each_member_is_what_it_would_be_alone(counts: torch.Tensor | None) -> None:
     members = stacked.train(frames(), STACKED, PENALTIES, counts)
     for l1, member in zip(PENALTIES, members, strict=True):
-        alone, _ = train(frames(), replace(STACKED, l1=l1), counts, progress=False)
+        alone, _ = train(frames(), replace(STACKED, l1=l1), counts)
         for name, value in alone.state_dict().items():
             torch.testing.assert_close(member.state_dict()[name], value, rtol=1e-4, atol=1e-4, msg=f"{name} at λ {l1}")
         assert evaluate(member, frames())["fvu"] == pytest.approx(evaluate(alone, frames())["fvu"], abs=1e-4)
@@ -258,7 +207,7 @@ def loss_by_hand(sae: VariantAutoencoder, x: torch.Tensor, weights: torch.Tensor
 def test_the_loss_of_a_stack_is_that_of_its_members(name: str) -> None:
     start = VariantAutoencoder(6, 12, VARIANTS[name], 3)
     start.standardise(frames())
-    stack = stacked.Stack(start, VARIANTS[name], (3, 5))
+    stack = stacked.Stack(start, (3, 5))
     with torch.no_grad():
         for parameter in stack.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
@@ -271,23 +220,15 @@ def test_the_loss_of_a_stack_is_that_of_its_members(name: str) -> None:
 
 def test_another_optimiser_and_what_is_seen_after_each_epoch() -> None:
     seen = {}
-    still = stacked.train(
-        frames(),
-        STACKED,
-        [0.1],
-        optimiser=lambda parameters, rate: torch.optim.SGD(parameters, lr=0.0),
-        after=lambda epoch, stack: seen.update({epoch: stack.members()[0].encoder.weight.clone()}),
-    )
+
+    def look(epoch: int, stack: stacked.Stack) -> None:
+        seen[epoch] = stack.members()[0].encoder.weight.clone()
+
+    (still,) = stacked.train(frames(), STACKED, [0.1], optimiser=lambda given, rate: torch.optim.SGD(given, lr=0.0), after=look)
     assert list(seen) == [1, 2, 3]
-    assert torch.equal(seen[1], seen[3]) and torch.equal(seen[3], still[0].encoder.weight)
+    assert torch.equal(seen[1], seen[3]) and torch.equal(seen[3], still.encoder.weight)
 
 
 def test_a_thinned_epoch_has_as_many_steps() -> None:
     assert stacked.scaled_batch(1024, 15000, 40875) == 376
     assert -(-15000 // 376) == -(-40875 // 1024) == 40
-
-
-@pytest.mark.parametrize(("strengths", "variant"), [([], "paper"), ([0.1, -0.1], "paper"), ([2, 13], "top_k"), ([1.5], "top_k")])
-def test_strengths_out_of_range_are_refused(strengths: list[float], variant: str) -> None:
-    with pytest.raises(ParameterError, match="λ|k must"):
-        stacked.train(frames(), STACKED, strengths, variant=VARIANTS[variant])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from audiosae.errors import ParameterError
 from audiosae.stats import bootstrap
@@ -28,24 +26,13 @@ def test_it_holds_the_truth_about_95_times_in_100() -> None:
 
 
 def test_recordings_weigh_by_their_frames() -> None:
-    assert bootstrap.ratio(np.array([900.0, 0.0]), np.array([1000.0, 10.0]), 0) == [0.0, 0.9]
     assert bootstrap.ratio(np.array([3.0, 6.0]), np.array([4.0, 8.0]), 0) == [0.75, 0.75]
     hits, recordings = np.repeat([1.0, 0.0], [900, 110]), np.repeat(["a", "b"], [1000, 10])
     assert bootstrap.over_recordings(hits, recordings, 0) == (900 / 1010, [0.0, 0.9], 2)
 
 
-@settings(deadline=None, max_examples=15, derandomize=True)
-@given(st.lists(st.floats(-100, 100), min_size=1, max_size=20), st.integers(0, 1000))
-def test_an_interval_lies_within_the_values_and_repeats(values: list[float], seed: int) -> None:
-    low, high = bootstrap.mean(np.array(values), seed)
-    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
-    assert [low, high] == bootstrap.mean(np.array(values), seed)
-
-
 def test_resamples_without_a_figure_are_left_out() -> None:
-    values = np.arange(1001.0)
-    assert bootstrap.interval(values) == [25, 975]
-    assert bootstrap.interval(np.append(values, [np.nan, np.inf])) == [25, 975]
+    assert bootstrap.interval(np.append(np.arange(1001.0), [np.nan, np.inf])) == [25, 975]
 
 
 def test_no_recording_is_an_error() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +19,7 @@ from audiosae.figures import evidence_steering
 from audiosae.frames import Frames
 from audiosae.sae import SparseAutoencoder
 from audiosae.stats import bootstrap
-from audiosae.steering import equal_effect, in_time, methods, quality
+from audiosae.steering import equal_effect, methods, quality
 
 RATE = 24000
 NAN = float("nan")
@@ -28,24 +31,12 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "RESAMPLES", 100)
 
 
-def sounds(**columns: object) -> pd.DataFrame:
-    """Every method steers pitch from bin 10 towards bin 20 in clips a and b, at strengths 1 and 2; single columns can be set by a function of the row."""
-    still = {f"{prop}_{when}": 10.0 for prop in labels.PROPERTIES for when in ("before", "after")}
+def sounds(**columns: Callable[[dict[str, Any]], float]) -> pd.DataFrame:
+    """Every method steers pitch from bin 10 towards bin 20 in clips a and b, at strengths 1 and 2; columns are functions of the row."""
+    still = {f"{prop}_{when}": 10.0 for prop in labels.PROPERTIES for when in ("before", "after")} | {"target": 20, "round_trip": 1.0}
     rows = [
-        {
-            "clip": clip,
-            "method": method,
-            "steered": prop,
-            "target": 20,
-            "alpha": strength,
-            "log_mel_db": strength,
-            "round_trip": 1.0,
-            **still,
-        }
-        for clip in "ab"
-        for method in methods.METHODS
-        for prop in labels.PROPERTIES
-        for strength in (1.0, 2.0)
+        {"clip": clip, "method": method, "steered": prop, "alpha": strength, "log_mel_db": strength, **still}
+        for clip, method, prop, strength in product("ab", methods.METHODS, labels.PROPERTIES, (1.0, 2.0))
     ]
     rows += [{**rows[0], "clip": clip, "method": "reconstruction", "steered": ""} for clip in "ab"]
     return pd.DataFrame([row | {name: of(row) for name, of in columns.items()} for row in rows])
@@ -56,17 +47,11 @@ def sounds(**columns: object) -> pd.DataFrame:
 
 def table() -> Frames:
     """Clips of four frames: a, b and c have one voice and a pitch at first, d only later, e has several voices, f is a training clip."""
-    rows = [
-        {
-            "clip": clip,
-            "split": "train" if clip == "f" else "test",
-            "monophonic": clip != "e",
-            "pitch": 5 if (clip != "d" or i >= 2) else -1,
-        }
-        for clip in "fedcba"
-        for i in range(4)
-    ]
-    return Frames(np.arange(24, dtype=np.float32)[:, None], pd.DataFrame(rows), {}, "toy", "embedded", "swift-f0", 2.0)
+    rows = pd.DataFrame({"clip": np.repeat(list("fedcba"), 4)})
+    rows["split"] = np.where(rows["clip"] == "f", "train", "test")
+    rows["monophonic"] = rows["clip"] != "e"
+    rows["pitch"] = np.where((rows["clip"] != "d") | (rows.index % 4 >= 2), 5, -1)
+    return Frames(np.arange(24, dtype=np.float32)[:, None], rows, {}, "toy", "embedded", "swift-f0", 2.0)
 
 
 def test_the_beginnings_of_voiced_test_clips_are_chosen() -> None:
@@ -119,10 +104,10 @@ def test_a_level_is_first_reached_between_two_strengths() -> None:
 def test_methods_are_compared_at_equal_effect_pair_by_pair() -> None:
     """Both methods go 0.25 and 0.75 of the way; one leaks two bins more than the other in either clip, whose own leakage differs widely."""
 
-    def place(row: dict) -> float:
+    def place(row: dict[str, Any]) -> float:
         return 12.5 if row["alpha"] == 1 else 17.5
 
-    def leaked(row: dict) -> float:
+    def leaked(row: dict[str, Any]) -> float:
         more = {"paper": 0.0, "raw_probe": 2.0}.get(row["method"], 50.0)
         return 10 + (more + (1 if row["clip"] == "a" else 9)) * (row["steered"] == "pitch")
 
@@ -143,21 +128,15 @@ def test_figures_at_each_strength() -> None:
 
 
 def test_a_level_that_is_not_reached_is_null_and_so_is_its_comparison() -> None:
-    found = steering.whole_clips(sounds(round_trip=lambda row: NAN if row["method"] == "signal" else 1.0), 0)
+    every = sounds(round_trip=lambda row: NAN if row["method"] == "signal" else 1.0)
+    found = steering.whole_clips(every[(every["method"] != "signal") | (every["steered"] != "timbre")], 0)
     at = found["methods"]["paper"]["pitch"]["at_half"]
     assert at["strength"] is None and at["leakage"] is None and at["leakage_ci95"] is None and at["reached"] == 0
     assert found["comparisons"]["at_half"]["paper"]["pitch"]["signal"] == {"difference": None, "ci95": None}
-    assert found["methods"]["signal"]["pitch"]["by_strength"]["1"]["round_trip"] is None
+    signal = found["methods"]["signal"]
+    assert signal["pitch"]["by_strength"]["1"]["round_trip"] is None
+    assert signal["timbre"]["by_strength"] == {} and signal["timbre"]["at_half"]["clips"] == 0  # without a sound
     json.dumps(found, allow_nan=False)
-
-
-def test_a_method_without_a_sound_has_no_figures() -> None:
-    every = sounds()
-    found = steering.whole_clips(every[(every["method"] != "signal") | (every["steered"] != "pitch")], 0)
-    assert found["methods"]["signal"]["pitch"]["by_strength"] == {}
-    assert (
-        found["methods"]["signal"]["pitch"]["at_half"]["strength"] is None and found["methods"]["signal"]["pitch"]["at_half"]["clips"] == 0
-    )
 
 
 def test_an_interval_needs_nearly_all_resamples() -> None:
@@ -168,38 +147,23 @@ def test_an_interval_needs_nearly_all_resamples() -> None:
 # --- sentences ----------------------------------------------------------------------------------------------------------
 
 
-def found(pitch_after: object) -> dict[str, dict]:
-    leaked = {"paper": 11.0, "relu": 12.0, "remainder": 12.0, "raw_probe": 12.0, "feature_means": 11.5, "signal": 10.5}
-    table = sounds(
-        pitch_after=pitch_after,
-        amplitude_after=lambda row: 10 + (leaked.get(row["method"], 12.0) - 10) * row["alpha"],
-        timbre_after=lambda row: 10 + (leaked.get(row["method"], 12.0) - 10) * row["alpha"],
-    )
-    return {
-        "toy": {
-            **steering.whole_clips(table, 0),
-            "in_time": {variant: {prop: {"clips": 0} for prop in labels.PROPERTIES} for variant in in_time.VARIANTS},
-        }
-    }
+def found(pitch_after: Callable[[dict[str, Any]], float]) -> dict[str, Any]:
+    leaked = {"paper": 11.0, "feature_means": 11.5, "signal": 10.5}
+
+    def other(row: dict[str, Any]) -> float:
+        return 10 + (leaked.get(row["method"], 12.0) - 10) * row["alpha"]
+
+    return steering.whole_clips(sounds(pitch_after=pitch_after, amplitude_after=other, timbre_after=other), 0)
 
 
 def test_a_verdict_is_read_off_the_comparisons() -> None:
-    pitch = evidence_steering.comparisons(found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0))[0]
+    one = found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0)
+    pitch = evidence_steering.comparisons("toy", one).splitlines()[0]
     assert "features: the paper's step leaks less than “features: difference of means” at half of the way" in pitch
     assert "features: the paper's step leaks less than “latents: probe”" in pitch
     assert "“latents: difference of means” does not get half of the way" in pitch
     assert "every variant that gets half of the way leaks more than “signal processing”" in pitch
-
-
-def test_a_verdict_falls_back_to_a_quarter_and_to_nothing() -> None:
-    assert "at a quarter of the way" in evidence_steering.comparisons(found(lambda row: 13.0))[0]
-    nothing = evidence_steering.comparisons(found(lambda row: 15.0 if row["method"] == "signal" else 10.0))[0]
-    assert "against “signal processing”, no variant gets a quarter of the way, which it does" in nothing
-    assert "against “latents: probe”, no variant gets a quarter of the way, nor does it" in nothing
-
-
-def test_pairings_are_counted() -> None:
-    told = evidence_steering.pairings(found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0))
+    told = evidence_steering.pairings({"toy": one})
     assert told[1].startswith(
         "latents: probe: of 9 pairings with a variant, both get half of the way in 3. There the variant leaks clearly less in 1,"
     )
@@ -207,13 +171,18 @@ def test_pairings_are_counted() -> None:
     assert "clearly less in 0, clearly more in 3" in told[3]
 
 
+def test_a_verdict_falls_back_to_a_quarter_and_to_nothing() -> None:
+    assert "at a quarter of the way" in evidence_steering.comparisons("toy", found(lambda row: 13.0))
+    nothing = evidence_steering.comparisons("toy", found(lambda row: 15.0 if row["method"] == "signal" else 10.0))
+    assert "against “signal processing”, no variant gets a quarter of the way, which it does" in nothing
+    assert "against “latents: probe”, no variant gets a quarter of the way, nor does it" in nothing
+
+
 def test_what_spills_over_is_told_as_a_share_of_what_was_wanted() -> None:
     still = {"clips": 0}
     part = {"clips": 3, "inside": 4.0, "inside_ci95": [1.0, 6.0], "before": 0.1, "after": -0.5}
     unsure = part | {"inside_ci95": [-1.0, 6.0]}
-    given = {"toy": {"in_time": {"paper": {"pitch": part, "amplitude": unsure, "timbre": still}, "remainder": {"pitch": still}}}}
-    paper, remainder = evidence_steering.confinement(given)
-    assert paper.endswith(
-        "clearly moves towards the target for pitch; the third beside it that moves more does so by 12.5% for pitch of that."
-    )
+    of = {"paper": {"pitch": part, "amplitude": unsure, "timbre": still}, "remainder": {"pitch": still}}
+    paper, remainder = evidence_steering.confinement("toy", {"in_time": of}).splitlines()
+    assert paper.endswith("towards the target for pitch; the third beside it that moves more does so by 12.5% for pitch of that.")
     assert remainder.endswith("towards the target for none.")

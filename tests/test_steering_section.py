@@ -70,14 +70,14 @@ def test_figures_are_those_of_the_table(found: section.Steering) -> None:
 
 
 def test_sounds_are_there_for_the_page(found: section.Steering) -> None:
-    index = json.loads((found.steered / "index.json").read_text())
+    index = json.loads((found.sounds / "steering/index.json").read_text())
     assert index["axes"][1:] == [
         ["property", ["pitch", "amplitude", "timbre"], "list"], ["target", ["low", "high"], "list"], ["α", ["0", "1", "20"], "slider"],
     ]  # fmt: skip
     # At no strength every target gives the SAE's reconstruction, and measures the same.
     still = {str(state["readout"][1:]) for key, state in index["states"].items() if key.startswith("0-") and key.endswith("-0")}
     assert len(still) == 1
-    assert "decoded from the SAE" in SoundTable(found.reconstructed).html("") and SoundSwitch(found.steered)
+    assert "decoded from the SAE" in SoundTable(found.sounds / "reconstructed").html("") and SoundSwitch(found.sounds / "steering")
 
 
 def test_features_are_named_and_their_cards_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,70 +23,52 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-class Tree(dict):
-    """A branch of results, with what tells its numbers from copies: they are written with a star."""
-
-
 class Own(float):
-    """A number as it stands in its own file."""
+    """A number as it stands in its own file, not a copy: it is written with a star."""
 
 
 NAMES: dict[str, Any] = {
     "number": lambda value, digits=2: f"{value:.{digits}f}" + ("*" if isinstance(value, Own) else ""),
     "interval": lambda bounds, digits=2: " to ".join(f"{bound:.{digits}f}" for bound in bounds),
-    "summary": Tree(codecs=Tree(encodec=Tree(share=Own(0.25)))),
+    "summary": {"codecs": {"encodec": {"share": Own(0.25)}}},
 }
+PATH = ["codecs", "encodec", "share"]
+FOUND: dict[str, Any] = {"label": "share", "value": 0.25, "ci95": [0.1, 0.4], "file": "summary.json", "path": PATH, "digits": 2}
 
 
-def found(**changes: Any) -> dict[str, Any]:
-    return {
-        "label": "share",
-        "value": 0.25,
-        "ci95": [0.1, 0.4],
-        "file": "summary.json",
-        "path": ["codecs", "encodec", "share"],
-        "digits": 2,
-    } | changes
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "share: 0.25* (0.10 to 0.40)"),  # from its own file
+        ({"path": PATH[:2], "ci95": None}, "share: 0.25"),  # counted, so it stands nowhere but in the verdict
+        ({"value": [0.5, 0.75], "ci95": None}, "share: 0.50 to 0.75"),
+        ({"value": None}, "share: n/a"),
+    ],
+)
+def test_a_figure_is_written_from_its_own_file(pages: ModuleType, changes: dict[str, Any], text: str) -> None:
+    assert pages.figure(FOUND | changes, NAMES) == text
 
 
-def test_a_figure_is_written_from_its_own_file(pages: ModuleType) -> None:
-    assert pages.figure(found(), NAMES) == "share: 0.25* (0.10 to 0.40)"
-
-
-def test_a_figure_that_was_counted_stands_as_the_verdict_has_it(pages: ModuleType) -> None:
-    assert pages.figure(found(path=["codecs", "encodec"], ci95=None), NAMES) == "share: 0.25"
-
-
-def test_a_range_and_a_figure_that_is_undefined(pages: ModuleType) -> None:
-    assert pages.figure(found(value=[0.5, 0.75], ci95=None), NAMES) == "share: 0.50 to 0.75"
-    assert pages.figure(found(value=None), NAMES) == "share: n/a"
-
-
-CLAIM = {
-    "kind": "paper",
-    "key": "wider",
-    "claim": "Wider is better.",
-    "section": "2",
-    "test": "We looked.",
-    "page": "sections/evidence/06_grid",
-    "bears": ["Small data.", "Small models."],
-    "verdict": "holds in part",
-    "by": {
-        "encodec": {"verdict": "holds", "figures": [found(), found(label="other")]},
-        "own": {"verdict": "cannot be told here", "figures": []},
-    },
-}
-
-
-def test_a_claim_has_its_verdict_for_each_codec_its_test_and_its_page(pages: ModuleType) -> None:
-    lines = pages.section(CLAIM, NAMES)
+def test_a_claim_is_judged_and_a_question_answered_with_its_test_and_page(pages: ModuleType) -> None:
+    claim = {
+        "kind": "paper",
+        "key": "wider",
+        "claim": "Wider is better.",
+        "section": "2",
+        "test": "We looked.",
+        "page": "sections/evidence/06_grid",
+        "bears": ["Small data.", "Small models."],
+        "verdict": "holds in part",
+        "by": {
+            "encodec": {"verdict": "holds", "figures": [FOUND, {**FOUND, "label": "other"}]},
+            "own": {"verdict": "cannot be told here", "figures": []},
+        },
+    }
+    lines = pages.section(claim, NAMES)
     assert lines[:2] == ["(paper-wider)=", "### Wider is better."]
     assert "| encodec | **holds** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in lines
     assert "| own | **cannot be told here** | – |" in lines
     assert any("**holds in part**" in line and "{doc}`sections/evidence/06_grid`" in line for line in lines)
     assert "*What bears on it.* Small data. Small models." in lines
-
-
-def test_a_question_is_answered_and_not_judged(pages: ModuleType) -> None:
-    lines = pages.section({**CLAIM, "kind": "open"}, NAMES)
-    assert "| encodec | **yes** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in lines
+    asked = pages.section({**claim, "kind": "open"}, NAMES)
+    assert "| encodec | **yes** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in asked

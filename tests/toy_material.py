@@ -29,7 +29,7 @@ def material(
     """Material from frames and an SAE, on the CPU, with seed 0."""
     rows = unique.find(latents)
     frames = Frames(latents, table, edges or {}, codec, "embedded", "swift-f0", rate)
-    return Material(codec, frames, rows, torch.from_numpy(rows.latents), sae, fitted or {}, few_frames, 0, torch.device("cpu"), {})
+    return Material(codec, frames, rows, torch.from_numpy(rows.latents), sae, fitted or {}, few_frames, 0, {})
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, question: ModuleType, made: Material, **parameters: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import torch
 import torchaudio
 
 from audiosae.errors import AudioError
-from audiosae.files.whole import writing
+from audiosae.files import whole
 
 SAMPLE_RATE = 44100
 """Rate in Hz of the corpus, and of the mono mix on which labels are measured."""
@@ -29,18 +29,13 @@ SAMPLE_RATE = 44100
 SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".mp3", ".ogg", ".opus")
 """Formats that are read, and in which a file that was cut short is noticed."""
 
-RATES = (4_000, 384_000)
-"""Lowest and highest sample rate in Hz that a recording may have; others are damaged headers."""
-
-_BLOCK = 2**22
-"""Samples to read at a time: memory grows with what a file holds, not with what its header claims."""
-
-_LARGEST_KERNEL = 2**22
-"""Numbers in the longest filter that torchaudio is asked for (32 MB); from 384 to 44.1 kHz it is 0.2 million."""
+_RATES = (4_000, 384_000)  # other rates, in Hz, are damaged headers
+_BLOCK = 2**22  # samples to read at a time: memory grows with what a file holds, not with what its header claims
+_LARGEST_KERNEL = 2**22  # numbers in torchaudio's longest filter (32 MB); from 384 to 44.1 kHz it has 0.2 million
 
 
 def read(path: str | Path) -> tuple[np.ndarray, int]:
-    """Read a recording, one of `SUFFIXES`, whole, and refuse one that is damaged.
+    """Read a whole recording, one of `SUFFIXES`, and refuse a damaged one.
 
     Returns
     -------
@@ -52,48 +47,41 @@ def read(path: str | Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     AudioError
-        If the file is missing or may not be read, is no audio, has an impossible sample rate, ends before its header
-        says, or fails `check`.
+        If the file is missing, cannot be opened, is no audio, has an impossible sample rate, is truncated, or fails `check`.
     """
     path = Path(path)
-    with opened(path) as file:
-        blocks = [_block(file)]
-        while len(blocks[-1]) == len(blocks[0]) > 0 and sum(map(len, blocks)) < file.frames:
-            blocks.append(_block(file))
+    with _opened(path) as file:
+        size = max(1, _BLOCK // file.channels)
+        blocks = [file.read(size, dtype="float32", always_2d=True)]
+        while len(blocks[-1]) == size and sum(map(len, blocks)) < file.frames:
+            blocks.append(file.read(size, dtype="float32", always_2d=True))
         wave, sample_rate = np.concatenate(blocks).T, file.samplerate
-        refuse_truncated(path, file, wave.shape[1])
+        _refuse_truncated(path, file, wave.shape[1])
     check(wave, sample_rate, where=str(path))
     return np.ascontiguousarray(wave), sample_rate
 
 
 def read_part(path: str | Path, start: int, seconds: float) -> tuple[np.ndarray, int]:
-    """Read a part of a recording: as `read`, without `check`.
-
-    Parameters
-    ----------
-    path
-        One of `SUFFIXES`.
-    start
-        Where it begins, in samples of the recording.
-    seconds
-        How long it is, unless the recording ends before.
-    """
+    """Read `seconds` of a recording from sample `start` on, or as much as there is: as `read`, without `check`."""
     path = Path(path)
-    with opened(path) as file:
+    with _opened(path) as file:
         file.seek(start)
         length = min(int(seconds * file.samplerate), file.frames - start)
         wave = file.read(length, dtype="float32", always_2d=True).T
-        refuse_truncated(path, file, file.frames if wave.shape[1] == length else 0)
+        _refuse_truncated(path, file, file.frames if wave.shape[1] == length else 0)
         return np.ascontiguousarray(wave), file.samplerate
 
 
-def _block(file: soundfile.SoundFile) -> np.ndarray:
-    """The next samples [samples, channels]."""
-    return file.read(max(1, _BLOCK // file.channels), dtype="float32", always_2d=True)
+def read_length(path: str | Path) -> tuple[int, int]:
+    """Samples of a recording and its sample rate in Hz; only the header is read."""
+    path = Path(path)
+    with _opened(path) as file:
+        _refuse_truncated(path, file, file.frames)
+        return file.frames, file.samplerate
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[soundfile.SoundFile]:
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     """Open a recording; whatever is wrong with it, now or while it is read, becomes an `AudioError`."""
     try:
         if not path.is_file():
@@ -103,9 +91,9 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}); check its permissions.") from error
     try:
         with soundfile.SoundFile(source) as file:
-            if not RATES[0] <= file.samplerate <= RATES[1]:
+            if not _RATES[0] <= file.samplerate <= _RATES[1]:
                 raise AudioError(
-                    f"{path}: its header gives a sample rate of {file.samplerate} Hz; rates from {RATES[0]} to {RATES[1]} Hz "
+                    f"{path}: its header gives a sample rate of {file.samplerate} Hz; rates from {_RATES[0]} to {_RATES[1]} Hz "
                     "are read. Export it again, or mend its header."
                 )
             if file.frames >= 2**62:  # how libsndfile says that it does not know
@@ -143,7 +131,7 @@ def _completed(path: Path) -> bytes | io.BytesIO:
     return io.BytesIO(content)
 
 
-def refuse_truncated(path: Path, file: soundfile.SoundFile, samples: int) -> None:
+def _refuse_truncated(path: Path, file: soundfile.SoundFile, samples: int) -> None:
     """Raise `AudioError` if a recording that gave so many samples has lost its end."""
     # libsndfile trusts the length of a file over its header, and leaves only these remarks in its log.
     sizes = re.findall(r"^\s*(?:data|SSND|Riff size)\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
@@ -169,14 +157,11 @@ def _ogg_is_whole(path: Path) -> bool:
 
 
 def check(wave: np.ndarray, sample_rate: int, where: str) -> None:
-    """Refuse a wave from which nothing can be learned; `where` names the recording, for the message.
+    """Raise `AudioError`, naming the recording `where`, for a wave from which nothing can be learned.
 
-    Raises
-    ------
-    AudioError
-        For more than two channels, samples that are not finite, silence, or less than one analysis frame (2048 samples at 44.1 kHz).
+    That is one with more than two channels, samples that are not finite, silence, or less than one analysis frame.
     """
-    if wave.ndim != 2 or not 1 <= wave.shape[0] <= 2:
+    if not 1 <= wave.shape[0] <= 2:
         raise AudioError(f"{where}: {wave.shape[0]} channels; only mono and stereo are understood. Mix it down to one or two.")
     if wave.shape[1] < 2048 * sample_rate / SAMPLE_RATE:
         raise AudioError(
@@ -220,20 +205,9 @@ def mono_mix(wave: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def for_codec(wave: np.ndarray, sample_rate: int, codec_rate: int, channels: int) -> np.ndarray:
-    """Bring a wave to the rate and channel count that a codec expects.
+    """Bring a wave to a codec's rate and channels (mixed down by the mean, or doubled), its level unchanged.
 
-    Parameters
-    ----------
-    wave
-        float32 [channels, samples].
-    sample_rate, codec_rate
-        In Hz.
-    channels
-        1 mixes down by the mean; 2 doubles a mono wave.
-
-    Returns
-    -------
-    float32 [channels, samples at codec_rate]. The level is not changed.
+    float32 [channels, samples] -> float32 [channels, samples at codec_rate].
     """
     if channels == 1:
         wave = to_mono(wave)[None]
@@ -244,9 +218,6 @@ def for_codec(wave: np.ndarray, sample_rate: int, codec_rate: int, channels: int
 
 def write_flac(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
     """Write a wave [channels, samples] as 24-bit FLAC, whole or not at all."""
-    path = Path(path)
-    try:
-        with writing(path) as partial:
-            soundfile.write(partial, wave.T, sample_rate, format="FLAC", subtype="PCM_24")
-    except soundfile.LibsndfileError as error:
-        raise OSError(f"{path} could not be written ({error.error_string})") from error
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave.T, sample_rate, format="FLAC", subtype="PCM_24")
+    whole.write(path, buffer.getvalue())

@@ -27,40 +27,24 @@ UNITS = {"pitch": "MIDI note", "amplitude": "RMS, full scale 1", "timbre": "spec
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on one clip, one number a frame.
+    """What was measured on one clip, one number a frame."""
 
-    Attributes
-    ----------
-    time
-        Centre of the window, s.
-    f0, confidence
-        Hz, and 0 to 1.
-    rms
-        Linear, full scale 1.
-    centroid
-        Hz; NaN in digital silence, where there is no spectrum to weigh.
-    """
-
-    time: np.ndarray
-    f0: np.ndarray
-    confidence: np.ndarray
-    rms: np.ndarray
-    centroid: np.ndarray
+    time: np.ndarray  # centre of the window, s
+    f0: np.ndarray  # Hz
+    confidence: np.ndarray  # 0 to 1
+    rms: np.ndarray  # linear, full scale 1
+    centroid: np.ndarray  # Hz; NaN in digital silence
 
 
 def describe(wave: np.ndarray, sample_rate: int, frame_rate: float, tracker: str, frames: int | None = None) -> Measured:
-    """Measure a wave at the frames of a codec: from any sound to its acoustic labels.
+    """Measure a wave, float32 [channels, samples], at the frames of a codec: from any sound to its acoustic labels.
 
     Parameters
     ----------
-    wave
-        float32 [channels, samples].
-    sample_rate
-        In Hz.
     frame_rate
         Of the codec, in Hz.
     tracker
-        See `pitch.TRACKERS`.
+        One of `pitch.TRACKERS`.
     frames
         How many latent frames the codec makes of it; None for as many whole frames as the wave lasts.
     """
@@ -83,7 +67,7 @@ def frame_times(frames: int, frame_rate: float) -> np.ndarray:
 
 
 def windows(mono: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Cut windows of 2048 samples centred at `times`, with zeros beyond the ends: [times, 2048]."""
+    """Windows of 2048 samples centred at `times` in s, with zeros beyond the ends: [times, 2048]."""
     starts = np.round(times * SAMPLE_RATE).astype(int)
     padded = np.pad(mono, (WINDOW // 2, WINDOW))
     starts = np.minimum(starts, len(padded) - WINDOW)
@@ -93,9 +77,8 @@ def windows(mono: np.ndarray, times: np.ndarray) -> np.ndarray:
 def level_and_brightness(mono: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """RMS and spectral centroid in windows centred at `times`: two float32 [times], as in `Measured`."""
     cut = windows(mono, times)
-    options = dict(hop_length=WINDOW, center=False)
-    rms = librosa.feature.rms(y=cut, frame_length=WINDOW, **options)[:, 0, 0]
-    centroid = librosa.feature.spectral_centroid(y=cut, sr=SAMPLE_RATE, n_fft=WINDOW, **options)[:, 0, 0]
+    rms = librosa.feature.rms(y=cut, frame_length=WINDOW, hop_length=WINDOW, center=False)[:, 0, 0]
+    centroid = librosa.feature.spectral_centroid(y=cut, sr=SAMPLE_RATE, n_fft=WINDOW, hop_length=WINDOW, center=False)[:, 0, 0]
     centroid = np.where(rms > 0, centroid, np.nan)
     return rms.astype(np.float32), centroid.astype(np.float32)
 

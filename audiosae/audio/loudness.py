@@ -15,17 +15,13 @@ PEAK = 10 ** (-1 / 20)
 """Largest sample that a listener is given: −1 dBFS."""
 
 MP3_OVERSHOOT = 1.0
-"""Headroom for compression, dB: over the corpus's clips, whole, cut, and at 24 kHz, a decoded MP3 peaked up to 0.9 dB
-above its wave. Noise that is clipped flat can go further."""
+"""Headroom for compression, dB: over the corpus's clips, a decoded MP3 peaked up to 0.9 dB above its wave."""
 
 CEILING = PEAK * 10 ** (-MP3_OVERSHOOT / 20)
 """Largest sample before compression."""
 
-_MATCHED = 0.005
-"""How near to its target, in LU, a sound has to be."""
-
-_ROUNDS = 8
-"""Of measuring and scaling. Two are the rule, three or four where a clip lies about the meter's gate."""
+_MATCHED = 0.005  # how near to its target, in LU, a sound has to be
+_ROUNDS = 8  # of measuring and scaling; two are the rule, three or four where a clip lies about the meter's gate
 
 
 def loudness(wave: np.ndarray, sample_rate: int) -> float:
@@ -45,18 +41,9 @@ def loudness(wave: np.ndarray, sample_rate: int) -> float:
 def match_loudness(waves: Sequence[np.ndarray], sample_rate: int, target: float = -23.0) -> list[np.ndarray]:
     """Bring alternatives to one loudness, with room for compression under −1 dBFS.
 
-    The meter leaves out blocks under −70 LUFS, and more of a quiet clip counts once it is turned up. So each is
-    measured again after scaling, until all agree. Where the target would push any peak over, the whole set is turned
-    down together, so that it stays matched.
-
-    Parameters
-    ----------
-    waves
-        Each [channels, samples] or [samples]; what is silent, or all of it under the gate, is not turned up.
-    sample_rate
-        In Hz.
-    target
-        In LUFS.
+    Each is measured again after scaling: the meter leaves out blocks under −70 LUFS, so more of a quiet clip counts once it is
+    turned up. Where the target (LUFS) would push any peak over, all are turned down together, so that they stay matched. Silent
+    waves stay silent.
     """
     matched = list(waves)
     peaks = 20 * np.log10([max(_peak([wave]), 1e-9) for wave in waves])
@@ -76,12 +63,7 @@ def match_loudness(waves: Sequence[np.ndarray], sample_rate: int, target: float 
 def shared_gain(waves: Sequence[np.ndarray], limit_only: bool = False) -> list[np.ndarray]:
     """One gain for a whole comparison whose subject is loudness: the loudest peak goes to just under `CEILING`.
 
-    Parameters
-    ----------
-    waves
-        Each [channels, samples] or [samples].
-    limit_only
-        Turn down where needed, never up.
+    With `limit_only` they are turned down where needed, never up.
     """
     peak = _peak(waves)
     gain = 0.999 * CEILING / peak if peak else 1.0
@@ -94,18 +76,7 @@ def _peak(waves: Sequence[np.ndarray]) -> float:
 
 
 def encode_mp3(wave: np.ndarray, sample_rate: int) -> bytes:
-    """Compress for the book or for a widget; the same wave gives the same bytes.
-
-    Parameters
-    ----------
-    wave
-        float [channels, samples] or [samples], peak at most `CEILING`.
-    sample_rate
-        In Hz, one that MP3 knows (24000 and 44100 are).
-
-    Returns
-    -------
-    The MP3 file.
+    """Compress a wave [channels, samples] or [samples] to an MP3 file; the same wave gives the same bytes.
 
     Raises
     ------
@@ -128,22 +99,9 @@ def encode_mp3(wave: np.ndarray, sample_rate: int) -> bytes:
 
 
 def excerpt(wave: np.ndarray, sample_rate: int, time: float, seconds: float) -> np.ndarray:
-    """Cut around a moment, with 10 ms fades so that the cut does not click.
+    """Cut `seconds` around a `time` in s from a wave [channels, samples], with 10 ms fades so that the cut does not click.
 
-    Parameters
-    ----------
-    wave
-        [channels, samples].
-    sample_rate
-        In Hz.
-    time
-        Middle of the excerpt, s; moved inwards where the wave begins or ends.
-    seconds
-        Length; a shorter wave is taken whole.
-
-    Returns
-    -------
-    float32 [channels, samples].
+    The excerpt is moved inwards where the wave begins or ends; a shorter wave is taken whole.
     """
     length = min(int(seconds * sample_rate), wave.shape[1])
     start = int(np.clip(time * sample_rate - length / 2, 0, wave.shape[1] - length))

@@ -6,13 +6,12 @@ frames a second are not a whole number of samples at 16 kHz. SwiftF0 (Nieradzik 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import swift_f0
 import torch
-import torchcrepe
 
 from audiosae.audio.io import SAMPLE_RATE, resample
 from audiosae.errors import ParameterError
@@ -26,9 +25,8 @@ _CENTS_OF_FIRST_BIN = 1997.3794084376191  # above 10 Hz; bins are 20 cents apart
 _BATCH = 1024
 
 
-@dataclass(frozen=True)
-class Track:
-    """What SwiftF0 finds in a clip at its own frames, to be read at any time: time (s), f0 (Hz) and confidence, each [frames]."""
+class Track(NamedTuple):
+    """What SwiftF0 finds in a clip at its own frames: time (s), f0 (Hz) and confidence, each [frames]."""
 
     time: np.ndarray
     f0: np.ndarray
@@ -41,23 +39,14 @@ class Track:
 
 
 def track(mono: np.ndarray, times: np.ndarray, tracker: str) -> tuple[np.ndarray, np.ndarray]:
-    """Fundamental frequency and how sure the tracker is of it.
-
-    Parameters
-    ----------
-    mono
-        float32 [samples] at 44.1 kHz.
-    times
-        Seconds at which to look.
-    tracker
-        One of `TRACKERS`.
+    """Fundamental frequency at times in s of a sound, float32 [samples] at 44.1 kHz, by one of `TRACKERS`.
 
     Returns
     -------
     f0
         In Hz [times], a number for every frame however unsure.
     confidence
-        0 to 1 [times]; the labels count a frame as voiced from 0.5.
+        0 to 1 [times].
 
     Raises
     ------
@@ -72,7 +61,7 @@ def track(mono: np.ndarray, times: np.ndarray, tracker: str) -> tuple[np.ndarray
 
 
 def track_whole(mono: np.ndarray) -> Track:
-    """Run SwiftF0 over a clip, [samples] at 44.1 kHz. CREPE has no such thing: it looks only where it is asked."""
+    """Run SwiftF0 over a clip, [samples] at 44.1 kHz."""
     found = _swift_model().detect(resample(mono, SAMPLE_RATE, _RATE), _RATE)
     return Track(found.timestamps, found.pitch_hz, found.confidence)
 
@@ -84,6 +73,8 @@ def _swift_model() -> swift_f0.SwiftF0:
 
 @torch.no_grad()
 def _crepe(wave: np.ndarray, times: np.ndarray, model: str) -> tuple[np.ndarray, np.ndarray]:
+    import torchcrepe  # brings numba, which takes a second, and most readers keep to SwiftF0
+
     starts = np.round(times * _RATE).astype(int)  # of a window centred at the time, after half a window of padding
     padded = torch.from_numpy(np.pad(wave, (_WINDOW // 2, _WINDOW)))
     device = "cuda" if torch.cuda.is_available() else "cpu"

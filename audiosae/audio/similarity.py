@@ -9,8 +9,6 @@ from audiosae.audio import labels, pitch
 from audiosae.audio.labels import Measured
 from audiosae.errors import CorpusError
 
-_MELS = 64
-
 
 def si_sdr(decoded: np.ndarray, original: np.ndarray) -> float:
     """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019); both [samples], means removed."""
@@ -20,13 +18,11 @@ def si_sdr(decoded: np.ndarray, original: np.ndarray) -> float:
 
 
 def log_mel_mae(decoded: np.ndarray, original: np.ndarray, sample_rate: int) -> float:
-    """Mean absolute difference of log-mel spectra in dB, down to 80 dB below the original's peak. Unlike in
-    `steering.quality`, levels count.
+    """Mean absolute difference of log-mel spectra in dB, down to 80 dB below the original's peak; both [samples].
 
-    Both are [samples] at `sample_rate` in Hz; 64 bands, windows of 2048.
+    64 bands, windows of 2048. Unlike in `steering.quality`, levels count.
     """
-    options = dict(sr=sample_rate, n_fft=2048, hop_length=512, n_mels=_MELS)
-    a, b = (librosa.feature.melspectrogram(y=wave, **options) for wave in (original, decoded))
+    a, b = (librosa.feature.melspectrogram(y=wave, sr=sample_rate, n_fft=2048, hop_length=512, n_mels=64) for wave in (original, decoded))
     floor = a.max() * 1e-8
     return float(np.abs(10 * np.log10(np.maximum(a, floor)) - 10 * np.log10(np.maximum(b, floor))).mean())
 
@@ -37,8 +33,7 @@ def agreement(original: list[Measured], decoded: list[Measured], monophonic: lis
     Returns
     -------
     pitch
-        Share of frames voiced in the original whose decoded pitch is within 50 cents; a frame that has lost its voicing
-        counts by its best guess.
+        Share of frames voiced in the original whose decoded pitch, however unsure, is within 50 cents.
     rms, centroid
         Pearson correlation over frames louder than −60 dBFS, of all clips.
 
@@ -47,19 +42,20 @@ def agreement(original: list[Measured], decoded: list[Measured], monophonic: lis
     CorpusError
         If no frame of a single voice is voiced.
     """
-    stacked = {
-        name: [np.concatenate([getattr(m, name) for m in side]) for side in (original, decoded)]
-        for name in ("f0", "confidence", "rms", "centroid")
-    }
-    rms, centroid = stacked["rms"], stacked["centroid"]
+
+    def both(name: str) -> tuple[np.ndarray, np.ndarray]:
+        before, after = (np.concatenate([getattr(measured, name) for measured in side]) for side in (original, decoded))
+        return before, after
+
+    f0, rms, centroid = both("f0"), both("rms"), both("centroid")
     is_mono = np.repeat(monophonic, [len(measured.f0) for measured in original])
-    is_voiced = is_mono & labels.voiced(stacked["confidence"][0], rms[0])
+    is_voiced = is_mono & labels.voiced(both("confidence")[0], rms[0])
     if not is_voiced.any():
         raise CorpusError(
             "no test clip is a single voice with a pitch, so it cannot be said how much pitch the codec keeps; "
             "add recordings of single voices or instruments."
         )
-    cents = 100 * np.abs(pitch.to_midi(stacked["f0"][0]) - pitch.to_midi(stacked["f0"][1]))
+    cents = 100 * np.abs(pitch.to_midi(f0[0]) - pitch.to_midi(f0[1]))
     audible = (rms[0] > labels.SILENCE) & np.isfinite(centroid[0]) & np.isfinite(centroid[1])
     return {
         "pitch": float((cents[is_voiced] <= 50).mean()),

@@ -6,6 +6,7 @@ The latents are what the decoder receives; for a codec with codebooks that is th
 from __future__ import annotations
 
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 from audiosae.codecs import diffrhythm_vae, embedded, encodec, wavtokenizer
@@ -16,25 +17,24 @@ __all__ = ["Codec", "check", "load", "source"]
 
 PROJECT = Path(__file__).parents[2]
 
-_LOADERS = {"encodec": encodec.load, "wavtokenizer": wavtokenizer.load, "diffrhythm-vae": diffrhythm_vae.load}
+_LOADERS: dict[str, Callable[[str | Path], Codec]] = {
+    "encodec": encodec.load,
+    "wavtokenizer": wavtokenizer.load,
+    "diffrhythm-vae": diffrhythm_vae.load,
+}
 
 
 def load(name: str, weights: str | Path = "embedded") -> Codec:
-    """Load a codec.
+    """Load a codec, on the CPU, in evaluation mode.
 
     Parameters
     ----------
     name
         "encodec", "wavtokenizer", "diffrhythm-vae", or the name of a codec of your own.
     weights
-        "embedded" for the small weights that this project trained, "released" for the authors' checkpoint (fetched
-        once, pinned and cached), or the path of either kind of file. One is never taken for the other. For a codec of
-        your own: the path of a Python file with a function `load()` that returns a `Codec`. A relative path that is not
-        in the working directory is looked for in the project's folder.
-
-    Returns
-    -------
-    A `Codec`, on the CPU, in evaluation mode.
+        "embedded" for the small weights that this project trained, "released" for the authors' checkpoint (fetched once, pinned and
+        cached), or the path of either kind of file. For a codec of your own: the path of a Python file with a function `load()`
+        that returns a `Codec`. A relative path that is not in the working directory is looked for in the project's folder.
 
     Raises
     ------
@@ -56,13 +56,7 @@ def load(name: str, weights: str | Path = "embedded") -> Codec:
 
 
 def source(name: str, weights: str | Path) -> Path:
-    """The file that `load` reads, whether it is there or not.
-
-    Parameters
-    ----------
-    name, weights
-        As for `load`; not "released", whose file is known only once it is fetched.
-    """
+    """The file that `load` reads, whether it is there or not; not for "released", whose file is known once it is fetched."""
     if weights == "embedded":
         return embedded.FOLDER / f"{name}.safetensors"
     path = Path(weights)

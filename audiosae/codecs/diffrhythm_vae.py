@@ -1,7 +1,7 @@
 """DiffRhythm's VAE: the autoencoder of Stable Audio ("Oobleck"), 44.1 kHz stereo, 64 numbers for 2048 samples.
 
-The released model is a TorchScript module. The embedded one is the same family through `diffusers`, narrower. A latent
-frame is the mean of the encoder's normal distribution, or on request a seeded sample of it.
+The released model is a TorchScript module; the embedded one is narrower, through `diffusers`. A latent frame is the mean of the
+encoder's normal distribution, or a seeded sample of it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,7 @@ HOP = 2048
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the embedded model.
-
-    Attributes
-    ----------
-    encoder, decoder
-        Channels next to the wave.
-    multiples
-        Channels after each of the five down-samplings, in units of the above.
-    """
+    """Sizes: channels next to the wave, and as multiples of them after each of the five down-samplings."""
 
     encoder: int
     decoder: int
@@ -43,24 +35,18 @@ class Shape:
 
 
 class Network(nn.Module):
-    """Encoder and decoder with plain convolutions.
-
-    Parameters
-    ----------
-    shape
-        Sizes.
-    """
+    """Encoder and decoder with plain convolutions."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        # Here, because this import takes seconds, and neither the other codecs nor the released module need it.
+        # Here, because this import takes seconds, and only this network needs it.
         from diffusers.models.autoencoders.autoencoder_oobleck import OobleckDecoder, OobleckEncoder
 
         with legacy.weight_norm():
             self.encoder = OobleckEncoder(shape.encoder, CHANNELS, list(RATIOS), list(shape.multiples))
             self.decoder = OobleckDecoder(shape.decoder, DIM, CHANNELS, list(RATIOS[::-1]), list(shape.multiples))
         legacy.fold_weight_norm(self)
-        # The library's encoder puts out as many channels as it has next to the wave; 128 fits the released width only.
+        # The library's encoder puts out as many channels as it has next to the wave.
         self.encoder.conv2 = nn.Conv1d(shape.encoder * shape.multiples[-1], 2 * DIM, 3, padding=1)
 
 
@@ -80,7 +66,7 @@ class DiffRhythmVAE:
     decoder
         Latents [batch, 64, frames] -> waves.
     module
-        What holds the weights of both.
+        Holds the weights of both.
     """
 
     name = "diffrhythm-vae"
@@ -94,7 +80,7 @@ class DiffRhythmVAE:
     ) -> None:
         self._encoder, self._decoder = encoder, decoder
         self.network = module.eval()
-        for parameter in module.parameters():  # one by one, since TorchScript has no word for all
+        for parameter in module.parameters():  # TorchScript has no `requires_grad_` of a module
             parameter.requires_grad_(False)
 
     def to(self, device: torch.device | str) -> DiffRhythmVAE:
@@ -109,9 +95,9 @@ class DiffRhythmVAE:
         Parameters
         ----------
         wave
-            The last frame is filled up with zeros. The level is kept; DiffRhythm itself normalises peaks to −6 dBFS.
+            The last frame is filled up with zeros. The level is kept (DiffRhythm itself normalises peaks to −6 dBFS).
         seed
-            None for the mean; a number for a sample of the distribution, the same for the same number.
+            Of a sample of the distribution; None for the mean.
         """
         mean, deviation = distribution(self._encoder(nn.functional.pad(wave, (0, -wave.shape[-1] % HOP))))
         if seed is not None:
@@ -128,8 +114,8 @@ class DiffRhythmVAE:
 def load(weights: str | Path) -> DiffRhythmVAE:
     """Load "embedded" or "released" weights, or a file of either kind; see `audiosae.codecs.load`.
 
-    A path that ends in .pt is taken for the authors' TorchScript module. That is a program, so it is loaded only if its hash
-    is on record or accepted: see `released.program`.
+    A path that ends in .pt is the authors' TorchScript module, which is loaded only if its hash is on record or accepted: see
+    `released.program`.
     """
     if path := released.path(weights, released.DIFFRHYTHM_VAE):
         return _load_released(path)
@@ -138,11 +124,10 @@ def load(weights: str | Path) -> DiffRhythmVAE:
 
 
 def _load_released(path: Path) -> DiffRhythmVAE:
-    """The authors' module. TorchScript is code, which runs when it is loaded and when it is called: hence the check first."""
+    """The authors' module; TorchScript is code, which runs when it is loaded, hence the check first."""
     content = io.BytesIO(released.program(path, released.DIFFRHYTHM_VAE))
     try:
         with warnings.catch_warnings():
-            # torch advises its authors to publish in another form; this one is what they publish.
             warnings.filterwarnings("ignore", message=".*torch.jit.load.* is deprecated", category=DeprecationWarning)
             module = torch.jit.load(content, map_location="cpu")
     except (RuntimeError, ValueError, OSError) as error:

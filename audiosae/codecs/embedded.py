@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -18,47 +18,21 @@ FOLDER = Path(__file__).parents[2] / "checkpoints"
 _TRAINER_ONLY = ("embed_avg", "cluster_size")
 """Moving averages of codebooks: not needed to encode or decode, and not shipped."""
 
+_Network = TypeVar("_Network", bound=nn.Module)
+
 
 def save(codec: str, network: nn.Module, shape: Any, path: str | Path, provenance: dict[str, Any]) -> None:
-    """Write a trained codec.
-
-    Parameters
-    ----------
-    codec
-        Its name; becomes the kind of the checkpoint.
-    network
-        Trained.
-    shape
-        A dataclass with the sizes of the network.
-    path
-        Ends in .safetensors.
-    provenance
-        Hashes of the corpus and code, and the settings.
-    """
+    """Write a trained codec: its weights, the dataclass of its sizes, and the hashes and settings that made it."""
     tensors = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in network.state_dict().items()
         if not name.endswith(_TRAINER_ONLY)
     }
-    header = {"kind": f"codec/{codec}", "shape": asdict(shape), "provenance": provenance}
-    checkpoint.save(path, tensors, header)
+    checkpoint.save(path, tensors, {"kind": f"codec/{codec}", "shape": asdict(shape), "provenance": provenance})
 
 
-def load(codec: str, weights: str | Path, build: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
-    """Read a trained codec.
-
-    Parameters
-    ----------
-    codec
-        Its name.
-    weights
-        "embedded" for the checkpoint that ships with the repository, or a path.
-    build
-        Makes the network from the sizes in the checkpoint.
-
-    Returns
-    -------
-    The network, in float32.
+def load(codec: str, weights: str | Path, build: Callable[[dict[str, Any]], _Network]) -> _Network:
+    """Read a trained codec in float32: "embedded", or a path; `build` makes the network from the sizes in the checkpoint.
 
     Raises
     ------

@@ -1,14 +1,14 @@
 """EnCodec at 24 kHz (Défossez et al. 2022), through the `encodec` package.
 
-The released model has 32 filters, two LSTM layers and weight normalisation; the embedded one is the same design with 16 filters, one
-LSTM layer and plain convolutions. A latent frame is the sum of the vectors chosen from the first 8 codebooks (6 kb/s): what the
-decoder receives.
+The embedded model has half of the released one's filters, one LSTM layer for two, and plain convolutions. A latent frame sums
+the first 8 codebooks (6 kb/s).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from encodec.modules import SEANetDecoder, SEANetEncoder
 from encodec.quantization import ResidualVectorQuantizer
@@ -35,7 +35,7 @@ class Shape:
     filters
         Channels after the first convolution; they double at each of four down-samplings.
     lstm
-        Layers of the LSTM in the encoder and in the decoder.
+        Layers of each LSTM.
     norm
         "weight_norm" or "none".
     codebooks
@@ -52,19 +52,14 @@ RELEASED = Shape(filters=32, lstm=2, norm="weight_norm", codebooks=32)
 
 
 class Network(nn.Module):
-    """Encoder, residual quantiser and decoder, named as in the released checkpoint.
-
-    Parameters
-    ----------
-    shape
-        Sizes.
-    """
+    """Encoder, residual quantiser and decoder, named as in the released checkpoint."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        sizes = {"channels": 1, "dimension": DIM, "n_filters": shape.filters, "ratios": list(RATIOS), "lstm": shape.lstm}
-        self.encoder = SEANetEncoder(**sizes, norm=shape.norm, causal=True)
-        self.decoder = SEANetDecoder(**sizes, norm=shape.norm, causal=True)
+        sizes: dict[str, Any] = {"channels": 1, "dimension": DIM, "n_filters": shape.filters, "ratios": list(RATIOS)}
+        sizes |= {"lstm": shape.lstm, "norm": shape.norm, "causal": True}
+        self.encoder = SEANetEncoder(**sizes)
+        self.decoder = SEANetDecoder(**sizes)
         self.quantizer = ResidualVectorQuantizer(dimension=DIM, n_q=shape.codebooks, bins=CODES, threshold_ema_dead_code=0)
 
 
@@ -74,10 +69,8 @@ class Encodec(Quantised):
     name = "encodec"
     frame_rate = SAMPLE_RATE / HOP
     dim = DIM
+    codebooks = CODEBOOKS
     codebook_size = CODES
-
-    def __init__(self, network: Network, codebooks: int = CODEBOOKS) -> None:
-        super().__init__(network, codebooks)
 
 
 def load(weights: str | Path) -> Encodec:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -14,26 +15,16 @@ from torch.nn.utils import remove_weight_norm
 
 from audiosae.errors import CheckpointError
 
-DAMAGE = (OSError, EOFError, LookupError, RuntimeError, ValueError, pickle.UnpicklingError)
-"""What a damaged file may raise in `torch.load`."""
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 def tensors(path: Path, owner: str, inside: str | None = None) -> dict[str, torch.Tensor]:
-    """Read a pickled dictionary of tensors; nothing in the pickle is run.
-
-    Parameters
-    ----------
-    path
-        File written by `torch.save`.
-    owner
-        Whose checkpoint it should be, for the message.
-    inside
-        Key under which the tensors lie; None where the file is the dictionary itself.
+    """Read a pickled dictionary of tensors, which may lie under the key `inside`; nothing in the pickle is run.
 
     Raises
     ------
     CheckpointError
-        If the file cannot be read, or holds something else.
+        If the file cannot be read, or holds something else than `owner`'s checkpoint does.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -42,19 +33,13 @@ def tensors(path: Path, owner: str, inside: str | None = None) -> dict[str, torc
             f"{path} is damaged, or holds more than tensors and plain values, and nothing in it was run; fetch the "
             f"{owner} checkpoint again."
         ) from error
-    except DAMAGE as error:
+    except (OSError, EOFError, LookupError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a readable {owner} checkpoint ({error}); fetch it again.") from error
     if inside is not None:
         state = state.get(inside) if isinstance(state, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise CheckpointError(f"{path} is no dictionary of tensors, as {owner}'s checkpoint is; fetch it again.")
     return state
-
-
-def some(names: Collection[str], shown: int = 3) -> str:
-    """The first of some names, and how many more there are."""
-    first, more = sorted(names)[:shown], len(names) - shown
-    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager
@@ -65,9 +50,8 @@ def weight_norm() -> Iterator[None]:
         yield
 
 
-def fold_weight_norm(network: nn.Module) -> nn.Module:
-    """Work the normalised weights out once, instead of at every call; returns the network, which is fit to run, not to
-    train or to load."""
+def fold_weight_norm(network: _Network) -> _Network:
+    """Work the normalised weights out once; returns the network, which is then fit to run, not to train or to load."""
     for module in network.modules():
         if hasattr(module, "weight_g"):
             remove_weight_norm(module)

@@ -30,9 +30,8 @@ class Codec(Protocol):
 
     Notes
     -----
-    A codec with codebooks has three things more: `codebook_size`, how many vectors each of them holds; `codes(wave)`, which vectors
-    were chosen, int64 [batch, codebooks, frames]; and `embed(codes)`, the latents that these make, so that `encode` is `embed` after
-    `codes`.
+    A codec with codebooks has three things more: `codebook_size`, vectors in each; `codes(wave)`, which were chosen, int64 [batch,
+    codebooks, frames]; and `embed(codes)`, the latents that these make, so that `encode` is `embed` after `codes`.
     """
 
     name: str
@@ -61,20 +60,7 @@ _BATCH = 2
 
 
 def limit(where: str, doing: str) -> Any:
-    """A `time_limit` on what a codec of one's own does; there is none later, when it works on the corpus.
-
-    Parameters
-    ----------
-    where
-        The codec's file, for the message.
-    doing
-        What takes so long, for the message.
-
-    Raises
-    ------
-    ParameterError
-        When the time is up, or if `TIME_LIMIT` is no number of seconds.
-    """
+    """A `time_limit` on what a codec of one's own does while it is loaded and tried; the file and the act are for the message."""
     said = os.environ.get(TIME_LIMIT, "600")
     try:
         seconds = float(said)
@@ -90,14 +76,7 @@ def limit(where: str, doing: str) -> Any:
 
 
 def check(codec: Any, where: str) -> None:
-    """Try a codec on a second of noise.
-
-    Parameters
-    ----------
-    codec
-        Whatever claims to be a `Codec`, on the CPU.
-    where
-        What it came from, for messages.
+    """Try whatever claims to be a `Codec`, on the CPU, on a second of noise; `where` it came from is for messages.
 
     Raises
     ------
@@ -110,9 +89,13 @@ def check(codec: Any, where: str) -> None:
         if not condition:
             raise ParameterError(f"{where}: {told}.")
 
-    def number(name: str, kinds: Any = int) -> bool:
+    def demand_number(name: str, meaning: str, kinds: Any = int, most: float = float("inf")) -> None:
         value = getattr(codec, name, None)
-        return isinstance(value, kinds) and not isinstance(value, bool) and value > 0
+        fits = isinstance(value, kinds) and not isinstance(value, bool) and 0 < value <= most
+        demand(fits, f"`{name}` must be {meaning}, not {value!r}")
+
+    def demand_method(name: str) -> None:
+        demand(callable(getattr(codec, name, None)), f"the method `{name}` is missing")
 
     def tensor(method: str, argument: torch.Tensor, shape: tuple[int | None, ...], dtype: torch.dtype = torch.float32) -> torch.Tensor:
         value = getattr(codec, method)(argument)
@@ -124,33 +107,29 @@ def check(codec: Any, where: str) -> None:
         demand(bool(torch.isfinite(value).all()), f"`{method}` returns NaN or infinite values for noise")
         return value
 
-    has = {name: getattr(codec, name, None) for name in ("name", "sample_rate", "channels", "frame_rate", "dim")}
-    named = isinstance(has["name"], str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]*", has["name"]) is not None
-    demand(named, f"`name` must be a word of lower-case letters, digits, - and _, not {has['name']!r}")
-    demand(number("sample_rate"), f"`sample_rate` must be a whole number of Hz, not {has['sample_rate']!r}")
-    demand(number("channels") and codec.channels <= 2, f"`channels` must be 1 or 2, not {has['channels']!r}")
-    demand(number("frame_rate", (int, float)), f"`frame_rate` must be frames a second, not {has['frame_rate']!r}")
-    demand(number("dim"), f"`dim` must be the size of a latent frame, not {has['dim']!r}")
+    name = getattr(codec, "name", None)
+    named = isinstance(name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) is not None
+    demand(named, f"`name` must be a word of lower-case letters, digits, - and _, not {name!r}")
+    demand_number("sample_rate", "a whole number of Hz")
+    demand_number("channels", "1 or 2", most=2)
+    demand_number("frame_rate", "frames a second", (int, float))
+    demand_number("dim", "the size of a latent frame")
     for method in ("to", "encode", "decode"):
-        demand(callable(getattr(codec, method, None)), f"the method `{method}` is missing")
+        demand_method(method)
     with limit(where, "trying the codec on a second of noise"):
         wave = 0.1 * torch.randn(_BATCH, codec.channels, codec.sample_rate, generator=torch.Generator().manual_seed(0))
         latents = tensor("encode", wave, (_BATCH, None, codec.dim))
-        frames = latents.shape[1]
-        demand(
-            abs(frames - codec.frame_rate) < 2, f"`encode` makes {frames} frames of one second, but `frame_rate` is {codec.frame_rate:g}"
-        )
+        frames, rate = latents.shape[1], codec.frame_rate
+        demand(abs(frames - rate) < 2, f"`encode` makes {frames} frames of one second, but `frame_rate` is {rate:g}")
         demand(torch.equal(codec.encode(wave), latents), "`encode` gives two results for one sound; seed what is drawn in it")
         samples = tensor("decode", latents, (_BATCH, codec.channels, None)).shape[2]
-        demand(
-            abs(samples / codec.sample_rate - frames / codec.frame_rate) < 2 / codec.frame_rate,
-            f"`decode` makes {samples} samples of {frames} frames, which is not their length at {codec.sample_rate} Hz",
-        )
+        fits = abs(samples / codec.sample_rate - frames / rate) < 2 / rate
+        demand(fits, f"`decode` makes {samples} samples of {frames} frames, which is not their length at {codec.sample_rate} Hz")
         if hasattr(codec, "codes"):
-            demand(number("codebook_size"), "a codec with `codes` needs `codebook_size`, a whole number")
+            demand_number("codebook_size", "the number of vectors in a codebook, since there are `codes`")
+            demand_method("embed")
             codes = tensor("codes", wave, (_BATCH, None, frames), torch.int64)
             least, most = int(codes.min()), int(codes.max())
             within = 0 <= least and most < codec.codebook_size
             demand(within, f"`codes` go from {least} to {most}, outside a codebook of {codec.codebook_size}")
-            demand(callable(getattr(codec, "embed", None)), "a codec with `codes` needs the method `embed`")
             demand(torch.equal(codec.embed(codes), latents), "`embed` of `codes` is not what `encode` gives")

@@ -2,8 +2,7 @@
 
 Our own download, since pooch and huggingface_hub throw a broken one away, and the second takes the hash from the server.
 
-The adapters read pickles with `weights_only=True`, so that no code in them is run. A TorchScript module is a program, so it is run
-only if its hash is on record here, or if the reader names the hash: see `program`.
+Pickles are read with `weights_only=True`, so that no code in them is run; for TorchScript modules, which are programs, see `program`.
 """
 
 from __future__ import annotations
@@ -41,18 +40,14 @@ class Release:
 
     Attributes
     ----------
-    codec
-        The codec that reads it, as params.yaml names it.
-    file
-        Name in the cache.
+    codec, file
+        The codec that reads it, as in params.yaml, and the name in the cache.
     url
         Where its authors publish it, at a fixed revision where one is known.
     sha256
         Of the one file that is taken; None while it is not known, and then nothing is fetched.
-    most
-        Bytes that a download may have.
-    exact
-        Whether the file has just that many; else the size is known roughly, and `most` lies somewhat above it.
+    most, exact
+        Bytes that a download may have, and whether the file has just that many.
     by_path
         Further SHA-256 on record, for files given by path.
     """
@@ -132,9 +127,7 @@ def path(weights: str | Path, release: Release) -> Path | None:
 
 
 def fetch(release: Release) -> Path:
-    """Return the cached file, after fetching it if it is not there.
-
-    What a broken download brought is kept beside it as FILE.partial, and the next call goes on from there.
+    """Return the cached file, fetched if it is not there; the next call goes on from the FILE.partial of a broken download.
 
     Raises
     ------
@@ -177,13 +170,7 @@ def fetch(release: Release) -> Path:
 
 
 def _download(release: Release, partial: Path) -> None:
-    """Fetch the rest of a file, behind what is there already.
-
-    Raises
-    ------
-    OSError, http.client.HTTPException
-        If the server cannot be reached, refuses, stops answering, breaks off or has a file of another size, or if the disk is full.
-    """
+    """Fetch the rest of a file, behind what is there already; what goes wrong is an OSError or HTTPException."""
     expected = f"the pinned one has {'' if release.exact else 'at most '}{release.most:,}"
     done = partial.stat().st_size if partial.is_file() else 0
     if done > release.most:  # of another file
@@ -222,17 +209,9 @@ def _download(release: Release, partial: Path) -> None:
 
 
 def program(path: Path, release: Release) -> bytes:
-    """Read a file that is a program, and is run once it is loaded, if it may be.
+    """Read a file that is a program, if it may be run: its hash is on record, or stands in the environment variable ACCEPT.
 
-    The bytes that are returned are those whose hash was compared, whatever happens to the file meanwhile.
-
-    Parameters
-    ----------
-    path
-        The file.
-    release
-        What it should be. Its hashes are on record; any other has to stand in the environment variable ACCEPT, and is
-        then noted for provenance in `results.accepted`.
+    The returned bytes are those whose hash was compared. An accepted hash is noted for provenance in `results.accepted`.
 
     Raises
     ------

@@ -15,18 +15,10 @@ class _TimeUp(BaseException):
 
 @contextmanager
 def time_limit(seconds: float, error: Exception) -> Iterator[None]:
-    """Raise an error when the block has taken longer.
+    """Raise `error` when the block has taken longer than so many seconds, above 0.
 
-    A signal does it, so Python code is ended, and what waits, sleeps or reads; a single call into compiled code is ended only when
-    it returns, and a bare `except` in a loop holds the signal up. Outside the main thread, and on systems without such signals, there
-    is no limit.
-
-    Parameters
-    ----------
-    seconds
-        Above 0.
-    error
-        What is raised.
+    A signal does it: a single call into compiled code is ended only when it returns, and a bare `except` in a loop holds it up.
+    Outside the main thread, and on systems without such signals, there is no limit.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield

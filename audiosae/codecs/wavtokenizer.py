@@ -1,10 +1,7 @@
 """WavTokenizer (Ji et al. 2024), built from the parts of `encodec` and `vocos`.
 
-A SEANet encoder that looks both ways, one codebook of 4096 vectors, and a decoder that works at the rate of the frames:
-a Vocos backbone with a small network of convolutions and one attention block before it, then an inverse STFT. A latent
-frame is the chosen vector of the codebook: what the decoder receives, so that there are at most 4096 different ones.
-
-The released model has 32 filters and a backbone of width 768; the embedded one is the same design, narrower.
+A SEANet encoder that looks both ways, one codebook of 4096 vectors, and a decoder at the rate of the frames: convolutions and
+attention, a Vocos backbone, an inverse STFT. A latent frame is the chosen vector. The embedded model is narrower.
 """
 
 from __future__ import annotations
@@ -12,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from encodec.modules import SEANetEncoder
@@ -39,16 +37,10 @@ class Shape:
         Down-sampling of the encoder, in the decoder's order; their product is the hop.
     dim
         Size of a latent frame.
-    filters
-        Channels of the encoder after its first convolution; they double at each of four down-samplings.
-    lstm
-        Layers of the encoder's LSTM.
-    norm
-        "weight_norm" or "none", in the encoder.
-    width, inner
-        Channels of the backbone, and inside its ConvNeXt blocks; `width` is a multiple of 32.
-    blocks
-        ConvNeXt blocks.
+    filters, lstm, norm
+        Of the encoder: channels after the first convolution, layers of the LSTM, and "weight_norm" or "none".
+    width, inner, blocks
+        Of the backbone: channels (a multiple of 32), channels inside its ConvNeXt blocks, and number of these.
     """
 
     ratios: tuple[int, ...]
@@ -99,21 +91,12 @@ class Attention(nn.Module):
 
 
 class Backbone(VocosBackbone):
-    """Vocos's backbone with WavTokenizer's network (`pos_net`) between the first convolution and the first norm.
-
-    Its layer norms come in four versions, of which the released examples always choose the first.
-    """
+    """Vocos's backbone with WavTokenizer's `pos_net` before the first norm; of four layer norms, the examples choose the first."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape.dim, shape.width, shape.inner, shape.blocks, adanorm_num_embeddings=4)
-        self.pos_net = nn.Sequential(
-            Residual(shape.width),
-            Residual(shape.width),
-            Attention(shape.width),
-            Residual(shape.width),
-            Residual(shape.width),
-            nn.GroupNorm(32, shape.width, eps=1e-6),
-        )
+        blocks = [block(shape.width) for block in (Residual, Residual, Attention, Residual, Residual)]
+        self.pos_net = nn.Sequential(*blocks, nn.GroupNorm(32, shape.width, eps=1e-6))
 
     def forward(self, x: torch.Tensor, **_: object) -> torch.Tensor:
         """[batch, dim, frames] -> [batch, frames, width]."""
@@ -126,26 +109,13 @@ class Backbone(VocosBackbone):
 
 
 class Network(nn.Module):
-    """Encoder, codebook, backbone and head.
-
-    Parameters
-    ----------
-    shape
-        Sizes.
-    """
+    """Encoder, codebook, backbone and head."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.encoder = SEANetEncoder(
-            channels=1,
-            dimension=shape.dim,
-            n_filters=shape.filters,
-            ratios=list(shape.ratios),
-            norm=shape.norm,
-            causal=False,
-            lstm=shape.lstm,
-        )
+        sizes: dict[str, Any] = {"dimension": shape.dim, "n_filters": shape.filters, "ratios": list(shape.ratios), "lstm": shape.lstm}
+        self.encoder = SEANetEncoder(channels=1, **sizes, norm=shape.norm, causal=False)
         self.quantizer = ResidualVectorQuantizer(dimension=shape.dim, n_q=1, bins=CODES, threshold_ema_dead_code=0)
         self.backbone = Backbone(shape)
         self.head = ISTFTHead(shape.width, n_fft=4 * shape.hop, hop_length=shape.hop, padding="same")
@@ -161,10 +131,11 @@ class WavTokenizer(Quantised):
     """WavTokenizer as a `Codec`; see `Quantised`."""
 
     name = "wavtokenizer"
+    codebooks = 1
     codebook_size = CODES
 
     def __init__(self, network: Network) -> None:
-        super().__init__(network, codebooks=1)
+        super().__init__(network)
         self.hop = network.shape.hop
         self.frame_rate = SAMPLE_RATE / self.hop
         self.dim = network.shape.dim
@@ -185,20 +156,14 @@ def _load_released(path: Path) -> WavTokenizer:
     held = legacy.tensors(path, "WavTokenizer", inside="state_dict")
     ours, unused = ("feature_extractor.", "backbone.", "head."), "feature_extractor.encodec.decoder."  # EnCodec's own, which nothing runs
     held = {name: tensor for name, tensor in held.items() if name.startswith(ours) and not name.startswith(unused)}
-    window = held["head.istft.window"].numel() if "head.istft.window" in held else "no"
+    window = held["head.istft.window"].numel() if "head.istft.window" in held else 0
     shape = {4 * shape.hop: shape for shape in (RELEASED_75, RELEASED_40)}.get(window)
     if shape is None:
         raise CheckpointError(
-            f"{path} is no WavTokenizer of 75 or 40 frames a second: its head.istft.window has {window} samples, not "
+            f"{path} is no WavTokenizer of 75 or 40 frames a second: its head.istft.window has {window or 'no'} samples, not "
             f"{4 * RELEASED_75.hop} or {4 * RELEASED_40.hop}. Give the path of one of those."
         )
     with legacy.weight_norm():
         network = Network(shape)
-    encodecs = ("encoder.", "quantizer.")
-    names = {name: "feature_extractor.encodec." * name.startswith(encodecs) + name for name in network.state_dict()}
-    missing, unknown = names.values() - held.keys(), held.keys() - names.values()
-    for fault, found in (("lacks", missing), ("holds unknown parts,", unknown)):
-        if found:
-            raise CheckpointError(f"{path} {fault} {legacy.some(found)}: it is of another model or version.")
-    checkpoint.restore(network, {name: held[theirs] for name, theirs in names.items()}, path)
+    checkpoint.restore(network, {name.removeprefix("feature_extractor.encodec."): tensor for name, tensor in held.items()}, path)
     return WavTokenizer(legacy.fold_weight_norm(network))

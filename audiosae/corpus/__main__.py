@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from dataclasses import asdict, dataclass
 
+from audiosae import command
 from audiosae.corpus.building import build
 
 
-class Shares(TypedDict):
+@dataclass(frozen=True)
+class Shares:
     """Share of each part, in any unit."""
 
     chorales: float
@@ -18,24 +20,8 @@ class Shares(TypedDict):
 
 
 def stage(target: str, /, source: str, minutes: float, clip_seconds: float, shares: Shares, seed: int) -> None:
-    """Build a corpus, and print how much there is of each part.
-
-    Parameters
-    ----------
-    target
-        Folder to write.
-    source
-        embedded; or paper: and the folder of the paper's data sets; or a folder of recordings.
-    minutes
-        Length of the corpus.
-    clip_seconds
-        Length of a clip.
-    shares
-        Of the parts.
-    seed
-        Of every draw.
-    """
-    manifest = build(target, source, minutes, clip_seconds, dict(shares), seed)
+    """Build a corpus in a folder, and print how much there is of each part; the parameters are those of `build`."""
+    manifest = build(target, source, minutes, clip_seconds, asdict(shares), seed)
     summary = manifest.groupby("part", sort=False).agg(
         pieces=("piece", "nunique"), clips=("clip", "size"), minutes=("duration", lambda s: round(s.sum() / 60, 2))
     )
@@ -43,6 +29,4 @@ def stage(target: str, /, source: str, minutes: float, clip_seconds: float, shar
 
 
 if __name__ == "__main__":
-    from audiosae import command
-
     command.run(stage)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from audiosae.audio import SAMPLE_RATE, write_flac
 from audiosae.corpus import folder, paper
-from audiosae.corpus.clip import COLUMNS, SHORTEST, Clip
+from audiosae.corpus.clip import COLUMNS, Clip
 from audiosae.corpus.embedded import plan
 from audiosae.corpus.performance import play
-from audiosae.corpus.scores import PARTS
-from audiosae.errors import CorpusError, ParameterError
+from audiosae.errors import CorpusError
 
 
-def build(target: str | Path, source: str, minutes: float, clip_seconds: float, shares: dict[str, float], seed: int) -> pd.DataFrame:
-    """Write a corpus; the folder appears only when it is complete.
+def build(target: str | Path, source: str, minutes: float, clip_seconds: float, shares: Mapping[str, float], seed: int) -> pd.DataFrame:
+    """Write a corpus, whole or not at all.
 
     Parameters
     ----------
@@ -27,12 +25,10 @@ def build(target: str | Path, source: str, minutes: float, clip_seconds: float, 
         Folder to write; replaced if it exists.
     source
         "embedded"; or "paper:" and the path of a folder with the paper's data sets; or the path of a folder of recordings.
-    minutes
-        Length of the corpus; where the source holds less, all of it is used.
-    clip_seconds
-        Length of a clip; of a recording, a rest shorter than half a second is dropped.
+    minutes, clip_seconds
+        Length of the corpus, at most, and of a clip.
     shares
-        Share of each part, in any unit; of the paper's data sets some may be 0, and a folder of recordings has no parts.
+        Share of each part, in any unit; a folder of recordings has no parts.
     seed
         Of every draw.
 
@@ -42,8 +38,6 @@ def build(target: str | Path, source: str, minutes: float, clip_seconds: float, 
 
     Raises
     ------
-    ParameterError
-        If a number is out of range, or a part is missing or unknown.
     CorpusError
         If the source is, holds or lies in the target, which is replaced; or cannot be used, see `paper.clips` and `folder.choose`.
     AudioError
@@ -51,8 +45,8 @@ def build(target: str | Path, source: str, minutes: float, clip_seconds: float, 
     """
     target = Path(target)
     partial = target.with_name(target.name + ".partial")
-    _refuse_impossible(source, minutes, clip_seconds, shares)
-    _refuse_own_output(source, target, partial)
+    if source != "embedded":
+        _refuse_own_output(source, target, partial)
     shutil.rmtree(partial, ignore_errors=True)
     clips, recordings = _clips(source, minutes, clip_seconds, shares, seed)
     rows, notes = [], []
@@ -75,30 +69,16 @@ def build(target: str | Path, source: str, minutes: float, clip_seconds: float, 
     return manifest
 
 
-def _refuse_impossible(source: str, minutes: float, clip_seconds: float, shares: dict[str, float]) -> None:
-    """Raise `ParameterError` for lengths and shares from which no corpus can be made."""
-    if set(shares) != set(PARTS):
-        raise ParameterError(f"corpus.shares names {sorted(shares)}; it must name exactly {sorted(PARTS)}.")
-    if not all(math.isfinite(share) and share >= 0 for share in shares.values()) or not any(shares.values()):
-        raise ParameterError(f"corpus.shares must be numbers from 0, and one above it; they are {shares}.")
-    if source == "embedded" and not all(shares.values()):
-        raise ParameterError(f"corpus.shares must be above 0 where corpus.source is embedded; they are {shares}.")
-    if not 0 < minutes < math.inf:
-        raise ParameterError(f"corpus.minutes must be above 0; it is {minutes}.")
-    if not SHORTEST <= clip_seconds < math.inf:
-        raise ParameterError(f"corpus.clip_seconds must be at least {SHORTEST}; it is {clip_seconds}.")
-
-
 def _refuse_own_output(source: str, *places: Path) -> None:
     """Recordings that lie where the corpus is written would be deleted."""
     given = Path(source.removeprefix("paper:")).expanduser().resolve()
-    for place in (path.resolve() for path in places if source != "embedded"):
+    for place in (path.resolve() for path in places):
         if given == place or given in place.parents or place in given.parents:
             raise CorpusError(f"{source}: the corpus is written to {place} and replaces what stands there; move your recordings elsewhere.")
 
 
 def _clips(
-    source: str, minutes: float, clip_seconds: float, shares: dict[str, float], seed: int
+    source: str, minutes: float, clip_seconds: float, shares: Mapping[str, float], seed: int
 ) -> tuple[Iterator[Clip], pd.DataFrame | None]:
     """The clips of a source; of a folder of recordings, also the table that says what became of each."""
     if source == "embedded":

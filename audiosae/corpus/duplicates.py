@@ -1,9 +1,8 @@
 """Is this the same recording again, in another format or as a copy?
 
 Two files are the same sound if their lengths differ by at most 0.2 s and their waves, below 2 kHz, correlate by 0.9 or more at a
-shift of at most 0.3 s, whatever the format, the level and an encoder's delay. Another take of the same music is not: nobody repeats
-the phase of a wave. Waves are compared only where a sketch, 8 bands by 8 parts of the recording, is alike to 4 dB, so that a
-thousand recordings take seconds.
+shift of at most 0.3 s. Another take of the same music is not: nobody repeats the phase of a wave. Waves are compared only where a
+sketch, 8 bands by 8 parts of the recording, is alike to 4 dB, so that a thousand recordings take seconds.
 """
 
 from __future__ import annotations
@@ -20,20 +19,14 @@ ALIKE = 4.0
 """Most that two sketches may differ, in dB (root mean square)."""
 
 CORRELATION = 0.9
-"""Least correlation of the waves. Copies in mp3, ogg, opus and at other rates reached 0.98 and more, other recordings 0.17 at most; two
-takes of a synthetic tone that is held to the same hertz, which no player does, reach 0.65."""
+"""Least correlation of the waves. Copies in mp3, ogg, opus and at other rates reached 0.98 and more, other recordings 0.17 at most."""
 
-COMPARED = 60.0
-"""How much of each recording is compared, in s from its beginning."""
-
-_SHIFT = 0.3
+_COMPARED = 60.0  # s from the beginning
+_SHIFT = 0.3  # s
 _RATE = 4000
 _PARTS = 8
-_EDGES = np.geomspace(70, 1810, 9)
-"""Of the bands, in Hz; none is narrower than two bins of 20 Hz, and none ends at one."""
-
-_FAINTEST = 1e-4
-"""40 dB below the loudest; fainter is the noise of one format or another."""
+_EDGES = np.geomspace(70, 1810, 9)  # of the bands, in Hz; none is narrower than two bins of 20 Hz
+_FAINTEST = 1e-4  # 40 dB below the loudest; fainter is the noise of one format or another
 
 
 def sketch(wave: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -41,19 +34,19 @@ def sketch(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     window = round(0.05 * sample_rate)
     frequency = np.fft.rfftfreq(window, 1 / sample_rate)
     band = np.searchsorted(_EDGES, frequency)
-    levels = []
+    rows = []
     for part in np.array_split(to_mono(wave), _PARTS):
         cut = np.pad(part, (0, -len(part) % window)).reshape(-1, window)
         power = (np.abs(np.fft.rfft(cut * np.hanning(window), axis=1)) ** 2).mean(axis=0)
-        levels.append([power[band == number].sum() for number in range(1, len(_EDGES))])
-    levels = np.array(levels)
+        rows.append([power[band == number].sum() for number in range(1, len(_EDGES))])
+    levels = np.array(rows)
     decibels = 10 * np.log10(np.maximum(levels, _FAINTEST * levels.max() + 1e-20)).ravel()
     return decibels - decibels.mean()
 
 
 def excerpt(wave: np.ndarray, sample_rate: int) -> np.ndarray:
     """The beginning of a recording for `correlation`: mono, 4 kHz, with its spectrum tilted up, so that no hum or offset decides."""
-    mono = to_mono(wave[:, : int(COMPARED * sample_rate)])
+    mono = to_mono(wave[:, : int(_COMPARED * sample_rate)])
     return np.diff(resample(mono, sample_rate, _RATE))
 
 

@@ -1,64 +1,39 @@
 """The default corpus: which pieces are played, by whom, how loud.
 
-`plan` decides everything that is drawn at random, one `Session` a piece; `performance` turns a session into clips and depends on
-nothing else. So sessions can be played in any order, on any number of processes, with the same result.
+`plan` draws one `Session` a piece; `performance` turns a session into clips and depends on nothing else. So sessions can be played in
+any order, on any number of processes, with the same result.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from audiosae.corpus.clip import QUOTA, SPLITS
-from audiosae.corpus.scores import PARTS, pool, split_of
+from audiosae.corpus.clip import PARTS, QUOTA, SPLITS, split_of
+from audiosae.corpus.scores import pool
 
-LOUDEST, RANGE = -12.0, 30.0
+_LOUDEST, _RANGE = -12.0, 30.0
 """Clips are spread over 30 dB of loudness, from −12 to −42 LUFS, more of them loud than soft."""
 
 
-@dataclass(frozen=True)
-class Session:
-    """One piece, played once: a clip, or for chorales two single voices and, in turn, the ensemble or a third voice.
-
-    Attributes
-    ----------
-    part, piece, split
-        See `scores`.
-    kind
-        stems, sung, drums, solo, strummed or piano.
-    order
-        Position within part and split: walks through the instruments, so that each family is heard in each split.
-    levels
-        One loudness in LUFS for each clip.
-    seed
-        Decides the excerpt, the tempo, the key and the touch.
-    """
+class Session(NamedTuple):
+    """One piece, played once: a clip, or for chorales two single voices and, in turn, the ensemble or a third voice."""
 
     part: str
     piece: str
     split: str
-    kind: str
-    order: int
-    levels: tuple[float, ...]
-    seed: int
+    kind: str  # stems, sung, drums, solo, strummed or piano
+    order: int  # within part and split: walks through the instruments, so that each family is heard in each split
+    levels: tuple[float, ...]  # in LUFS, one a clip
+    seed: int  # of the excerpt, the tempo, the key and the touch
 
 
-def plan(minutes: float, clip_seconds: float, shares: dict[str, float], seed: int, splits: tuple[str, ...] = SPLITS) -> list[Session]:
+def plan(minutes: float, clip_seconds: float, shares: Mapping[str, float], seed: int, splits: tuple[str, ...] = SPLITS) -> list[Session]:
     """Draw the sessions of a corpus.
 
-    Parameters
-    ----------
-    minutes
-        Length of the whole corpus.
-    clip_seconds
-        Length of a clip.
-    shares
-        Share of each part, in any unit; the five parts of `scores.PARTS`.
-    seed
-        Of every draw.
-    splits
-        Draw from these splits alone; a codec is trained without "test".
+    `shares` are those of the five parts, in any unit. A codec is trained on `splits` without "test".
     """
     total = sum(shares.values())
     quota_total = sum(QUOTA[split] for split in splits)
@@ -69,7 +44,7 @@ def plan(minutes: float, clip_seconds: float, shares: dict[str, float], seed: in
         for split in splits:
             count = max(1, round(wanted * QUOTA[split] / quota_total))
             rng = np.random.default_rng([seed, part_number, SPLITS.index(split)])
-            levels = LOUDEST - RANGE * (rng.permutation(np.linspace(0, 1, count * clips)) ** 1.5)
+            levels = _LOUDEST - _RANGE * (rng.permutation(np.linspace(0, 1, count * clips)) ** 1.5)
             decks: dict[str, list[str]] = {}
             for order in range(count):
                 kind, source = _kind(part, order)

@@ -1,7 +1,7 @@
 """The instruments of the SoundFont that sound in tune, and the ranges in which real ones play.
 
-Programs are General MIDI numbers from 0. Ranges are MIDI notes, and were checked by ear and by pitch tracker with
-TimGM6mb: some programs of that SoundFont (glockenspiel, xylophone, organs) sound in other octaves and are left out.
+Ranges were checked by ear and by pitch tracker with TimGM6mb; some of its programs (glockenspiel, xylophone, organs) sound in other
+octaves and are left out.
 """
 
 from __future__ import annotations

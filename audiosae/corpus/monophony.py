@@ -1,13 +1,11 @@
 """Does one voice sound at a time? Measured for recordings of one's own, of which no score says it.
 
-In each window the pitch tracker names a fundamental. Where it is sure, and nearly all of the energy lies at whole
-multiples of that fundamental, one voice sounds alone: a second note would put its energy elsewhere, and a drum is no
-multiple of anything. A clip is monophonic where this holds most of the time, louder windows counting for more.
+In each window the pitch tracker names a fundamental. Where it is sure, and nearly all of the energy lies at whole multiples of that
+fundamental, one voice sounds alone. A clip is monophonic where this holds most of the time, louder windows counting for more.
 
-Both limits were chosen on 194 clips of 5 s: the embedded corpus, which knows, twice, and synthetic speech. Tried with them
-on 71 more clips of another seed, all 36 with several voices or none were told, and 34 of the 35 with one. Over all: 2 of 117
-pass that should not, both piano with a faint left hand; 3 of 148 are refused that should not be, 2 of them speech. A note with
-its octave, or a melody that drowns its accompaniment, counts as one voice. It costs a twenty-fifth of the sound's length.
+Both limits were chosen on 194 clips of 5 s, of the embedded corpus and of synthetic speech, and tried on 71 more. Over all, 2 of 117
+pass that should not, both piano with a faint left hand; 3 of 148 are refused that should not be, 2 of them speech. A note with its
+octave, or a melody that drowns its accompaniment, counts as one voice.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import numpy as np
 
 from audiosae.audio import SAMPLE_RATE, labels, pitch
 
-TRACKER = "swift-f0"
 WINDOW = 4096
 """Samples of a window, 93 ms: fine enough in frequency to part the partials of a bass."""
 
@@ -36,39 +33,28 @@ MOSTLY = 0.5
 
 
 class Voice(NamedTuple):
-    """What was found in one clip.
+    """What was found in one clip."""
 
-    Attributes
-    ----------
-    monophonic
-        Whether one voice sounds at a time.
-    pitched
-        Share of all windows that have one of the 66 pitch classes.
-    notes
-        The pitch classes that occur.
-    """
-
-    monophonic: bool
-    pitched: float
-    notes: frozenset[int]
+    monophonic: bool  # one voice sounds at a time
+    pitched: float  # share of the windows that have one of the 66 pitch classes
+    notes: frozenset[int]  # the pitch classes that occur
 
 
 def measure(mono: np.ndarray) -> Voice:
     """Measure a clip, float32 [samples] at 44.1 kHz."""
     times = (np.arange(max(1, len(mono) // WINDOW)) + 0.5) * WINDOW / SAMPLE_RATE
-    f0, confidence = pitch.track(mono, times, TRACKER)
-    padded = np.pad(mono, (0, WINDOW))
-    cut = padded[: len(times) * WINDOW].reshape(len(times), WINDOW)
+    f0, confidence = pitch.track(mono, times, pitch.SWIFT)
+    cut = np.pad(mono, (0, WINDOW))[: len(times) * WINDOW].reshape(len(times), WINDOW)
     rms = np.sqrt((cut**2).mean(axis=1))
     voiced = labels.voiced(confidence, rms)
     audible = np.where(rms > labels.SILENCE, rms, 0)
-    single = voiced & (harmonic_share(cut, f0) >= ALONE)
+    single = voiced & (_harmonic_share(cut, f0) >= ALONE)
     classes = labels.pitch_bins(f0, voiced)
     monophonic = bool((single * audible).sum() >= MOSTLY * audible.sum() > 0)
     return Voice(monophonic, float((classes >= 0).mean()), frozenset(classes[classes >= 0].tolist()))
 
 
-def harmonic_share(cut: np.ndarray, f0: np.ndarray) -> np.ndarray:
+def _harmonic_share(cut: np.ndarray, f0: np.ndarray) -> np.ndarray:
     """How much of the energy of each window lies at the partials of its fundamental: windows [n, samples], Hz [n] -> 0 to 1 [n]."""
     frequency = np.fft.rfftfreq(cut.shape[1], 1 / SAMPLE_RATE)
     heard = (frequency > BAND[0]) & (frequency < BAND[1])

@@ -18,7 +18,7 @@ from audiosae.corpus.scores import Note, voices
 from audiosae.errors import CorpusError
 from audiosae.files.determinism import THREADS
 
-PITCHES = (30, 95)
+_PITCHES = (30, 95)
 """MIDI notes of the 66 pitch classes (the paper's section 3.2): monophonic clips stay inside."""
 
 _TEMPO = {"chorales": (60, 104), "vocals": (56, 96), "guitar": (84, 132), "piano": (72, 132)}
@@ -33,17 +33,7 @@ def play(sessions: list[Session], clip_seconds: float) -> Iterator[Clip]:
 
 
 def perform(session: Session, clip_seconds: float) -> list[Clip]:
-    """Play a session.
-
-    Returns
-    -------
-    Its clips, in a fixed order.
-
-    Raises
-    ------
-    CorpusError
-        If the score has no notes to play.
-    """
+    """Play a session; its clips are in a fixed order."""
     rng = np.random.default_rng(session.seed)
     if session.kind == "drums":
         kit = list(KITS)[session.order % len(KITS)]
@@ -51,20 +41,16 @@ def perform(session: Session, clip_seconds: float) -> list[Clip]:
         track = Track(KITS[kit], events, drums=True)
         return [_clip(session, 0, f"drums, {kit}", "drums", [track], False, clip_seconds)]
     lines = voices(session.piece)
-    if not lines:
-        raise CorpusError(f"the score {session.piece} has no notes; remove it from its pool.")
     if session.kind == "stems":
         return _stems(session, lines, rng, clip_seconds)
     if session.kind in ("sung", "solo"):
-        players = VOICES if session.kind == "sung" else GUITARS
         line = _monophonic(lines[rng.integers(len(lines))])
-        turn = session.order // (2 if session.kind == "solo" else 1)
-        return [_solo(session, 0, line, players[turn % len(players)], rng, clip_seconds)]
-    roll = 0.018 if session.kind == "strummed" else 0.0
+        player = VOICES[session.order % len(VOICES)] if session.kind == "sung" else GUITARS[session.order // 2 % len(GUITARS)]
+        return [_solo(session, 0, line, player, rng, clip_seconds)]
     if session.kind == "strummed":
-        player = GUITARS[session.order // 2 % 4]
+        player, roll = GUITARS[session.order // 2 % 4], 0.018
     else:
-        player = PIANOS[session.order % len(PIANOS)]
+        player, roll = PIANOS[session.order % len(PIANOS)], 0.0
     notes = sorted(note for line in lines for note in line)
     shift = _transposition(notes, player, rng, spread=4)
     events = _play(notes, shift, player, rng, _TEMPO[session.part], clip_seconds, roll)
@@ -72,6 +58,7 @@ def perform(session: Session, clip_seconds: float) -> list[Clip]:
 
 
 def _stems(session: Session, lines: list[list[Note]], rng: np.random.Generator, seconds: float) -> list[Clip]:
+    """Two single voices of a chorale, and the ensemble or a third voice that reaches the ends of the pitch classes."""
     players = [ORCHESTRA[(2 * session.order + number) % len(ORCHESTRA)] for number in range(2)]
     if session.order % 2:
         reaching = [player for player in ORCHESTRA if _reaches(player)]
@@ -92,7 +79,7 @@ def _stems(session: Session, lines: list[list[Note]], rng: np.random.Generator, 
     for number, (line, player_name) in enumerate(zip(lines[:4], ENSEMBLES[name], strict=False)):
         player = BY_NAME[player_name]
         inside = [note._replace(midi=_into_range(note.midi + key, player)) for note in line]
-        events = _play(inside, 0, player, rng, (tempo, tempo), seconds, 0.0, start)
+        events = _play(inside, 0, player, rng, (tempo, tempo), seconds, start=start)
         if events:  # a voice may rest through the excerpt
             tracks.append(Track(player.program, events, pan=(34, 54, 74, 94)[number]))
     family = BY_NAME[ENSEMBLES[name][0]].family if name != "mixed quartet" else "mixed"
@@ -103,7 +90,7 @@ def _solo(session: Session, number: int, line: list[Note], player: Instrument, r
     tempo = float(rng.uniform(*_TEMPO[session.part]))
     start = _excerpt_start(line, tempo, seconds, rng)
     heard = [note for note in line if start <= note.onset < start + seconds * tempo / 60]
-    events = _play(heard, _transposition(heard, player, rng), player, rng, (tempo, tempo), seconds, 0.0, start)
+    events = _play(heard, _transposition(heard, player, rng), player, rng, (tempo, tempo), seconds, start=start)
     return _clip(session, number, player.name, player.family, [Track(player.program, events)], True, seconds)
 
 
@@ -116,33 +103,31 @@ def _monophonic(line: list[Note]) -> list[Note]:
 
 
 def _transposition(notes: list[Note], player: Instrument, rng: np.random.Generator, spread: int | None = None) -> int:
-    """A shift in semitones that brings the melody into the instrument's range, anywhere in it, or near its own key.
-
-    Where a melody is wider than the range, its middle goes to the middle, and single notes are folded by octaves.
-    """
+    """A shift in semitones that brings the melody into the instrument's range, by at most `spread`, or its middle to the range's."""
     low, high = _range(player)
     pitches = [note.midi for note in notes]
-    fits = range(low - min(pitches), high - max(pitches) + 1)
+    fits = list(range(low - min(pitches), high - max(pitches) + 1))
     if spread is not None:
         fits = [shift for shift in fits if abs(shift) <= spread]
     # The ends of the pitch classes are heard only if those who can reach them do.
     elif _reaches(player):
-        fits = fits[:3] if player.low <= PITCHES[0] else fits[-3:]
-    if len(fits):
+        fits = fits[:3] if player.low <= _PITCHES[0] else fits[-3:]
+    if fits:
         return int(rng.choice(fits))
     return round((low + high) / 2 - float(np.median(pitches)))
 
 
 def _range(player: Instrument) -> tuple[int, int]:
     """What of an instrument's range the pitch classes cover."""
-    return max(player.low, PITCHES[0]), min(player.high, PITCHES[1])
+    return max(player.low, _PITCHES[0]), min(player.high, _PITCHES[1])
 
 
 def _reaches(player: Instrument) -> bool:
-    return player.low <= PITCHES[0] or player.high >= PITCHES[1]
+    return player.low <= _PITCHES[0] or player.high >= _PITCHES[1]
 
 
 def _into_range(midi: int, player: Instrument) -> int:
+    """A note, moved by octaves."""
     low, high = _range(player)
     while midi < low:
         midi += 12
@@ -170,10 +155,10 @@ def _play(
     rng: np.random.Generator,
     tempo: tuple[float, float],
     seconds: float,
-    roll: float,
+    roll: float = 0.0,
     start: float | None = None,
 ) -> list[Event]:
-    """An excerpt in seconds, with a tempo, a swell and an uneven touch; chords rolled by `roll` seconds a note."""
+    """An excerpt in seconds, with a tempo from a range, a swell and an uneven touch; chords rolled by `roll` seconds a note."""
     beats = float(rng.uniform(*tempo))
     if start is None:
         start = _excerpt_start(notes, beats, seconds, rng)
@@ -198,15 +183,6 @@ def _clip(session: Session, number: int, instrument: str, family: str, tracks: l
         raise CorpusError(f"an excerpt of {session.piece} holds no notes; this is a fault of the corpus code.")
     wave = to_loudness(render(tracks, seconds), session.levels[number])
     played = [event for track in tracks if not track.drums for event in track.events]
-    return make_clip(
-        wave,
-        sorted((event.start, min(event.start + event.duration, seconds), event.midi) for event in played),
-        clip=f"{session.part}-{session.split}-{session.order:03d}-{number}",
-        part=session.part,
-        piece=session.piece,
-        instrument=instrument,
-        family=family,
-        seed=session.seed,
-        monophonic=monophonic,
-        split=session.split,
-    )
+    notes = sorted((event.start, min(event.start + event.duration, seconds), event.midi) for event in played)
+    clip = f"{session.part}-{session.split}-{session.order:03d}-{number}"
+    return make_clip(wave, notes, {**session._asdict(), "clip": clip, "instrument": instrument, "family": family, "monophonic": monophonic})

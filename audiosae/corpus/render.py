@@ -16,8 +16,7 @@ import tinysoundfont
 from audiosae.audio import SAMPLE_RATE
 from audiosae.audio.loudness import PEAK, loudness
 
-DRUM_BANK = 128
-_DRUM_CHANNEL = 9
+_DRUM_BANK, _DRUM_CHANNEL = 128, 9
 
 
 class Event(NamedTuple):
@@ -30,15 +29,12 @@ class Event(NamedTuple):
 
 
 class Track(NamedTuple):
-    """What one instrument plays.
+    """What one instrument plays."""
 
-    `program` is a General MIDI program, or a kit where `drums` is true; `pan` runs from 0 (left) to 127 (right).
-    """
-
-    program: int
+    program: int  # of General MIDI, or a kit where `drums` is true
     events: list[Event]
     drums: bool = False
-    pan: int = 64
+    pan: int = 64  # from 0 (left) to 127 (right)
 
 
 @lru_cache(maxsize=1)
@@ -47,19 +43,7 @@ def _soundfont() -> bytes:
 
 
 def render(tracks: list[Track], seconds: float) -> np.ndarray:
-    """Play tracks together.
-
-    Parameters
-    ----------
-    tracks
-        At most 9 pitched tracks, and drums.
-    seconds
-        Length; what still sounds then is faded out over 30 ms.
-
-    Returns
-    -------
-    float32 [2, samples] at 44.1 kHz.
-    """
+    """Play at most 9 pitched tracks, and drums, together: float32 [2, samples] at 44.1 kHz, the end faded out over 30 ms."""
     synth = tinysoundfont.Synth(gain=-12, samplerate=SAMPLE_RATE)
     font = synth.sfload(_soundfont())
     total = int(round(seconds * SAMPLE_RATE))
@@ -67,7 +51,7 @@ def render(tracks: list[Track], seconds: float) -> np.ndarray:
     for number, track in enumerate(tracks):
         channel = _DRUM_CHANNEL if track.drums else number
         if track.drums:
-            synth.program_select(channel, font, DRUM_BANK, track.program, True)
+            synth.program_select(channel, font, _DRUM_BANK, track.program, True)
         else:
             synth.program_select(channel, font, 0, track.program)
         synth.control_change(channel, 10, track.pan)

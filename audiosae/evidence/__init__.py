@@ -2,7 +2,7 @@
 
     python -m audiosae.evidence.QUESTION --codec CODEC …
 
-with QUESTION grid, loss, baselines, features, steering or richer, reads the frames, the SAE and the probes that sections 1 to 3 made
-for a codec, and writes results/evidence/QUESTION/CODEC.json. The notebooks from 06 on only draw these files; `make evidence` computes
-them anew. `material` holds what all questions start from; `claims` and `verdicts` decide what the figures mean.
+with QUESTION grid, loss, baselines, features, steering or richer, reads what sections 1 to 3 made for a codec, and writes
+results/evidence/QUESTION/CODEC.json. The notebooks from 06 on only draw these files. `material` holds what all questions start from;
+`verdicts` decides what the figures mean for the claims in claims.yaml.
 """

@@ -1,13 +1,11 @@
 """Baselines for probing: does the SAE make a property readable, or would any layer of its width, or none at all, do as well?
 
-The same probe is fitted on four inputs (see `probes.representations`), on a control task (`probes.control_task`), and with few inputs a
-class (`probes.sparse`). Each figure is a mean over test frames with an interval over recordings; differences are taken frame by frame
-first, so that a hard recording is hard for both sides.
+The same probe is fitted on four inputs (`probes.representations`), on a control task, and with few inputs a class. Differences are taken
+frame by frame before the interval over recordings, so that a hard recording is hard for both sides.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from audiosae import probes
 from audiosae.audio import labels
 from audiosae.evidence.material import Material
 from audiosae.probes import control_task, representations, sparse
-from audiosae.probes.representations import COMPONENTS, FEATURES, NAMES, RAW
+from audiosae.probes.representations import COMPONENTS, FEATURES, RAW
 from audiosae.stats import bootstrap
 
 SPARSE = (1, 4, 16)
@@ -28,27 +26,8 @@ UNITS = {"pitch": "semitones", "amplitude": "dB", "timbre": "Hz"}
 """Of the mean error."""
 
 
-@dataclass(frozen=True)
-class Fits:
-    """How probes are fitted: weight decays to choose from, steps of L-BFGS for each, and the weight decay of sparse probes."""
-
-    penalties: list[float]
-    iterations: int
-    sparse_penalty: float
-
-
 def over_recordings(name: str, values: np.ndarray, pieces: np.ndarray, seed: int, interval: str = "ci95") -> dict[str, Any]:
-    """Mean of one number a frame under a name, and its interval over recordings under another; None from a single recording.
-
-    Parameters
-    ----------
-    values
-        Such as whether a frame is classified correctly, or how much that differs between two probes [frames].
-    pieces
-        The recording of each frame.
-    seed
-        Of the bootstrap.
-    """
+    """Mean of one number a frame under a name, and its interval over the frames' recordings under another; None from a single recording."""
     found = bootstrap.over_recordings(values, pieces, seed)
     return {name: found.mean, interval: found.ci95 if found.recordings > 1 else None}
 
@@ -69,22 +48,9 @@ def scores(predicted: np.ndarray, truth: np.ndarray, values: np.ndarray, pieces:
 
 
 def by_part(hits: dict[str, np.ndarray], parts: np.ndarray, pieces: np.ndarray, names: list[str], seed: int) -> dict[str, Any]:
-    """Accuracy of SAE features and of raw latents within each part of the corpus.
+    """By part of the corpus: accuracy of SAE features and of raw latents, null where it has no test frame; recordings and frames.
 
-    Parameters
-    ----------
-    hits
-        By input, whether each test frame is classified correctly [frames].
-    parts, pieces
-        The part and the recording of each.
-    names
-        Of the parts; one that has no test frame is listed with null scores.
-    seed
-        Of the bootstrap.
-
-    Returns
-    -------
-    By part: sae, raw (each accuracy and ci95), recordings, frames.
+    `hits` says by input whether each test frame is classified correctly, `parts` and `pieces` its part and recording [frames].
     """
     found = {}
     for name in names:
@@ -93,28 +59,15 @@ def by_part(hits: dict[str, np.ndarray], parts: np.ndarray, pieces: np.ndarray, 
             key: over_recordings("accuracy", hits[read][here], pieces[here], seed) if here.any() else None
             for key, read in (("sae", FEATURES), ("raw", RAW))
         }
-        found[name] = {**both, "recordings": int(len(np.unique(pieces[here]))), "frames": int(here.sum())}
+        found[name] = {**both, "recordings": len(np.unique(pieces[here])), "frames": int(here.sum())}
     return found
 
 
 def property_figures(
-    material: Material, prop: str, readers: dict[str, representations.Reader], types: np.ndarray, fits: Fits, bar: tqdm
-) -> dict[str, Any]:
-    """All figures of one property.
-
-    Parameters
-    ----------
-    material, prop
-        The codec's, and which.
-    readers
-        From `representations.readers`.
-    types
-        Of the control task, one a frame of the table.
-    fits
-        How to fit probes.
-    bar
-        Advances once an input.
-    """
+    material: Material, prop: str, readers: dict[str, representations.Reader], types: np.ndarray, penalties: list[float], iterations: int,
+    sparse_penalty: float,
+) -> dict[str, Any]:  # fmt: skip
+    """All figures of one property, from the `representations.readers` and the type of each frame for the control task."""
     seed, classes, label = material.seed, material.classes(prop), material.label(prop)
     train, test = material.chosen("train", prop), material.chosen("test", prop)
     learnt, random = label[train], control_task.labels(types, label[train], classes, seed)
@@ -124,15 +77,15 @@ def property_figures(
         **probes.baselines(learnt, real.truth, classes),
         "unit": UNITS[prop],
         "frames": {"train": len(learnt), "test": len(real.truth)},
-        "recordings": int(len(np.unique(real.pieces))),
+        "recordings": len(np.unique(real.pieces)),
         "control_majority": probes.baselines(random[train], fake.truth, classes)["majority"],
         **{key: {} for key in ("inputs", "difference", "control", "sparse")},
     }
     hits: dict[str, np.ndarray] = {}
-    for name, reader in readers.items():
+    for name, reader in tqdm(readers.items(), desc=f"probing {prop}", unit="input"):
         with torch.no_grad():
             x = reader(latents)
-        probe, predicted, _ = probes.fit_and_score(x, real, fits.penalties, fits.iterations, seed)
+        probe, predicted, _ = probes.fit_and_score(x, real, penalties, iterations, seed)
         hits[name] = predicted == real.truth
         shape = {"size": x.shape[1], "penalty": probe.penalty}
         found["inputs"][name] = scores(predicted, real.truth, values, real.pieces, seed) | shape
@@ -140,14 +93,13 @@ def property_figures(
             gain = hits[FEATURES].astype(float) - hits[name]
             found["difference"][name] = over_recordings("difference", gain, real.pieces, seed)
         if name != COMPONENTS:  # they hold what raw latents hold
-            memorised = probes.fit_and_score(x, fake, fits.penalties, fits.iterations, seed).predicted == fake.truth
+            memorised = probes.fit_and_score(x, fake, penalties, iterations, seed).predicted == fake.truth
             selectivity = over_recordings("selectivity", hits[name].astype(float) - memorised, real.pieces, seed)
             found["control"][name] = {"accuracy": float(memorised.mean()), **selectivity}
         found["sparse"][name] = {}
         for n in SPARSE:
-            few = sparse.fit(x, real.train, n, fits.sparse_penalty, fits.iterations).predict(x)[real.row] == real.truth
+            few = sparse.fit(x, real.train, n, sparse_penalty, iterations).predict(x)[real.row] == real.truth
             found["sparse"][name][str(n)] = over_recordings("accuracy", few, real.pieces, seed)
-        bar.update()
     counts = real.train.cpu().numpy()
     found["ceiling"] = probes.ceiling(counts, real.row, real.truth, real.pieces, seed) if material.rows.few else None
     parts = material.table.table["part"].astype(str)
@@ -160,8 +112,6 @@ def run(codec: str, penalties: list[float], iterations: int, sparse_penalty: flo
 
     Parameters
     ----------
-    codec
-        Name of one that sections 1 to 3 have been run for.
     penalties, iterations
         Weight decays to choose from, and steps of L-BFGS for each.
     sparse_penalty
@@ -170,21 +120,18 @@ def run(codec: str, penalties: list[float], iterations: int, sparse_penalty: flo
         Of k-means, for the control task where frames do not repeat.
     few_frames
         Most training frames, where frames do not repeat.
-    seed
-        Of all draws.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
     train = material.latents[material.at_rows(material.chosen("train"))]
-    types = material.rows.of_frame
+    types, kind = material.rows.of_frame, "codes"
     if not material.rows.few:
         seen, every = (material.sae.normalised(x).cpu().numpy() for x in (train, material.latents))
-        types = control_task.cells(seen, every, cells, seed)[types]
+        types, kind = control_task.cells(seen, every, cells, seed)[types], "k-means cells"
     readers = representations.readers(material.sae, train, seed)
-    fits = Fits(penalties, iterations, sparse_penalty)
-    with tqdm(total=len(labels.PROPERTIES) * len(NAMES), desc=f"probing {codec}", unit="input") as bar:
-        properties = {prop: property_figures(material, prop, readers, types, fits, bar) for prop in labels.PROPERTIES}
-    kind = "codes" if material.rows.few else "k-means cells"
+    properties = {
+        prop: property_figures(material, prop, readers, types, penalties, iterations, sparse_penalty) for prop in labels.PROPERTIES
+    }
     figures = {"properties": properties, "types": {"kind": kind, "count": int(types.max()) + 1}, "sae": material.sae_settings()}
     material.write("baselines", figures, parameters)
 

@@ -1,19 +1,10 @@
-"""Whether a feature serves one property, and a property rests on few features: DCI.
+"""Whether a feature serves one property, and a property rests on few features: DCI (Eastwood and Williams, ICLR 2018).
 
-Eastwood and Williams, A framework for the quantitative evaluation of disentangled representations (ICLR 2018), ask three things of
-a code and the factors behind it, from how much each entry matters to a simple predictor of each factor, R[j, property]:
-
-- disentanglement: 1 − entropy of the j-th row over the properties, weighted by the entry's total; 1 where every feature that matters
-  serves one property;
-- completeness: 1 − entropy of a property's column over the features; 1 where a property rests on one feature;
-- informativeness: how well the factor is predicted; here the probe's accuracy on test frames.
-
-Mariotte et al. (2025, arXiv 2509.24793) report completeness and disentanglement of SAEs of audio models too. We could not compare their
-exact definitions, so ours are Eastwood and Williams's, with the paper's linear probes as predictors.
-
-Importance is |W[k, j]| times the standard deviation of feature j, summed over the classes k of a property. The scale of W depends on the
-penalty and the number of classes, so each property's importances are first made to sum to 1. Completeness divides the entropy by
-log(features), and so flatters a wide code. The entropy as a number of features, exp(H), stands beside it.
+From importances R[feature, property]: disentanglement is 1 − entropy of a row over the properties, weighted by the row's total;
+completeness 1 − entropy of a column over the features; informativeness how well the property is predicted. An importance is |W[k, j]| of
+the paper's linear probe times the standard deviation of feature j, summed over classes k; each property's are made to sum to 1, since the
+scale of W depends on penalty and classes. Mariotte et al. (2025, arXiv 2509.24793) report both for SAEs of audio models; we could not
+compare their exact definitions. Completeness flatters a wide code by its log(features), so exp(H), a number of features, stands beside it.
 """
 
 from __future__ import annotations
@@ -35,12 +26,7 @@ from audiosae.probes import Probe
 def importance(fitted: dict[str, Probe], spread: np.ndarray) -> np.ndarray:
     """How much each feature matters to each property: [features, properties]; columns sum to 1.
 
-    Parameters
-    ----------
-    fitted
-        Probes, by property; a `ParameterError` for one that ignores its input.
-    spread
-        Standard deviation of each feature over training frames [features].
+    `spread` is the standard deviation of each feature over training frames [features]. A probe that ignores its input is a `ParameterError`.
     """
     raw = np.stack([probe.weight.abs().sum(dim=0).cpu().numpy() * spread for probe in fitted.values()], axis=1)
     for prop, total in zip(fitted, raw.sum(axis=0)):
@@ -81,15 +67,9 @@ def fit(
     }
 
 
-def training_frames(material: Material) -> dict[str, np.ndarray]:
-    """Training frames of each property, thinned: bool [frames]."""
-    return {prop: material.chosen("train", prop) for prop in labels.PROPERTIES}
-
-
-def halves(material: Material, count: int) -> Iterator[dict[str, np.ndarray]]:
-    """`training_frames` of `count` random halves of the recordings; ensembles have no pitch, so they are halved apart."""
+def halves(material: Material, frames: dict[str, np.ndarray], count: int) -> Iterator[dict[str, np.ndarray]]:
+    """Training frames of `count` random halves of the recordings; ensembles have no pitch, so they are halved apart."""
     rng = np.random.default_rng(material.seed)
-    frames = training_frames(material)
     pitched = np.unique(material.pieces(frames["pitch"]))
     every = np.unique(material.pieces(material.table.rows("train")))
     pieces = material.table.table["piece"].astype(str).to_numpy()
@@ -102,12 +82,9 @@ def halves(material: Material, count: int) -> Iterator[dict[str, np.ndarray]]:
 def dci(material: Material, x: torch.Tensor, fitted: dict[str, Probe], frames: dict[str, np.ndarray]) -> dict[str, Any]:
     """DCI of one code x [rows, features] by its probes, and the training frames that they were fitted on.
 
-    Returns
-    -------
-    The figures of `entropies`, features (how many there are), and informativeness: accuracy on test frames, mean over properties, with
-    each property's under `accuracy`.
+    Returns the figures of `entropies`, how many features there are, and as informativeness the mean `accuracy` on test frames.
     """
-    weights = material.counts(np.any(list(frames.values()), axis=0)).to(x)
+    weights = torch.from_numpy(material.rows.counts(np.any(list(frames.values()), axis=0))).to(x)
     weights /= weights.sum()
     mean = weights @ x
     spread = (weights @ (x - mean).pow(2)).sqrt().cpu().numpy()
@@ -117,13 +94,20 @@ def dci(material: Material, x: torch.Tensor, fitted: dict[str, Probe], frames: d
         accuracy[prop] = float((probe.predict(x[material.at_rows(test)]) == material.label(prop)[test]).mean())
     return {
         **entropies(importance(fitted, spread)),
-        "features": int(x.shape[1]),
+        "features": x.shape[1],
         "informativeness": float(np.mean(list(accuracy.values()))),
         "accuracy": accuracy,
     }
 
 
-def with_range(whole: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of all training recordings, and under `halves` the smallest and largest of each over refits on halves of them."""
+def measure(
+    material: Material, x: torch.Tensor, penalties: list[float], iterations: int, count: int
+) -> tuple[dict[str, Probe], dict[str, Any]]:
+    """The probes of one code x [rows, features], and its `dci`, with the range of each figure over refits on `count` `halves`."""
+    frames = {prop: material.chosen("train", prop) for prop in labels.PROPERTIES}
+    fitted = fit(material, x, frames, dict.fromkeys(frames, penalties), iterations)
+    chosen = {prop: [probe.penalty] for prop, probe in fitted.items()}
+    again = [dci(material, x, fit(material, x, half, chosen, iterations), half) for half in halves(material, frames, count)]
     names = ("disentanglement", "completeness", "features_used", "informativeness")
-    return whole | {"halves": {name: [min(p[name] for p in parts), max(p[name] for p in parts)] for name in names}}
+    ranges = {name: [min(one[name] for one in again), max(one[name] for one in again)] for name in names}
+    return fitted, {**dci(material, x, fitted, frames), "halves": ranges}

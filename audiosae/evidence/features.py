@@ -1,7 +1,5 @@
-"""Are the features real? Whether another seed finds them again, they fire for their class, and they serve one property each.
-
-Each of the three questions has a module: `seed_stability`, `monosemantic` (with `naming`), and `disentanglement`. The last two are asked
-of the SAE's features and of representations that could take their place (see `probes.representations`).
+"""Are the features real? Whether another seed finds them again (`seed_stability`), they fire for their class (`monosemantic`), and they
+serve one property each (`disentanglement`), beside representations that could take their place (`probes.representations`).
 """
 
 from __future__ import annotations
@@ -14,8 +12,9 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from audiosae.audio import labels
-from audiosae.evidence import disentanglement, monosemantic, naming, seed_stability
+from audiosae.evidence import disentanglement, monosemantic, seed_stability
 from audiosae.evidence.material import Material
+from audiosae.evidence.monosemantic import Labelled, Named
 from audiosae.probes import Probe, representations
 from audiosae.probes.representations import FEATURES, RAW, UNTRAINED
 from audiosae.sae.training import Settings
@@ -29,20 +28,18 @@ TESTED = (FEATURES, UNTRAINED, RAW)
 """Codes whose single features are tested."""
 
 
+def labelled(material: Material, split: str, prop: str) -> Labelled:
+    """The frames of a split that a property is known for; of training frames no more than the material allows."""
+    chosen = material.chosen(split, prop)
+    return Labelled(material.rows.of_frame[chosen], material.label(prop)[chosen], material.pieces(chosen))
+
+
 def confirm_names(
     material: Material, codes: dict[str, torch.Tensor], fitted: dict[str, dict[str, Probe]], top: int, permutations: int
 ) -> dict[str, Any]:
-    """`monosemantic.confirm` for each code and both selections.
+    """`monosemantic.confirm` for codes [rows, features] with their probes, by both selections.
 
-    Parameters
-    ----------
-    material
-        Frames and labels.
-    codes, fitted
-        Inputs [rows, features] and their probes, by name. Raw latents are taken with both signs: a dimension that is low for a class
-        indicates it as well as one that is high.
-    top, permutations
-        Most features to test, and permutations of the test.
+    Raw latents are taken with both signs: a dimension that is low for a class indicates it as well as one that is high.
 
     Returns
     -------
@@ -50,9 +47,9 @@ def confirm_names(
     the same resamples. Beside them `whole_probe`, the same figures of the probability that the SAE's probe gives to each class;
     `features`, by selection, the SAE's features one by one; and `classes`, by property, those that could be tested.
     """
-    frames = {split: {prop: naming.labelled(material, split, prop) for prop in labels.PROPERTIES} for split in ("train", "test")}
-    classes = {prop: naming.testable(frames["train"][prop], frames["test"][prop]) for prop in labels.PROPERTIES}
-    every = [(prop, k) for prop in labels.PROPERTIES for k in classes[prop]]
+    train, test = ({prop: labelled(material, split, prop) for prop in labels.PROPERTIES} for split in ("train", "test"))
+    classes = {prop: monosemantic.testable(train[prop], test[prop]) for prop in labels.PROPERTIES}
+    every = [(prop, k) for prop, ks in classes.items() for k in ks]
     found: dict[str, Any] = {name: {} for name in SELECTIONS}
     features, resampled = {}, {}
     for name, code in tqdm(codes.items(), desc="testing features", unit="code"):
@@ -61,32 +58,28 @@ def confirm_names(
             x = np.concatenate([x, -x], axis=1)
             own = {prop: Probe(torch.cat([p.weight, -p.weight], dim=1), p.bias, p.penalty) for prop, p in own.items()}
         for selection in SELECTIONS:
-            strength = np.concatenate(
-                [
-                    naming.contributions(own[prop], x, frames["train"][prop], classes[prop])
-                    if selection == "probe"
-                    else naming.aurocs(x, frames["train"][prop], classes[prop])
-                    for prop in labels.PROPERTIES
-                    if classes[prop]
-                ]
-            )
-            named = naming.choose(strength, every, top)
-            found[selection][name], rows, resampled[selection, name] = monosemantic.confirm(
-                x, named, frames["test"], permutations, material.seed
-            )
+            strengths = [
+                monosemantic.contributions(own[prop], x, train[prop], ks)
+                if selection == "probe"
+                else monosemantic.aurocs(x, train[prop], ks)
+                for prop, ks in classes.items()
+                if ks
+            ]
+            named = monosemantic.choose(np.concatenate(strengths), every, top)
+            summary, rows, drawn = monosemantic.confirm(x, named, test, permutations, material.seed)
+            found[selection][name], resampled[selection, name] = summary, drawn
             if name == FEATURES:
+                for row in rows:
+                    row["name"] = labels.class_name(row["property"], row["class"], material.table.edges[row["property"]])
                 features[selection] = rows
+            else:
+                own_auroc = found[selection][FEATURES]["median_auroc"]
+                summary["behind"] = own_auroc - summary["median_auroc"]
+                summary["behind_ci95"] = bootstrap.interval(resampled[selection, FEATURES] - drawn)
     said = [fitted[FEATURES][prop].logits(codes[FEATURES]).softmax(dim=1).cpu().numpy() for prop in labels.PROPERTIES]
-    first = dict(zip(labels.PROPERTIES, np.cumsum([0] + [p.shape[1] for p in said])))
-    named = [naming.Named(int(first[prop]) + k, prop, k) for prop, k in every[:top]]
-    whole, *_ = monosemantic.confirm(np.concatenate(said, axis=1), named, frames["test"], permutations, material.seed)
-    for selection, of in found.items():
-        for name in codes:
-            if name != FEATURES:
-                apart = resampled[selection, FEATURES] - resampled[selection, name]
-                of[name] |= {"behind": of[FEATURES]["median_auroc"] - of[name]["median_auroc"], "behind_ci95": bootstrap.interval(apart)}
-    for row in (row for rows in features.values() for row in rows):
-        row["name"] = labels.class_name(row["property"], row["class"], material.table.edges[row["property"]])
+    first = dict(zip(labels.PROPERTIES, np.cumsum([0] + [p.shape[1] for p in said]).tolist()))
+    named = [Named(first[prop] + k, prop, k) for prop, k in every[:top]]
+    whole, *_ = monosemantic.confirm(np.concatenate(said, axis=1), named, test, permutations, material.seed)
     return {**found, "whole_probe": whole, "features": features, "classes": classes}
 
 
@@ -98,8 +91,6 @@ def run(
 
     Parameters
     ----------
-    codec
-        Name of one that sections 1 to 3 have been run for.
     l1, epochs, batch, learning_rate
         As in section 2, whose SAE is the first of the seeds.
     seeds
@@ -108,14 +99,10 @@ def run(
         Of the probes.
     halves
         Refits on halves of the recordings.
-    top
-        Most features to test.
-    permutations
-        Of the test.
+    top, permutations
+        Most features to test, and permutations of the test.
     few_frames
         Most training frames to look at.
-    seed
-        Of all draws, and of the first SAE.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
@@ -126,19 +113,9 @@ def run(
         readers = representations.readers(material.sae, material.latents[material.at_rows(material.chosen("train"))], seed)
         with torch.no_grad():
             codes = {name: read(material.latents) for name, read in readers.items()}
-        frames = disentanglement.training_frames(material)
         fitted, dci = {}, {}
-        with tqdm(total=len(codes) * (1 + halves), desc="fitting probes", unit="code") as bar:
-            for name, x in codes.items():
-                fitted[name] = disentanglement.fit(material, x, frames, dict.fromkeys(frames, penalties), iterations)
-                whole = disentanglement.dci(material, x, fitted[name], frames)
-                bar.update()
-                chosen, parts = {prop: [probe.penalty] for prop, probe in fitted[name].items()}, []
-                for half in disentanglement.halves(material, halves):
-                    again = disentanglement.fit(material, x, half, chosen, iterations)
-                    parts.append(disentanglement.dci(material, x, again, half))
-                    bar.update()
-                dci[name] = disentanglement.with_range(whole, parts)
+        for name, x in tqdm(codes.items(), desc="fitting probes", unit="code"):
+            fitted[name], dci[name] = disentanglement.measure(material, x, penalties, iterations, halves)
         # The book names the SAE's features by the probes of section 3, so it is these that are put to the test.
         tested = confirm_names(material, {name: codes[name] for name in TESTED}, {**fitted, FEATURES: material.fitted}, top, permutations)
     for row in (row for rows in tested["features"].values() for row in rows):

@@ -1,8 +1,7 @@
 """The paper's grid of widths and λ (sections 2 and 3): how well each SAE reconstructs, how sparse it is, and what a probe reads from it.
 
-The grid is `training.GRIDS["paper"]` without the widths above `largest` features; the largest of the whole grid is 256 times the latent.
-To see all points on a small computer, SAEs and probes learn from at most `few_frames` training frames, with as many steps an epoch as
-all of them would take, and each probe has one penalty and few iterations. So the point that section 2 chose comes out slightly different.
+So that a small computer sees all points, training frames are thinned (see `Material.thinned_training`) and each probe has one penalty and
+few iterations: the point that section 2 chose comes out slightly different.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
@@ -30,15 +30,14 @@ def widths(dim: int, largest: int) -> list[tuple[int, int]]:
     return kept
 
 
-def ranges(points: list[dict]) -> dict[str, list[float]]:
+def ranges(points: list[dict[str, Any]]) -> dict[str, list[float]]:
     """Lowest and highest value over the points of each figure; a property stands for the accuracy of its probe."""
-    names = ("sparsity", "l0", "dead", "fvu", "fvu_test", "scale")
-    values = {name: [point[name] for point in points] for name in names}
+    values = {name: [point[name] for point in points] for name in ("sparsity", "l0", "dead", "fvu", "fvu_test", "scale")}
     values |= {prop: [point["accuracy"][prop]["accuracy"] for point in points] for prop in labels.PROPERTIES}
     return {name: [min(found), max(found)] for name, found in values.items()}
 
 
-def beside_paper(paper: dict[str, list[float]], ours: dict[str, list[float]]) -> dict[str, dict[str, object]]:
+def beside_paper(paper: dict[str, list[float]], ours: dict[str, list[float]]) -> dict[str, dict[str, Any]]:
     """The paper's range and ours, for each figure of which the paper gives one, and whether they overlap."""
     return {
         name: {"paper": theirs, "ours": ours[name], "overlap": max(theirs[0], ours[name][0]) <= min(theirs[1], ours[name][1])}
@@ -46,13 +45,10 @@ def beside_paper(paper: dict[str, list[float]], ours: dict[str, list[float]]) ->
     }
 
 
-def wider_is_better(points: list[dict], name: str) -> float | None:
+def wider_is_better(points: list[dict[str, Any]], name: str) -> float | None:
     """Share of λ at which a figure falls with each step of width; None if there is one width."""
-    by_l1: dict[float, list[float]] = {}
-    for point in sorted(points, key=lambda point: point["hidden"]):
-        by_l1.setdefault(point["l1"], []).append(point[name])
-    falls = [bool(np.all(np.diff(values) < 0)) for values in by_l1.values()]
-    return float(np.mean(falls)) if all(len(values) > 1 for values in by_l1.values()) else None
+    by_width = pd.DataFrame(points).pivot(index="hidden", columns="l1", values=name)
+    return float((by_width.diff()[1:] < 0).all().mean()) if len(by_width) > 1 else None
 
 
 def run(
@@ -65,40 +61,33 @@ def run(
 
     Parameters
     ----------
-    codec
-        Name of one that sections 1 to 3 have been run for.
     largest
-        Most features of an SAE; 256 times the latent is the whole grid.
+        Most features of an SAE; 256 times the latent is the whole of `training.GRIDS["paper"]`.
     epochs, batch, learning_rate
         As in section 2; the batch in frames, if all training frames were used.
     few_frames
         Most training frames, for SAEs and probes.
     penalty, iterations
         Weight decay of the probes, and steps of L-BFGS.
-    seed
-        Of all draws.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
     split, batch, sizes = material.thinned_training(batch)
     tasks = {prop: material.task(prop) for prop in labels.PROPERTIES}
     strengths, points = GRIDS["paper"][1], []
-    kept = widths(material.latents.shape[1], largest)
-    with tqdm(total=len(kept) * len(strengths), desc=f"{codec}: grid", unit="point") as progress:
-        for factor, hidden in kept:
-            settings = Settings(hidden, strengths[0], epochs, batch, learning_rate, seed)
-            for l1, sae in zip(strengths, stacked.train(material.latents, settings, strengths, split.train)):
-                accuracy = {}
-                for prop, (used, task) in tasks.items():
-                    with torch.no_grad():
-                        x = sae.encode(material.latents[used])
-                    found = probes.fit_and_score(x, task, [penalty], iterations, seed).scores
-                    accuracy[prop] = {name: found[name] for name in ("accuracy", "ci95")}
-                measured = variants.measure(sae, material.latents, split)
-                points.append({"factor": factor, "hidden": hidden, "l1": l1, **measured, "accuracy": accuracy})
-                progress.update()
+    for factor, hidden in tqdm(widths(material.latents.shape[1], largest), desc=f"{codec}: grid", unit="width"):
+        settings = Settings(hidden, strengths[0], epochs, batch, learning_rate, seed)
+        for l1, sae in zip(strengths, stacked.train(material.latents, settings, strengths, split.train)):
+            accuracy = {}
+            for prop, (used, task) in tasks.items():
+                with torch.no_grad():
+                    x = sae.encode(material.latents[used])
+                found = probes.fit_and_score(x, task, [penalty], iterations, seed).scores
+                accuracy[prop] = {name: found[name] for name in ("accuracy", "ci95")}
+            measured = variants.measure(sae, material.latents, split)
+            points.append({"factor": factor, "hidden": hidden, "l1": l1, **measured, "accuracy": accuracy})
     ours = ranges(points)
-    figures: dict[str, Any] = {
+    figures = {
         "points": points,
         "majority": {prop: float((task.truth == int(task.train.sum(dim=0).argmax())).mean()) for prop, (_, task) in tasks.items()},
         "ranges": ours,

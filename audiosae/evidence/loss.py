@@ -1,9 +1,7 @@
-"""What the paper's λ does (section 2): its loss beside others at equal sparsity, its drift, and how the penalty can be escaped.
+"""What the paper's λ does (section 2), asked at one width.
 
-Four questions are asked at one width. Do equally sparse SAEs reconstruct as well if sparsity is penalised in another way (`sae.variants`)?
-Does a longer training leave the figures where they are? Does another optimiser? And does the penalty fall, with all else as it was, when
-the encoder of the SAE of section 2 is scaled? SAEs learn from at most `few_frames` training frames, with as many steps an epoch as all of
-them would take.
+Do equally sparse SAEs reconstruct as well if sparsity is penalised in another way (`sae.variants`)? Does a longer training leave the
+figures where they are? Does another optimiser? And does the penalty fall, with all else as it was, when the encoder is scaled?
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ OPTIMISERS: dict[str, tuple[Optimiser, float]] = {
 """Optimiser and learning rate."""
 
 
-def sweep(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[str, object]]:
+def sweep(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[str, Any]]:
     """One SAE for each variant and strength: variant, strength, and the figures of `variants.measure`."""
     points = []
     for name, strengths in tqdm(STRENGTHS.items(), desc="variants", unit="variant"):
@@ -57,28 +55,28 @@ def sweep(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[
     return points
 
 
-def fvu_at(points: list[dict], sparsity: float) -> float | None:
+def fvu_at(points: list[dict[str, Any]], sparsity: float) -> float | None:
     """The held-out FVU of one variant where its curve passes a sparsity, by linear interpolation; None beyond its ends."""
     x, y = np.array(sorted((point["sparsity"], point["fvu"]) for point in points)).T
     return float(np.interp(sparsity, x, y)) if x[0] <= sparsity <= x[-1] else None
 
 
-def drift(latents: torch.Tensor, split: Split, settings: Settings, steps_per_epoch: int) -> list[dict[str, object]]:
+def drift(latents: torch.Tensor, split: Split, settings: Settings, steps_per_epoch: int) -> list[dict[str, Any]]:
     """Follow a long training at one λ: variant, epoch, step, and the figures of `variants.measure`."""
-    seen: list[dict[str, object]] = []
+    seen = []
+
+    def look(epoch: int, stack: Stack) -> None:
+        if epoch in (*MEASURED, settings.epochs):
+            (sae,) = stack.members()
+            measured = variants.measure(sae, latents, split)
+            seen.append({"variant": sae.variant.name, "epoch": epoch, "step": epoch * steps_per_epoch, **measured})
+
     for name in DRIFTING:
-
-        def look(epoch: int, stack: Stack, name: str = name) -> None:
-            if epoch in (*MEASURED, settings.epochs):
-                (sae,) = stack.members()
-                measured = variants.measure(sae, latents, split)
-                seen.append({"variant": name, "epoch": epoch, "step": epoch * steps_per_epoch, **measured})
-
         stacked.train(latents, settings, [settings.l1], split.train, VARIANTS[name], after=look)
     return seen
 
 
-def optimisers(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[str, object]]:
+def optimisers(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[str, Any]]:
     """The paper's loss at one λ under each of `OPTIMISERS`: optimiser, learning_rate, and the figures of `variants.measure`."""
     found = []
     for name, (optimiser, rate) in OPTIMISERS.items():
@@ -88,25 +86,12 @@ def optimisers(latents: torch.Tensor, split: Split, settings: Settings) -> list[
 
 
 @torch.no_grad()
-def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) -> dict[str, object]:
+def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) -> dict[str, Any]:
     """Multiply encoder weights and bias by c, in double precision: h, and with it the penalty, is multiplied by c; all else stays.
 
-    Only RMSNorm's small constant keeps this from being exact, and it matters only for a frame whose h is about as small.
-
-    Parameters
-    ----------
-    sae
-        That of section 2; left as it is.
-    latents, counts
-        Rows to look at, and the frames that each stands for.
-
-    Returns
-    -------
-    penalty, fvu
-        Mean of Σ h over frames, and FVU, before.
-    scaled
-        For each c: c, penalty, penalty_ratio (after over before), fvu, features_change and reconstruction_change: the largest change of
-        f and of x̂ (standardised), as shares of the largest value.
+    Only RMSNorm's small constant keeps this from being exact, and it matters only for a frame whose h is about as small. `counts` are the
+    frames that each row of latents stands for. Returns the penalty (mean of Σ h over frames) and fvu before, and for each c, `scaled`, the
+    same after, with penalty_ratio, and the largest changes of f and of x̂ (standardised) as shares of the largest value.
     """
     counts = counts.to(latents.device)
     latents, counts = latents[counts > 0].double(), counts[counts > 0].double()
@@ -115,8 +100,8 @@ def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) 
         scaled = SparseAutoencoder(sae.dim, sae.hidden).to(latents.device)
         scaled.load_state_dict(sae.state_dict())
         scaled.double()
-        scaled.encoder.weight *= c
-        scaled.encoder.bias *= c
+        scaled.encoder.weight.mul_(c)
+        scaled.encoder.bias.mul_(c)
         penalty = counts @ scaled.activations(latents).sum(dim=1) / counts.sum()
         f = scaled.encode(latents)
         return f, scaled.normalised(scaled.decode(f)), float(penalty), variants.unexplained(scaled, latents, counts)
@@ -125,49 +110,38 @@ def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) 
     rows = []
     for c in SCALES:
         f, x, cost, share = read(c)
-        rows.append(
-            {
-                "c": c,
-                "penalty": cost,
-                "penalty_ratio": cost / penalty,
-                "fvu": share,
-                "features_change": float((f - features).abs().max() / features.abs().max()),
-                "reconstruction_change": float((x - rebuilt).abs().max() / rebuilt.abs().max()),
-            }
-        )
+        changes = {"features_change": _change(features, f), "reconstruction_change": _change(rebuilt, x)}
+        rows.append({"c": c, "penalty": cost, "penalty_ratio": cost / penalty, "fvu": share, **changes})
     return {"penalty": penalty, "fvu": fvu, "scaled": rows}
 
 
-def summary(points: list[dict], drifting: list[dict]) -> dict[str, object]:
-    """What verdicts cite.
+def _change(before: torch.Tensor, after: torch.Tensor) -> float:
+    """The largest change as a share of the largest value."""
+    return float((after - before).abs().max() / before.abs().max())
 
-    Returns
-    -------
-    fvu_at_sparsity
-        FVU by sparsity and variant, None where its curve does not reach; at one width this is at equal L0 too.
-    sparsity_range
-        [lowest, highest] by variant.
-    drift
-        By variant: first_epoch, last_epoch, scale_ratio (rms of h at the end over that after the first epoch), sparsity and fvu by epoch.
+
+def summary(points: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> dict[str, Any]:
+    """What verdicts cite: fvu_at_sparsity, by sparsity and variant, None where its curve does not reach; sparsity_range by variant; and drift.
+
+    The last has by variant first_epoch, last_epoch, scale_ratio (rms of h at the end over that after the first epoch), and sparsity and
+    fvu by epoch.
     """
-    by_variant = {name: [point for point in points if point["variant"] == name] for name in STRENGTHS}
-    by_drift = {name: [row for row in drifting if row["variant"] == name] for name in DRIFTING}
-    return {
-        "fvu_at_sparsity": {f"{value:g}": {name: fvu_at(found, value) for name, found in by_variant.items()} for value in SPARSITIES},
-        "sparsity_range": {
-            name: [min(p["sparsity"] for p in found), max(p["sparsity"] for p in found)] for name, found in by_variant.items()
-        },
-        "drift": {
-            name: {
-                "first_epoch": rows[0]["epoch"],
-                "last_epoch": rows[-1]["epoch"],
-                "scale_ratio": rows[-1]["scale"] / rows[0]["scale"],
-                "sparsity": {str(row["epoch"]): row["sparsity"] for row in rows},
-                "fvu": {str(row["epoch"]): row["fvu"] for row in rows},
-            }
-            for name, rows in by_drift.items()
-        },
-    }
+    found: dict[str, Any] = {"fvu_at_sparsity": {f"{value:g}": {} for value in SPARSITIES}, "sparsity_range": {}, "drift": {}}
+    for name in STRENGTHS:
+        own = [point for point in points if point["variant"] == name]
+        for value in SPARSITIES:
+            found["fvu_at_sparsity"][f"{value:g}"][name] = fvu_at(own, value)
+        sparsity = [point["sparsity"] for point in own]
+        found["sparsity_range"][name] = [min(sparsity), max(sparsity)]
+    for name in DRIFTING:
+        rows = [row for row in drifting if row["variant"] == name]
+        found["drift"][name] = {
+            "first_epoch": rows[0]["epoch"],
+            "last_epoch": rows[-1]["epoch"],
+            "scale_ratio": rows[-1]["scale"] / rows[0]["scale"],
+            **{figure: {str(row["epoch"]): row[figure] for row in rows} for figure in ("sparsity", "fvu")},
+        }
+    return found
 
 
 def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, learning_rate: float, few_frames: int, seed: int) -> None:
@@ -177,8 +151,6 @@ def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, 
 
     Parameters
     ----------
-    codec
-        Name of one that sections 1 to 3 have been run for.
     factor
         Hidden size over latent size.
     l1
@@ -188,9 +160,7 @@ def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, 
     long
         Epochs of the long training.
     few_frames
-        Most training frames.
-    seed
-        Of all draws.
+        Most training frames; see `Material.thinned_training`.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
@@ -200,7 +170,7 @@ def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, 
     steps = int(np.ceil(int(split.train.sum()) / batch))
     points = sweep(latents, split, settings)
     drifting = drift(latents, split, replace(settings, epochs=long), steps)
-    figures: dict[str, Any] = {
+    figures = {
         "sweep": points,
         "drift": drifting,
         "optimisers": optimisers(latents, split, settings),

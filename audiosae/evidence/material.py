@@ -25,22 +25,14 @@ class Material:
 
     Attributes
     ----------
-    codec
-        Its name.
-    table
-        Frames with labels.
-    rows
-        What stands for them; see `frames.unique`.
+    table, rows
+        Frames with labels, and what stands for them; see `frames.unique`.
     latents
-        float32 [rows, dim], on `device`.
+        float32 [rows, dim], on the device where to compute.
     sae, fitted
         The SAE that the later sections use, and its probes by property.
     few_frames
         Most training frames that a question looks at, drawn at random. Frames that repeat are never thinned, since they cost nothing.
-    seed
-        Of all draws.
-    device
-        Where to compute.
     inputs
         The files that were read, by what they are.
     """
@@ -53,20 +45,11 @@ class Material:
     fitted: dict[str, Probe]
     few_frames: int
     seed: int
-    device: torch.device
     inputs: dict[str, str]
 
     @classmethod
     def read(cls, codec: str, few_frames: int, seed: int) -> Material:
-        """Read the files of a codec below the current folder, and seed and pin whatever would differ from run to run.
-
-        Raises
-        ------
-        ParameterError
-            If `few_frames` is not positive.
-        AudiosaeError
-            If a file is missing or damaged.
-        """
+        """Read the files of a codec below the current folder, and seed and pin whatever would differ from run to run."""
         if few_frames < 1:
             raise ParameterError(f"few_frames must be at least 1; got {few_frames}.")
         device = determinism.prepare(seed)
@@ -78,7 +61,7 @@ class Material:
         table = frames.load(inputs["data/frames"])
         rows = unique.find(table.latents)
         sae, fitted = SparseAutoencoder.load(inputs["weights/sae"]).to(device), probes.load(inputs["weights/probes"])
-        return cls(codec, table, rows, torch.from_numpy(rows.latents).to(device), sae, fitted, few_frames, seed, device, inputs)
+        return cls(codec, table, rows, torch.from_numpy(rows.latents).to(device), sae, fitted, few_frames, seed, inputs)
 
     def write(self, question: str, figures: dict[str, Any], parameters: dict[str, Any], **inputs: str) -> None:
         """Write results/evidence/QUESTION/CODEC.json with its provenance; `inputs` are files that this question alone reads."""
@@ -92,7 +75,7 @@ class Material:
         return self.thin(self.table.rows(split, prop)) if split == "train" else self.table.rows(split, prop)
 
     def thin(self, where: np.ndarray) -> np.ndarray:
-        """Keep at most `few_frames` of the frames marked in bool [frames], drawn at random, unless frames repeat."""
+        """Keep at most `few_frames` of the frames marked in bool [frames], unless frames repeat."""
         at = np.flatnonzero(where)
         if self.rows.few or len(at) <= self.few_frames:
             return where
@@ -114,19 +97,15 @@ class Material:
 
     def histogram(self, where: np.ndarray, label: np.ndarray, classes: int) -> torch.Tensor:
         """How often each row has each class among chosen frames, as `probes.fit` wants it: int64 [rows, classes]."""
-        return torch.from_numpy(self.rows.histogram(where, label, classes)).to(self.device)
-
-    def counts(self, where: np.ndarray) -> torch.Tensor:
-        """How many of the chosen frames each row stands for: int64 [rows]."""
-        return torch.from_numpy(self.rows.counts(where))
+        return torch.from_numpy(self.rows.histogram(where, label, classes)).to(self.latents.device)
 
     def labelled(self, split: str, prop: str) -> torch.Tensor:
         """The `histogram` of a property over the chosen frames of a split."""
         return self.histogram(self.chosen(split, prop), self.label(prop), self.classes(prop))
 
     def at_rows(self, where: np.ndarray) -> torch.Tensor:
-        """The row of each chosen frame [frames], on `device`."""
-        return torch.from_numpy(self.rows.of_frame[where]).to(self.device)
+        """The row of each chosen frame [frames], beside the latents."""
+        return torch.from_numpy(self.rows.of_frame[where]).to(self.latents.device)
 
     def task(self, prop: str, label: np.ndarray | None = None) -> tuple[torch.Tensor, Task]:
         """The rows of latents that frames with a property use [used], and what a probe on these learns from them.
@@ -136,26 +115,15 @@ class Material:
         label = self.label(prop) if label is None else label
         train, validation, test = (self.chosen(split, prop) for split in ("train", "validation", "test"))
         used = np.unique(self.rows.of_frame[train | validation | test])
-        counts = [self.histogram(where, label, self.classes(prop))[used] for where in (train, validation)]
+        learnt, checked = (self.histogram(where, label, self.classes(prop))[used] for where in (train, validation))
         row = np.searchsorted(used, self.rows.of_frame[test])
-        return torch.from_numpy(used), Task(*counts, row, label[test], self.pieces(test))
+        return torch.from_numpy(used), Task(learnt, checked, row, label[test], self.pieces(test))
 
     def thinned_training(self, batch: int) -> tuple[Split, int, dict[str, Any]]:
-        """What SAEs learn from when frames are saved and steps are not: see `stacked.scaled_batch`.
+        """What SAEs learn from when frames are saved and steps are not.
 
-        Parameters
-        ----------
-        batch
-            Frames, if all training frames were used.
-
-        Returns
-        -------
-        split
-            See `training.hold_out`.
-        batch
-            For as many steps an epoch as over all training frames.
-        sizes
-            held_out, dim, frames and train_frames, for the results.
+        Returns the `training.hold_out`; the batch in frames for as many steps an epoch as `batch` takes over all training frames; and
+        held_out, dim, frames and train_frames, for the results.
         """
         every, kept = self.table.rows("train"), self.chosen("train")
         split = training.hold_out(self.rows, kept, self.table.rows("test"), self.seed)

@@ -1,35 +1,100 @@
 """Whether single features fire for the class that they were named after, on recordings that they were not chosen on.
 
-A probe names a feature by W[k, j] · f[j] (the paper's section 3.2) on training frames. On test recordings, does the feature fire on its
-class and not elsewhere?
+AUROC: how often a frame of the class has more activation than another frame of known class. Precision: the share of the activation that
+falls within one class of its own, and for pitch on the same note in another octave too; its base is the share of the frames there.
 
-- AUROC: how often a frame of the class has more activation than another frame of known class; ½ is chance.
-- Precision: the share of the feature's activation that falls within one class of its own, and for pitch on the same note in another
-  octave too. Its base is the share of the frames there.
-
-The test has to respect recordings: a note lasts many frames, so frames are no independent sample, and a test that shuffled them would
-confirm everything. Recordings are put in another order, and the sequence of labels is rotated by a random offset against that of
+Frames of a note are no independent sample. So the test puts recordings in another order and rotates labels by a random offset against
 activations: this keeps how each develops in time and breaks what ties them. It is exact where recordings are exchangeable and the
-sequence has no preferred start. A bootstrap of AUROC − ½ would rest on the three or four test recordings that have a given note, too few
-for its percentiles to keep their level, so it serves for the intervals only. All features of one kind are corrected together by Holm's
-method (1979).
+sequence has no preferred start. A bootstrap of AUROC − ½ would rest on the few recordings that have a note, so it serves for the
+intervals only. All features of one kind are corrected together by Holm's method (1979).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest, rankdata
 
 from audiosae.errors import ParameterError
-from audiosae.evidence.naming import Labelled, Named
+from audiosae.probes import Probe
 from audiosae.stats import bootstrap
 from audiosae.stats.holm import holm
 
 OCTAVE = 12
 LEVEL = 0.05
+
+ENOUGH_FRAMES = 20
+"""Training frames that a class needs to be given a feature."""
+
+ENOUGH_RECORDINGS = 3
+"""Test recordings that a class needs to be tested: with fewer, no order of recordings could be rare enough to count."""
+
+
+class Labelled(NamedTuple):
+    """Frames of one split that can be used for a property: the row, class and recording of each [frames]."""
+
+    row: np.ndarray
+    label: np.ndarray
+    piece: np.ndarray
+
+
+class Named(NamedTuple):
+    """A feature and the class that it was named after in training."""
+
+    feature: int
+    prop: str
+    number: int
+
+
+def testable(train: Labelled, test: Labelled) -> list[int]:
+    """Classes with enough training frames and enough test recordings."""
+    learnt, counts = np.unique(train.label, return_counts=True)
+    enough = learnt[counts >= ENOUGH_FRAMES]
+    return [int(k) for k in enough if len(np.unique(test.piece[test.label == k])) >= ENOUGH_RECORDINGS]
+
+
+def contributions(probe: Probe, x: np.ndarray, train: Labelled, classes: list[int]) -> np.ndarray:
+    """What each feature adds to the score of each class, on average over its training frames: [classes, features].
+
+    Inputs x [rows, features] below zero do not fire and count as zero.
+    """
+    weight = probe.weight.cpu().numpy()
+    return np.stack([weight[k] * np.maximum(x[train.row[train.label == k]], 0).mean(axis=0) for k in classes])
+
+
+def aurocs(x: np.ndarray, train: Labelled, classes: list[int]) -> np.ndarray:
+    """AUROC of every feature for every class against the rest: [classes, features] (Mann and Whitney 1947)."""
+    # Frames that share a row tie, so rows are ranked, each as wide as the frames that it stands for.
+    rows, of = np.unique(train.row, return_inverse=True)
+    frames, features = np.bincount(of).astype(float), x.shape[1]
+    place = rankdata(x[rows], method="dense", axis=0).astype(np.int64) - 1 + np.arange(features) * len(rows)
+    tied = np.bincount(place.ravel(), np.repeat(frames, features), features * len(rows)).reshape(features, -1)
+    ranks = (tied.cumsum(axis=1) - tied / 2 + 0.5).ravel()[place]
+    found = []
+    for k in classes:
+        inside = np.bincount(of, train.label == k, len(rows))
+        count, rest = inside.sum(), len(of) - inside.sum()
+        found.append((inside @ ranks - count * (count + 1) / 2) / (count * rest))
+    return np.stack(found)
+
+
+def choose(strength: np.ndarray, classes: list[tuple[str, int]], top: int) -> list[Named]:
+    """One feature a class and one class a feature, strongest of [classes, features] first, at most `top` of them.
+
+    A class whose feature is already taken by a class that it is stronger for gets the strongest feature that is left.
+    """
+    order = np.argsort(-strength, axis=None, kind="stable")
+    taken: dict[int, Named] = {}
+    features: set[int] = set()
+    for place, feature in zip(*(numbers.tolist() for numbers in np.unravel_index(order, strength.shape))):
+        if len(taken) == min(top, len(classes)):
+            break
+        if place not in taken and feature not in features:
+            taken[place] = Named(feature, *classes[place])
+            features.add(feature)
+    return list(taken.values())
 
 
 def near(label: np.ndarray, prop: str, number: int) -> np.ndarray:
@@ -48,23 +113,11 @@ def orders(pieces: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def p_values(activation: np.ndarray, number: np.ndarray, test: Labelled, permutations: int, seed: int) -> np.ndarray:
-    """How rarely labels in another order fit a feature as well as its own, by AUROC.
+    """How rarely labels in another order fit a feature as well, by AUROC: (1 + orders that fit as well) / (1 + orders) [features].
 
-    Parameters
-    ----------
-    activation
-        [frames, features] of `test`.
-    number
-        The class of each feature [features], each at most once.
-    test
-        Test frames.
-    permutations, seed
-        How many orders are drawn, and from which seed: the same for every kind of feature.
-
-    Returns
-    -------
-    (1 + orders that fit as well) / (1 + orders) [features]. AUROC rises with the sum of the ranks of a class's frames, so sums do.
+    `activation` is of the test frames [frames, features], `number` the class of each feature, each at most once.
     """
+    # AUROC rises with the sum of the ranks of a class's frames, so sums are compared.
     line = np.argsort(test.piece, kind="stable")  # one recording after the other, as `orders` has them
     ranks = rankdata(activation[line], axis=0)
     feature_of = np.full(test.label.max() + 1, -1)
@@ -77,23 +130,15 @@ def p_values(activation: np.ndarray, number: np.ndarray, test: Labelled, permuta
         return np.bincount(column[own], weights=ranks[own, column[own]], minlength=len(number))
 
     own = sums(line)
-    as_well = sum((sums(at) >= own).astype(int) for at in orders(test.piece, permutations, seed))
+    as_well = np.sum([sums(at) >= own for at in orders(test.piece, permutations, seed)], axis=0)
     return (1 + as_well) / (1 + permutations)
 
 
 def wins(activation: np.ndarray, member: np.ndarray, recording: np.ndarray, recordings: int) -> np.ndarray:
     """Pairs of a frame of the class in recording a and another frame in b in which the former has more activation; ties count half.
 
-    Parameters
-    ----------
-    activation, member, recording
-        Of a feature, whether the frame is of its class, and the number of its recording [frames].
-    recordings
-        How many there are.
-
-    Returns
-    -------
-    [recordings, recordings]; the sum over the number of pairs is the AUROC, however often a recording is drawn.
+    Given whether each frame is of the class and the number of its recording [frames], returns [recordings, recordings], whose sum over the
+    number of pairs is the AUROC, however often a recording is drawn.
     """
     inside, of = activation[member], recording[member]
     won = np.zeros((recordings, recordings))
@@ -107,18 +152,9 @@ def wins(activation: np.ndarray, member: np.ndarray, recording: np.ndarray, reco
 def confirm(
     x: np.ndarray, named: list[Named], test: dict[str, Labelled], permutations: int, seed: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]], np.ndarray]:
-    """Put names to the test.
+    """Put names from `choose` to the test, on activations x [rows, features] of the test frames of each property.
 
-    Parameters
-    ----------
-    x
-        Activations [rows, features]; for precision, what is below zero counts as zero.
-    named
-        From `naming.choose`; an empty list is a `ParameterError`.
-    test
-        Test frames, by property.
-    permutations, seed
-        Of the test; the seed is also that of the bootstrap over recordings.
+    For precision, what is below zero counts as zero. Nothing to test is a `ParameterError`.
 
     Returns
     -------
@@ -139,45 +175,39 @@ def confirm(
         own = [n for n in named if n.prop == prop]
         if not own:
             continue
-        activation = x[np.ix_(frames.row, [n.feature for n in own])]
-        p = p_values(activation, np.array([n.number for n in own]), frames, permutations, seed)
+        features, numbers = (np.array([getattr(n, name) for n in own]) for name in ("feature", "number"))
+        activation = x[np.ix_(frames.row, features)]
+        p = p_values(activation, numbers, frames, permutations, seed)
         recording = np.searchsorted(names, frames.piece)
-
-        def by_recording(values: np.ndarray, recording: np.ndarray = recording) -> np.ndarray:
-            return np.bincount(recording, weights=values, minlength=len(names))
-
-        for place, one in enumerate(own):
-            a, member, close = activation[:, place], frames.label == one.number, near(frames.label, prop, one.number)
-            fired = np.maximum(a, 0)
-            won, inside, outside = wins(a, member, recording, len(names)), by_recording(member), by_recording(~member)
-            hits, total = by_recording(fired * close), by_recording(fired)
+        for one, a, chance in zip(own, activation.T, p):
+            member, close, fired = frames.label == one.number, near(frames.label, prop, one.number), np.maximum(a, 0)
+            won = wins(a, member, recording, len(names))
+            inside, outside, hits, total = (np.bincount(recording, each, len(names)) for each in (member, ~member, fired * close, fired))
             with np.errstate(invalid="ignore", divide="ignore"):
                 auroc = ((weights @ won) * weights).sum(axis=1) / ((weights @ inside) * (weights @ outside))
                 precision = (weights @ hits) / (weights @ total)
             aurocs_drawn.append(auroc)
             precisions_drawn.append(precision)
-            rows.append(
-                {
-                    "feature": one.feature,
-                    "property": prop,
-                    "class": one.number,
-                    "auroc": float(won.sum() / (inside.sum() * outside.sum())),
-                    "auroc_ci95": bootstrap.interval(auroc),
-                    "precision": float(hits.sum() / total.sum()) if total.any() else None,
-                    "base": float(close.mean()),
-                    "p": float(p[place]),
-                }
-            )
+            rows.append({
+                "feature": one.feature,
+                "property": prop,
+                "class": one.number,
+                "auroc": float(won.sum() / (inside.sum() * outside.sum())),
+                "auroc_ci95": bootstrap.interval(auroc),
+                "precision": float(hits.sum() / total.sum()) if total.any() else None,
+                "base": float(close.mean()),
+                "p": float(chance),
+            })  # fmt: skip
     for row, corrected in zip(rows, holm(np.array([row["p"] for row in rows]))):
         row["holm"] = float(corrected)
-    return _summary(rows, np.stack(aurocs_drawn), np.stack(precisions_drawn)), rows, np.nanmedian(aurocs_drawn, axis=0)
+    median_auroc = np.nanmedian(aurocs_drawn, axis=0)
+    return _summary(rows, median_auroc, np.nan_to_num(precisions_drawn, nan=0.0)), rows, median_auroc
 
 
-def _summary(rows: list[dict[str, Any]], aurocs_drawn: np.ndarray, precisions_drawn: np.ndarray) -> dict[str, Any]:
+def _summary(rows: list[dict[str, Any]], median_auroc: np.ndarray, precisions_drawn: np.ndarray) -> dict[str, Any]:
     """The figures of all features of one kind."""
     confirmed = sum(row["holm"] < LEVEL for row in rows)
     precision = np.array([row["precision"] or 0.0 for row in rows])  # a feature that never fires on test frames has none
-    precisions_drawn = np.nan_to_num(precisions_drawn, nan=0.0)
     share = binomtest(confirmed, len(rows)).proportion_ci(method="wilson")
     return {
         "tested": len(rows),
@@ -185,7 +215,7 @@ def _summary(rows: list[dict[str, Any]], aurocs_drawn: np.ndarray, precisions_dr
         "share_confirmed": confirmed / len(rows),
         "share_confirmed_ci95": [float(share.low), float(share.high)],
         "median_auroc": float(np.median([row["auroc"] for row in rows])),
-        "median_auroc_ci95": bootstrap.interval(np.nanmedian(aurocs_drawn, axis=0)),
+        "median_auroc_ci95": bootstrap.interval(median_auroc),
         "median_precision": float(np.median(precision)),
         "median_precision_ci95": bootstrap.interval(np.median(precisions_drawn, axis=0)),
         "mostly": float((precision > 0.5).mean()),

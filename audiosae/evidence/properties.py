@@ -1,10 +1,8 @@
 """What a frame can be asked: the paper's three properties, and others, one entry of a table each.
 
-An entry says how to measure a property of a clip, at the frames of a codec, and how the measurements become classes. Everything else
-(labels, probes, scores, figures) is the same for all, so a property of your own is one more entry in `PROPERTIES`.
-
-Spectra are those of the windows in `labels`: 2048 samples at 44.1 kHz, Hann, centred at (i + ½) / frame_rate. A frame quieter than
-−60 dBFS has no spectrum worth naming: there the numbers would tell of the last bits of the file.
+An entry says how to measure a property of a clip at the frames of a codec, and how the measurements become classes; a property of your
+own is one more entry in `PROPERTIES`. Spectra are of the windows in `labels`. A frame quieter than −60 dBFS has none: there the numbers
+would tell of the last bits of the file.
 """
 
 from __future__ import annotations
@@ -32,24 +30,13 @@ SMALLEST_RISE = 0.1
 FLOOR = 1e-10
 """Of flatness: powers under −100 dB of a window's strongest bin count as that much, whatever the level of the clip."""
 
-_SHAPE = dict(n_fft=labels.WINDOW, hop_length=labels.WINDOW, center=False)
+_SHAPE: dict[str, Any] = dict(n_fft=labels.WINDOW, hop_length=labels.WINDOW, center=False)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip as a property sees it.
-
-    Attributes
-    ----------
-    mono
-        float32 [samples], at 44.1 kHz.
-    times
-        Centres of its frames, s [frames].
-    table
-        Its rows in the table of frames; see `frames`.
-    row
-        Its line in the manifest; see `corpus`.
-    """
+    """A clip as a property sees it: float32 [samples] at 44.1 kHz, centres of its frames in s [frames], its rows in the table of frames,
+    and its line in the manifest."""
 
     mono: np.ndarray
     times: np.ndarray
@@ -75,10 +62,6 @@ class Clip:
         """`values` [frames], NaN in frames that are not `sounding`."""
         return np.where(self.sounding, values, np.nan)
 
-    def named(self, names: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """`names` [frames], empty where bool [frames] is false."""
-        return np.where(where, names, "")
-
 
 @dataclass(frozen=True)
 class Property:
@@ -86,8 +69,8 @@ class Property:
 
     Attributes
     ----------
-    name, unit
-        What it is called, and what it is measured in.
+    unit
+        What it is measured in.
     measure
         A clip -> one value a frame: numbers, NaN where a frame has none, or names of classes, empty where it has none.
     edges
@@ -97,7 +80,6 @@ class Property:
         Where the definition comes from.
     """
 
-    name: str
     unit: str
     measure: Callable[[Clip], np.ndarray]
     edges: Callable[[Frames, np.ndarray], np.ndarray] | None
@@ -109,14 +91,7 @@ class Property:
         return self.edges is not None
 
     def classes(self, values: np.ndarray, frames: Frames) -> tuple[np.ndarray, list[str] | list[float]]:
-        """Turn the measurements of all clips into classes.
-
-        Parameters
-        ----------
-        values
-            What `measure` gave, one clip after the other [frames].
-        frames
-            The table that they belong to.
+        """Turn what `measure` gave for all clips of a table, one after the other [frames], into classes.
 
         Returns
         -------
@@ -163,19 +138,19 @@ def chroma(clip: Clip) -> np.ndarray:
     """
     note = pitch(clip)
     names = np.array(librosa.midi_to_note(np.nan_to_num(note, nan=60.0), octave=False, unicode=False))
-    return clip.named(names, np.isfinite(note))
+    return np.where(np.isfinite(note), names, "")
 
 
 def strongest_chroma(clip: Clip) -> np.ndarray:
     """Name of the pitch class with the most power, chords included; none for drums."""
     power = librosa.feature.chroma_stft(S=clip.spectrum**2, sr=SAMPLE_RATE, n_fft=labels.WINDOW, tuning=0.0)[..., 0]
     names = np.array(librosa.midi_to_note(np.arange(60, 72), octave=False, unicode=False))[power.argmax(axis=1)]
-    return clip.named(names, clip.sounding & (clip.row.family != "drums"))
+    return np.where(clip.sounding & (clip.row.family != "drums"), names, "")
 
 
 def family(clip: Clip) -> np.ndarray:
     """Family of the instrument that plays a monophonic clip, where it sounds."""
-    return clip.named(np.full(len(clip.times), clip.row.family), clip.sounding & clip.row.monophonic)
+    return np.where(clip.sounding & clip.row.monophonic, clip.row.family, "")
 
 
 def flatness(clip: Clip) -> np.ndarray:
@@ -207,18 +182,15 @@ _PAPER = "Paek et al. 2025, section 3.2"
 _PEETERS = "Peeters 2004; librosa (McFee et al. 2015)"
 
 PROPERTIES: dict[str, Property] = {
-    prop.name: prop
-    for prop in (
-        Property("pitch", "MIDI note", pitch, of_section_3("pitch"), _PAPER),
-        Property("amplitude", "RMS, full scale 1", lambda clip: clip.table["rms"].to_numpy(), of_section_3("amplitude"), _PAPER),
-        Property("timbre", "spectral centroid, Hz", lambda clip: clip.table["centroid"].to_numpy(), of_section_3("timbre"), _PAPER),
-        Property("chroma", "pitch class of the tracked pitch", chroma, None, "the tracker's pitch, modulo octave"),
-        Property("strongest chroma", "pitch class", strongest_chroma, None, "librosa (McFee et al. 2015), chroma_stft"),
-        Property("instrument family", "family", family, None, "the corpus"),
-        Property("spectral flatness", "dB", flatness, equal_width, "Dubnov 2004; librosa (McFee et al. 2015)"),
-        Property("onset strength", "dB in 1/75 s", onset_strength, equal_ratio, "Böck and Widmer 2013; librosa (McFee et al. 2015)"),
-        Property("spectral rolloff", "Hz", rolloff, equal_width, _PEETERS),
-        Property("zero crossings", "1/s", crossings, equal_width, _PEETERS),
-    )
+    "pitch": Property("MIDI note", pitch, of_section_3("pitch"), _PAPER),
+    "amplitude": Property("RMS, full scale 1", lambda clip: clip.table["rms"].to_numpy(), of_section_3("amplitude"), _PAPER),
+    "timbre": Property("spectral centroid, Hz", lambda clip: clip.table["centroid"].to_numpy(), of_section_3("timbre"), _PAPER),
+    "chroma": Property("pitch class of the tracked pitch", chroma, None, "the tracker's pitch, modulo octave"),
+    "strongest chroma": Property("pitch class", strongest_chroma, None, "librosa (McFee et al. 2015), chroma_stft"),
+    "instrument family": Property("family", family, None, "the corpus"),
+    "spectral flatness": Property("dB", flatness, equal_width, "Dubnov 2004; librosa (McFee et al. 2015)"),
+    "onset strength": Property("dB in 1/75 s", onset_strength, equal_ratio, "Böck and Widmer 2013; librosa (McFee et al. 2015)"),
+    "spectral rolloff": Property("Hz", rolloff, equal_width, _PEETERS),
+    "zero crossings": Property("1/s", crossings, equal_width, _PEETERS),
 }
 """By name, in the order in which pages list them."""

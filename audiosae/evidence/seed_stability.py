@@ -1,12 +1,8 @@
 """Whether SAEs that differ only in their seed learn the same features.
 
-Decoder directions of two SAEs are matched one to one so that the sum of their cosines is as large as possible (Hungarian method), as
-in Paulo and Belrose, Sparse Autoencoders Trained on the Same Data Learn Different Features (2025, arXiv 2501.16615), who call a
-feature shared above a cosine of 0.7. Beside it stands the mean max cosine similarity of Sharkey, Braun and Millidge, Taking features
-out of superposition with sparse autoencoders (2022), in which several features may have the same counterpart.
-
-Among many directions in few dimensions everything has near neighbours. So the same matching is made for directions that nobody
-learnt: uniform on the sphere; with mean and covariance of learnt ones; and of untrained SAEs.
+Decoder directions of two SAEs are matched one to one with the largest sum of cosines (Hungarian method), as in Paulo and Belrose (2025,
+arXiv 2501.16615), who call a feature shared above 0.7. Beside it stands the mean max cosine of Sharkey, Braun and Millidge (2022). Among
+many directions in few dimensions everything has near neighbours, so the same is done for directions that nobody learnt.
 """
 
 from __future__ import annotations
@@ -24,6 +20,7 @@ from audiosae.errors import ParameterError
 from audiosae.evidence.material import Material
 from audiosae.probes.representations import untrained
 from audiosae.sae import SparseAutoencoder, training
+from audiosae.sae.model import BATCH
 from audiosae.sae.training import Settings, Split
 
 THRESHOLDS = (0.7, 0.9)
@@ -40,49 +37,32 @@ def directions(sae: SparseAutoencoder, live: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def live(sae: SparseAutoencoder, latents: torch.Tensor, batch: int = 8192) -> np.ndarray:
+def live(sae: SparseAutoencoder, latents: torch.Tensor) -> np.ndarray:
     """Which features are active on at least one of these frames: latents [rows, dim] -> bool [hidden]."""
-    active = torch.zeros(sae.hidden, dtype=torch.bool, device=latents.device)
-    for part in latents.split(batch):
-        active |= (sae.activations(part) > 0).any(dim=0)
-    return active.cpu().numpy()
+    return torch.stack([(sae.activations(part) > 0).any(dim=0) for part in latents.split(BATCH)]).any(dim=0).cpu().numpy()
 
 
-def match(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pair unit vectors [m, dim] and [n, dim] one to one with the largest sum of cosines: their numbers, min(m, n) each."""
-    return linear_sum_assignment(first @ second.T, maximize=True)
-
-
-def similarity(first: np.ndarray, second: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
-    """How alike two dictionaries are.
-
-    Parameters
-    ----------
-    first, second
-        Unit vectors [m, dim] and [n, dim].
-    pairs
-        From `match`.
+def similarity(first: np.ndarray, second: np.ndarray) -> tuple[dict[str, Any], tuple[np.ndarray, np.ndarray]]:
+    """How alike two dictionaries of unit vectors [m, dim] and [n, dim] are.
 
     Returns
     -------
-    cosine
-        Mean over matched pairs.
-    above_0.7, above_0.9
-        Share of the matched pairs.
-    max_cosine
-        Mean over the first dictionary of the largest cosine in the second, and the other way round, averaged.
-    histogram
-        Matched pairs in each of `BINS`.
+    found
+        cosine: mean over matched pairs. above_0.7, above_0.9: share of these pairs. histogram: pairs in each of `BINS`. max_cosine: mean
+        over the first dictionary of the largest cosine in the second, and the other way round, averaged.
+    pairs
+        Which vectors are matched, one to one with the largest sum of cosines: their numbers, min(m, n) each.
     """
     cosines = first @ second.T
+    pairs = linear_sum_assignment(cosines, maximize=True)
     matched = cosines[pairs]
     counts, _ = np.histogram(matched.clip(-1, 1), BINS)  # rounding leads beyond 1
     return {
         "cosine": float(matched.mean()),
         **{f"above_{limit}": float((matched > limit).mean()) for limit in THRESHOLDS},
         "max_cosine": float((cosines.max(axis=1).mean() + cosines.max(axis=0).mean()) / 2),
-        "histogram": [int(n) for n in counts],
-    }
+        "histogram": counts.tolist(),
+    }, pairs
 
 
 def correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -93,14 +73,9 @@ def correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def random_directions(learnt: Sequence[np.ndarray], seed: int) -> dict[str, list[np.ndarray]]:
-    """Directions that nobody learnt, as many as each dictionary of unit vectors [n, dim] has.
+    """Directions that nobody learnt, as many as each dictionary of unit vectors [n, dim] has: uniform on the sphere, and crowded alike.
 
-    Returns
-    -------
-    random
-        Uniform on the sphere.
-    random_same_covariance
-        Normal with mean and covariance of the learnt ones, then of length 1: as crowded where the learnt ones are crowded.
+    The latter are normal with mean and covariance of the learnt ones, then of length 1.
     """
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[np.ndarray]] = {"random": [], "random_same_covariance": []}
@@ -122,20 +97,9 @@ def over_pairs(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def train_seeds(material: Material, settings: Settings, seeds: int) -> tuple[list[SparseAutoencoder], Split]:
-    """The SAE of section 2, and others that see the same frames and differ in their seed.
+    """The SAE of section 2, and others, `seeds` in all, with its settings and the seeds after its own; and the split of section 2.
 
-    Parameters
-    ----------
-    material
-        Its SAE comes first. No frame is left out: fewer would mean fewer steps, and an SAE trained for less.
-    settings
-        Those of its SAE.
-    seeds
-        How many SAEs in all; the others have the seeds after the first one's. Fewer than two are a `ParameterError`.
-
-    Returns
-    -------
-    The SAEs, and the split of section 2.
+    No frame is left out: fewer would mean fewer steps, and an SAE trained for less. Fewer than two seeds are a `ParameterError`.
     """
     if seeds < 2:
         raise ParameterError(f"seed stability needs at least 2 seeds; got {seeds}.")
@@ -164,24 +128,21 @@ def stability(saes: Sequence[SparseAutoencoder], material: Material, split: Spli
     features = [sae.encode(test).cpu().numpy()[:, which] for sae, which in zip(saes, alive)]
     found, of_first = [], []
     for a, b in combinations(range(len(saes)), 2):
-        pairs = match(sets[a], sets[b])
+        figures, pairs = similarity(sets[a], sets[b])
         if a == 0:
             cosines = np.full(saes[0].hidden, np.nan)
             cosines[np.flatnonzero(alive[0])[pairs[0]]] = np.einsum("pd,pd->p", sets[0][pairs[0]], sets[b][pairs[1]])
             of_first.append(cosines)
         r = correlations(features[a][:, pairs[0]], features[b][:, pairs[1]])
         r = r[np.isfinite(r)]
-        correlated = {"correlation": float(np.median(r)), "correlation_above_0.7": float((r > THRESHOLDS[0]).mean())}
-        found.append(similarity(sets[a], sets[b], pairs) | correlated)
-    controls = random_directions(sets, material.seed)
-    controls["untrained"] = [
-        directions(untrained(sae, material.seed + number), which) for number, (sae, which) in enumerate(zip(saes, alive))
-    ]
+        found.append({**figures, "correlation": float(np.median(r)), "correlation_above_0.7": float((r > THRESHOLDS[0]).mean())})
+    starts = [untrained(sae, material.seed + number) for number, sae in enumerate(saes)]
+    controls = {**random_directions(sets, material.seed), "untrained": list(map(directions, starts, alive))}
     return {
         **over_pairs(found),
-        **{name: over_pairs([similarity(x, y, match(x, y)) for x, y in combinations(drawn, 2)]) for name, drawn in controls.items()},
+        **{name: over_pairs([similarity(x, y)[0] for x, y in combinations(drawn, 2)]) for name, drawn in controls.items()},
         "live": [int(which.sum()) for which in alive],
         "fvu": [training.measure(sae, material.latents, split)["fvu"] for sae in saes],
-        "dim": int(material.latents.shape[1]),
+        "dim": material.latents.shape[1],
         "bins": BINS.round(3).tolist(),
     }, np.mean(of_first, axis=0)

@@ -1,13 +1,12 @@
 """Is the paper's way of steering a good one? Its variants beside plainer methods, at equal effect, with what each costs.
 
 Test clips with one voice are steered towards a low and a high target, and measured again from the sound, as in section 4. Each method is
-compared with its own sound at strength 0 (see `methods.FROM_CODEC`): how far the property moves, how far the others do, what it costs in
-quality (`steering.quality`), the same at equal effect (`equal_effect`), and whether it is confined to a part of the clip (`in_time`).
+compared with its own sound at strength 0 (see `methods.FROM_CODEC`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,23 +29,8 @@ if TYPE_CHECKING:
     from audiosae.codecs import Codec
 
 
-@dataclass(frozen=True)
-class Strengths:
-    """How far to steer: vectors relative to what they are added to, signal processing in shares of the whole move; and in a part of a clip."""
-
-    vectors: list[float]
-    shares: list[float]
-    in_time: float
-
-
 def chosen_clips(table: Frames, clips: int, seconds: float) -> dict[str, np.ndarray]:
-    """Latents [frames, dim] of the beginnings of test clips with one voice, spread evenly over those with a pitch in 30 % of the frames.
-
-    Raises
-    ------
-    ParameterError
-        If there are fewer clips than asked for.
-    """
+    """Latents [frames, dim] of the beginnings of test clips with one voice, spread evenly over those with a pitch in 30 % of the frames."""
     frames = round(seconds * table.frame_rate)
     place = table.table.groupby("clip", observed=True).cumcount().to_numpy()
     voiced = pd.Series(table.rows("test", "pitch") & (place < frames)).groupby(table.table["clip"].astype(str)).sum()
@@ -61,26 +45,12 @@ def chosen_clips(table: Frames, clips: int, seconds: float) -> dict[str, np.ndar
 @torch.no_grad()
 def steer_clip(
     material: Material, codec: Codec, clip: str, x: torch.Tensor, targets: dict[str, list[int]], moves: dict[str, methods.Move],
-    strengths: Strengths,
+    strengths: list[float], shares: list[float], time_strength: float,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # fmt: skip
-    """Steer one clip by every method.
+    """Steer one clip with latents x [frames, dim] by `methods.vectors` and by signal processing; how far, see `run`.
 
-    Parameters
-    ----------
-    material, codec
-        The codec's, and itself, on the same device.
-    clip, x
-        Its name and latents [frames, dim].
-    targets, moves, strengths
-        Classes of each property, what `methods.vectors` gives, and how far.
-
-    Returns
-    -------
-    sounds
-        One row a sound, as `steering.effects` reads them, with method, log_mel_db and round_trip; alpha holds the relative strength or
-        the share.
-    parts
-        From `in_time.steer_middle`.
+    Returns one row a sound, as `steering.effects` reads them, with method, log_mel_db and round_trip, where alpha holds the relative
+    strength or the share; and what `in_time.steer_middle` gives.
     """
     table, sae, rate = material.table, material.sae, codec.sample_rate
     still = {"codec": x, "sae": sae.decode(sae.encode(x))}
@@ -90,29 +60,28 @@ def steer_clip(
     before = {name: steering.listen(wave, rate, table.tracker, codec.frame_rate) for name, wave in plain.items()}
     rows: list[dict[str, Any]] = []
 
-    def places(when: str, heard: steering.Heard) -> dict[str, float]:
-        return {f"{prop}_{when}": steering.in_bins(getattr(heard, prop), table.edges[prop]) for prop in labels.PROPERTIES}
+    def add(method: str, prop: str, k: int, strength: float, wave: np.ndarray, trip: float) -> None:
+        base = "codec" if method in (*FROM_CODEC, "reconstruction") else "sae"
+        row = {"clip": clip, "method": method, "steered": prop, "target": k, "alpha": strength, "round_trip": trip}
+        row["log_mel_db"] = log_mel_distance(plain[base], wave, rate)
+        for when, heard in (("before", before[base]), ("after", steering.listen(wave, rate, table.tracker, codec.frame_rate))):
+            row |= {f"{measured}_{when}": place for measured, place in heard.places(table.edges).items()}
+        rows.append(row)
 
-    def add(method: str, base: str, prop: str, k: int, strength: float, wave: np.ndarray, trip: float) -> None:
-        what = {"clip": clip, "method": method, "steered": prop, "target": k, "alpha": strength, "round_trip": trip}
-        after = steering.listen(wave, rate, table.tracker, codec.frame_rate)
-        distance = log_mel_distance(plain[base], wave, rate)
-        rows.append(what | {"log_mel_db": distance, **places("before", before[base]), **places("after", after)})
-
-    add("reconstruction", "codec", "", -1, 0.0, plain["sae"], through_sae / own)
+    add("reconstruction", "", -1, 0.0, plain["sae"], through_sae / own)
     for prop, k in [(prop, k) for prop, ks in targets.items() for k in ks]:
         for method, move in moves.items():
-            moved = torch.stack([move(x, prop, k, strength) for strength in strengths.vectors])
+            moved = torch.stack([move(x, prop, k, strength) for strength in strengths])
             waves = codec.decode(moved)
             trips = round_trip(codec, sae, moved, waves) / own
-            for strength, wave, trip in zip(strengths.vectors, waves.cpu().numpy(), trips):
-                add(method, "codec" if method in FROM_CODEC else "sae", prop, k, strength, wave, trip)
+            for strength, wave, trip in zip(strengths, waves.cpu().numpy(), trips):
+                add(method, prop, k, strength, wave, trip)
         target = labels.centres(table.edges[prop])[k]
-        waves = methods.processed(plain["codec"], rate, before["codec"], prop, target, strengths.shares, codec.frame_rate)
-        for share, wave in zip(strengths.shares, waves):
-            add(SIGNAL, "codec", prop, k, share, wave, np.nan)
+        processed = methods.processed(plain["codec"], rate, before["codec"], prop, target, shares, codec.frame_rate)
+        for share, wave in zip(shares, processed):
+            add(SIGNAL, prop, k, share, wave, np.nan)
     unsteered = {name: (still[name], plain[name]) for name in still}
-    return rows, in_time.steer_middle(codec, x, moves, unsteered, targets, strengths.in_time, table.tracker, table.edges)
+    return rows, in_time.steer_middle(codec, x, moves, unsteered, targets, time_strength, table.tracker, table.edges)
 
 
 def by_strength(sounds: pd.DataFrame, effects: pd.DataFrame, prop: str, seed: int) -> dict[str, dict[str, Any]]:
@@ -136,20 +105,19 @@ def whole_clips(sounds: pd.DataFrame, seed: int) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {method: {} for method in METHODS}
     comparisons: dict[str, dict[str, Any]] = {name: {variant: {} for variant in steering.VARIANTS} for name in LEVELS}
     for prop in labels.PROPERTIES:
-        crossings: dict[str, dict[str, equal_effect.Crossing]] = {name: {} for name in LEVELS}
+        crossings = {}
         for method in METHODS:
             mine = sounds[(sounds["method"] == method) & (sounds["steered"] == prop)]
             effects = steering.effects(mine)
             resampled = equal_effect.Resampled.of(mine, effects, clips, seed)
             found[method][prop] = {"by_strength": by_strength(mine, effects, prop, seed)}
             for name, level in LEVELS.items():
-                crossings[name][method] = resampled.at(level)
-                found[method][prop][name] = crossings[name][method].summary()
-        for name, reached in crossings.items():
-            for variant in steering.VARIANTS:
-                comparisons[name][variant][prop] = {
-                    baseline: equal_effect.difference(reached[variant], reached[baseline]) for baseline in BASELINES
-                }
+                crossings[name, method] = resampled.at(level)
+                found[method][prop][name] = crossings[name, method].summary()
+        for name, variant in product(LEVELS, steering.VARIANTS):
+            comparisons[name][variant][prop] = {
+                baseline: equal_effect.difference(crossings[name, variant], crossings[name, baseline]) for baseline in BASELINES
+            }
     reconstruction = {
         "log_mel_db": float(none["log_mel_db"].mean()),
         "log_mel_db_ci95": bootstrap.mean(none["log_mel_db"], seed),
@@ -169,8 +137,6 @@ def run(
 
     Parameters
     ----------
-    codec
-        Name of one that sections 1 to 3 have been run for.
     clips, seconds
         Test clips with one voice, and how much of each, from its beginning.
     strengths
@@ -185,32 +151,28 @@ def run(
         Weight decays of the probes on latents to choose from, and steps of L-BFGS for each.
     few_frames
         Most training frames, for probes on latents and for means.
-    seed
-        Of all draws.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
     table, sae = material.table, material.sae
     latents = chosen_clips(table, clips, seconds)
     targets = {prop: steering.targets(material.label(prop)[table.rows("train", prop)], quantiles) for prop in labels.PROPERTIES}
-    model = codecs.load(codec, table.weights).to(material.device)
+    model = codecs.load(codec, table.weights).to(material.latents.device)
     counts = {prop: (material.labelled("train", prop), material.labelled("validation", prop)) for prop in targets}
     moves = methods.vectors(sae, material.latents, material.fitted, counts, targets, penalties, iterations)
-    how_far = Strengths(sorted(strengths), sorted(shares), time_strength)
     rows, parts = [], []
     for clip in tqdm(latents, desc=f"steering {codec}", unit="clip"):
-        x = torch.from_numpy(latents[clip]).to(material.device)
-        sounds, confined = steer_clip(material, model, clip, x, targets, moves, how_far)
+        x = torch.from_numpy(latents[clip]).to(material.latents.device)
+        sounds, confined = steer_clip(material, model, clip, x, targets, moves, sorted(strengths), sorted(shares), time_strength)
         rows += sounds
         parts += confined
-
-    def thirds(variant: str, prop: str) -> dict[str, Any]:
-        chosen = [part for part in parts if (part["variant"], part["prop"]) == (variant, prop)]
-        return in_time.thirds_of_clips(chosen, model.frame_rate, seed)
-
+    thirds: dict[str, dict[str, Any]] = {variant: {} for variant in in_time.VARIANTS}
+    for variant, prop in product(in_time.VARIANTS, labels.PROPERTIES):
+        own = [part for part in parts if (part["variant"], part["prop"]) == (variant, prop)]
+        thirds[variant][prop] = in_time.thirds_of_clips(own, model.frame_rate, seed)
     figures = {
         **whole_clips(pd.DataFrame(rows), seed),
-        "in_time": {variant: {prop: thirds(variant, prop) for prop in labels.PROPERTIES} for variant in in_time.VARIANTS},
+        "in_time": thirds,
         "targets": {prop: [labels.class_name(prop, k, table.edges[prop]) for k in ks] for prop, ks in targets.items()},
         "frame_rate": model.frame_rate,
         "clips": list(latents),

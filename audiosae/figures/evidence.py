@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,24 @@ def read(folder: str | Path) -> Found:
     return {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
 
 
-def sae_settings(codec: str, one: dict[str, Any], saes: str, dim: int, l1: float, rest: str) -> str:
-    """Which weights made the figures of a codec, and what the λ of its SAEs multiplies, as a line of the page."""
+def say(found: Found, sentence: Callable[[str, dict[str, Any]], str]) -> None:
+    """Print what a function says of each codec and its results; nothing of a codec that it has nothing to say of."""
+    print(*filter(None, (sentence(codec, one) for codec, one in found.items())), sep="\n")
+
+
+def sae_settings(codec: str, one: dict[str, Any], rest: str, sae: dict[str, Any], which: str = "SAE") -> str:
+    """Which weights and SAEs made the figures of a codec, and what λ multiplies, as a line of the page."""
     return (
-        f"{codec}: {one['provenance']['weights']} weights; {saes} features on {dim} latent dimensions, λ = {l1:g} times the sum of h over "
-        f"features, mean over frames, beside the squared error summed over standardised dimensions; {rest}"
+        f"{codec}: {one['provenance']['weights']} weights; {which} of {sae['hidden']} features on {sae['dim']} latent dimensions, "
+        f"λ = {sae['l1']:g} times the sum of h over features, mean over frames, beside the squared error summed over standardised "
+        f"dimensions; {rest}"
     )
+
+
+def probe_settings(given: dict[str, Any]) -> str:
+    """How probes were fitted, from the parameters of a stage."""
+    decays = ", ".join(f"{penalty:g}" for penalty in sorted(given["penalties"]))
+    return f"weight decay from {decays}, {given['iterations']} steps of L-BFGS each; seed {given['seed']}."
 
 
 def panels(found: Found, width: float, margin: float, height: float, **shared: Any) -> tuple[Figure, np.ndarray]:
@@ -56,7 +68,7 @@ def legend(figure: Figure, axis: Axes) -> None:
     figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", frameon=False)
 
 
-def table(rows: Iterable[tuple], index: str, columns: str) -> pd.DataFrame:
+def table(rows: Iterable[tuple[Any, ...]], index: str, columns: str) -> pd.DataFrame:
     """Rows of cells under columns, of which the first are the index; names are parted by semicolons."""
     names = f"{index}; {columns}".split("; ")
     return pd.DataFrame(list(rows), columns=names).set_index(index.split("; "))

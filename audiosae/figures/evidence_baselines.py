@@ -18,21 +18,15 @@ CONTROLLED = (FEATURES, UNTRAINED, RAW)
 """Inputs that the control task is set for."""
 
 
-def settings(found: Found) -> list[str]:
-    """What made the figures of each codec."""
-    lines = []
-    for codec, one in found.items():
-        sae, given = one["sae"], one["provenance"]["parameters"]
-        decays = ", ".join(f"{p:g}" for p in sorted(given["penalties"]))
-        rest = f"probes: weight decay from {decays}, {given['iterations']} steps of L-BFGS each; seed {given['seed']}."
-        lines.append(evidence.sae_settings(codec, one, f"SAE of {sae['hidden']}", sae["dim"], sae["l1"], rest))
-    return lines
+def settings(codec: str, one: dict[str, Any]) -> str:
+    """What made the figures of a codec."""
+    return evidence.sae_settings(codec, one, f"probes: {evidence.probe_settings(one['provenance']['parameters'])}", one["sae"])
 
 
 def _whisker(axis: Axes, x: float, interval: list[float] | None, colour: str = "0.15", horizontal: bool = False) -> None:
     """The line of an interval, if there is one."""
     if interval is not None:
-        (axis.hlines if horizontal else axis.vlines)(x, *interval, color=colour, linewidth=1.6)
+        (axis.hlines if horizontal else axis.vlines)(x, interval[0], interval[1], color=colour, linewidth=1.6)
 
 
 def accuracies(found: Found) -> Figure:
@@ -145,9 +139,8 @@ def near_misses(found: Found) -> pd.DataFrame:
     """Share of frames that are classified within one class of the truth, with intervals."""
     rows = []
     for codec, prop, of in _rows(found):
-        rows.append(
-            (codec, prop, *(with_interval(of["inputs"][name]["within_one"], of["inputs"][name]["within_one_ci95"]) for name in INPUTS))
-        )
+        scores = [of["inputs"][name] for name in INPUTS]
+        rows.append((codec, prop, *(with_interval(score["within_one"], score["within_one_ci95"]) for score in scores)))
     return evidence.table(rows, "codec; property", "; ".join(INPUTS))
 
 
@@ -171,41 +164,36 @@ def parts(found: Found) -> pd.DataFrame:
     return evidence.table(rows, "codec; property; part", f"{FEATURES}; {RAW}; test recordings; test frames")
 
 
-def types(found: Found) -> list[str]:
+def types(codec: str, one: dict[str, Any]) -> str:
     """What the types of the control task are."""
-    return [f"{codec}: a type is one of {one['types']['count']:,} {one['types']['kind']}" for codec, one in found.items()]
+    return f"{codec}: a type is one of {one['types']['count']:,} {one['types']['kind']}"
 
 
-def comparisons(found: Found) -> list[str]:
-    """Whether the probe of SAE features beats those of other inputs, property by property, as far as intervals can tell."""
+def comparisons(codec: str, one: dict[str, Any]) -> str:
+    """Whether the probe of SAE features beats those of other inputs, property by property, as far as intervals can tell: a line an input."""
     lines = []
-    for codec, one in found.items():
-        for other in (RAW, COMPONENTS, UNTRAINED):
-            told = []
-            for prop in PROPERTIES:
-                gap = one["properties"][prop]["difference"][other]
-                if gap["ci95"] is None:
-                    told.append(f"{prop} cannot be told from one recording")
-                    continue
-                low, high = gap["ci95"]
-                verdict = "is named more often" if low > 0 else "is named less often" if high < 0 else "cannot be told apart"
-                told.append(f"{prop} {verdict} ({evidence.difference(gap['difference'], gap['ci95'])})")
-            lines.append(f"{codec}, SAE features against {other}: {'; '.join(told)}.")
-    return lines
-
-
-def fewest_inputs(found: Found) -> list[str]:
-    """Which input is most accurate when a class may read fewest, and what it reaches when a class may read all."""
-    lines = []
-    for codec, one in found.items():
+    for other in (RAW, COMPONENTS, UNTRAINED):
         told = []
         for prop in PROPERTIES:
-            of = one["properties"][prop]
-            n = min(of["sparse"][FEATURES], key=int)
-            best = max(INPUTS, key=lambda name: of["sparse"][name][n]["accuracy"])
-            score = of["sparse"][best][n]
-            told.append(
-                f"{prop}, {best}: {with_interval(score['accuracy'], score['ci95'])}, of {of['inputs'][best]['accuracy']:.2f} with all"
-            )
-        lines.append(f"{codec}, highest accuracy with {n} input{'' if n == '1' else 's'} a class: {'; '.join(told)}.")
-    return lines
+            gap = one["properties"][prop]["difference"][other]
+            if gap["ci95"] is None:
+                told.append(f"{prop} cannot be told from one recording")
+                continue
+            low, high = gap["ci95"]
+            verdict = "is named more often" if low > 0 else "is named less often" if high < 0 else "cannot be told apart"
+            told.append(f"{prop} {verdict} ({evidence.difference(gap['difference'], gap['ci95'])})")
+        lines.append(f"{codec}, SAE features against {other}: {'; '.join(told)}.")
+    return "\n".join(lines)
+
+
+def fewest_inputs(codec: str, one: dict[str, Any]) -> str:
+    """Which input is most accurate when a class may read fewest, and what it reaches when a class may read all."""
+    told = []
+    for prop in PROPERTIES:
+        of = one["properties"][prop]
+        n = min(of["sparse"][FEATURES], key=int)
+        best = max(INPUTS, key=lambda name: of["sparse"][name][n]["accuracy"])
+        score = of["sparse"][best][n]
+        reached = with_interval(score["accuracy"], score["ci95"])
+        told.append(f"{prop}, {best}: {reached}, of {of['inputs'][best]['accuracy']:.2f} with all")
+    return f"{codec}, highest accuracy with {n} input{'' if n == '1' else 's'} a class: {'; '.join(told)}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -21,29 +23,23 @@ CHANCE = {
 CHOSEN = {"probe": "chosen by the probe", "auroc": "chosen by AUROC in training"}
 
 
-def settings(found: Found) -> list[str]:
-    """What made the figures of each codec."""
-    lines = []
-    for codec, one in found.items():
-        given, features = one["provenance"]["parameters"], one["disentanglement"][FEATURES]["features"]
-        rest = f"{given['epochs']} epochs, seeds from {given['seed']} on."
-        lines.append(evidence.sae_settings(codec, one, f"{given['seeds']} SAEs of {features}", one["agreement"]["dim"], given["l1"], rest))
-    return lines
+def settings(codec: str, one: dict[str, Any]) -> str:
+    """What made the figures of a codec."""
+    given = one["provenance"]["parameters"]
+    sae = {"hidden": one["disentanglement"][FEATURES]["features"], "dim": one["agreement"]["dim"], "l1": given["l1"]}
+    rest = f"{given['epochs']} epochs, seeds from {given['seed']} on."
+    return evidence.sae_settings(codec, one, rest, sae, f"{given['seeds']} SAEs")
 
 
 def matched_cosines(found: Found) -> Figure:
     """Histograms of the cosine between matched features of two seeds, and between matched directions that nobody learnt."""
     figure, axes = evidence.panels(found, 3.3, 2.2, 2.9)
+    filled = {"label": "SAEs of two seeds", "fill": True, "color": INPUTS[FEATURES][0], "alpha": 0.6}
     for axis, one in zip(axes, found.values()):
         agree = one["agreement"]
-
-        def share(counts: list[int]) -> np.ndarray:
-            return np.array(counts) / np.sum(counts)
-
-        filling = {"fill": True, "color": INPUTS[FEATURES][0], "alpha": 0.6}
-        axis.stairs(share(agree["histogram"]), agree["bins"], label="SAEs of two seeds", **filling)
-        for name, (label, colour, line) in CHANCE.items():
-            axis.stairs(share(agree[name]["histogram"]), agree["bins"], color=colour, linestyle=line, linewidth=1.6, label=label)
+        lines = [(agree[name], {"label": label, "color": colour, "linestyle": line}) for name, (label, colour, line) in CHANCE.items()]
+        for of, look in [(agree, filled), *((of, {**look, "linewidth": 1.6}) for of, look in lines)]:
+            axis.stairs(np.array(of["histogram"]) / np.sum(of["histogram"]), agree["bins"], **look)
         axis.axvline(0.7, color="0.3", linewidth=0.8)
         axis.set(xlabel="cosine of matched directions", xlim=(0, 1))
     axes[0].set_ylabel("share of pairs")
@@ -63,19 +59,16 @@ def agreement(found: Found) -> pd.DataFrame:
     return evidence.table(rows, "codec; directions", columns)
 
 
-def agreement_sentences(found: Found) -> list[str]:
+def agreement_sentences(codec: str, one: dict[str, Any]) -> str:
     """How well seeds agree, in words."""
-    lines = []
-    for codec, one in found.items():
-        agree = one["agreement"]
-        low, high = agree["range"]["above_0.7"]
-        lines.append(
-            f"{codec}: {agree['above_0.7']:.1%} of the features come back from another seed by the criterion of a cosine above 0.7 "
-            f"({low:.1%} to {high:.1%} over pairs of seeds). The mean matched cosine is {agree['cosine']:.2f}, that of the closest "
-            f"directions that nobody learnt {max(agree[name]['cosine'] for name in CHANCE):.2f}. What a seed leaves of the variance "
-            f"unexplained runs from {min(agree['fvu']):.3f} to {max(agree['fvu']):.3f}."
-        )
-    return lines
+    agree = one["agreement"]
+    low, high = agree["range"]["above_0.7"]
+    return (
+        f"{codec}: {agree['above_0.7']:.1%} of the features come back from another seed by the criterion of a cosine above 0.7 "
+        f"({low:.1%} to {high:.1%} over pairs of seeds). The mean matched cosine is {agree['cosine']:.2f}, that of the closest "
+        f"directions that nobody learnt {max(agree[name]['cosine'] for name in CHANCE):.2f}. What a seed leaves of the variance "
+        f"unexplained runs from {min(agree['fvu']):.3f} to {max(agree['fvu']):.3f}."
+    )
 
 
 def strips(found: Found, selection: str) -> Figure:
@@ -114,23 +107,19 @@ def tested(found: Found) -> pd.DataFrame:
     return evidence.table(rows, "codec; choice; of", columns)
 
 
-def tested_sentences(found: Found) -> list[str]:
+def tested_sentences(codec: str, one: dict[str, Any]) -> str:
     """What the test of single features comes to, in words."""
-    lines = []
-    for codec, one in found.items():
-        of = one["monosemantic"]
-        own, apart = of["probe"][FEATURES], []
-        for name in (UNTRAINED, RAW):
-            other = of["probe"][name]
-            low, high = other["behind_ci95"]
-            verdict = "more than" if low > 0 else "less than" if high < 0 else "not to be told from"
-            apart.append(f"{verdict} that of {name} (difference {evidence.difference(other['behind'], other['behind_ci95'])})")
-        lines.append(
-            f"{codec}: {own['confirmed']} of {own['tested']} features are confirmed as firing more on the class they are named after than "
-            f"elsewhere. Their median AUROC is {own['median_auroc']:.2f}, {', and '.join(apart)}; the whole probe has "
-            f"{of['whole_probe']['median_auroc']:.2f}. {own['mostly']:.0%} spend most of their activation within one class of it."
-        )
-    return lines
+    whole, own, apart = one["monosemantic"]["whole_probe"], one["monosemantic"]["probe"][FEATURES], []
+    for name in (UNTRAINED, RAW):
+        other = one["monosemantic"]["probe"][name]
+        low, high = other["behind_ci95"]
+        verdict = "more than" if low > 0 else "less than" if high < 0 else "not to be told from"
+        apart.append(f"{verdict} that of {name} (difference {evidence.difference(other['behind'], other['behind_ci95'])})")
+    return (
+        f"{codec}: {own['confirmed']} of {own['tested']} features are confirmed as firing more on the class they are named after than "
+        f"elsewhere. Their median AUROC is {own['median_auroc']:.2f}, {', and '.join(apart)}; the whole probe has "
+        f"{whole['median_auroc']:.2f}. {own['mostly']:.0%} spend most of their activation within one class of it."
+    )
 
 
 def best_and_worst(found: Found, count: int) -> pd.DataFrame:
@@ -166,15 +155,13 @@ def dci(found: Found) -> Figure:
     return figure
 
 
-def dci_sentences(found: Found) -> list[str]:
+def dci_sentences(codec: str, one: dict[str, Any]) -> str:
     """What disentanglement comes to, in words."""
-    lines = []
-    for codec, one in found.items():
-        own, others = one["disentanglement"][FEATURES], {name: one["disentanglement"][name] for name in INPUTS if name != FEATURES}
-        higher = [name for name, of in others.items() if of["disentanglement"] >= own["disentanglement"]]
-        told = f"{', '.join(higher)} {'has' if len(higher) == 1 else 'have'} as much or more" if higher else "no other code has as much"
-        lines.append(
-            f"{codec}: disentanglement of the SAE's features is {own['disentanglement']:.3f} of at most 1; {told}. "
-            f"A property is spread as if evenly over {own['features_used']:.0f} of {own['features']} features."
-        )
-    return lines
+    codes = one["disentanglement"]
+    own = codes[FEATURES]
+    higher = [name for name in INPUTS if name != FEATURES and codes[name]["disentanglement"] >= own["disentanglement"]]
+    told = f"{', '.join(higher)} {'has' if len(higher) == 1 else 'have'} as much or more" if higher else "no other code has as much"
+    return (
+        f"{codec}: disentanglement of the SAE's features is {own['disentanglement']:.3f} of at most 1; {told}. "
+        f"A property is spread as if evenly over {own['features_used']:.0f} of {own['features']} features."
+    )

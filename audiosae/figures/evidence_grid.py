@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -19,17 +22,14 @@ NAMES = {
 OURS, PAPERS = "#0072B2", "0.6"
 
 
-def settings(found: Found) -> list[str]:
-    """What made the figures of each codec."""
-    lines = []
-    for codec, one in found.items():
-        given, factors = one["provenance"]["parameters"], sorted({point["factor"] for point in one["points"]})
-        lines.append(
-            f"{codec}: {one['provenance']['weights']} weights; {factors[0]} to {factors[-1]} times {one['dim']} features (at most "
-            f"{given['largest']}); {one['train_frames']:,} of {one['frames']:,} training frames, {given['epochs']} epochs of Adam at "
-            f"{given['learning_rate']:g}; FVU on held-out {one['held_out']}"
-        )
-    return lines
+def settings(codec: str, one: dict[str, Any]) -> str:
+    """What made the figures of a codec."""
+    given, factors = one["provenance"]["parameters"], sorted({point["factor"] for point in one["points"]})
+    return (
+        f"{codec}: {one['provenance']['weights']} weights; {factors[0]} to {factors[-1]} times {one['dim']} features (at most "
+        f"{given['largest']}); {one['train_frames']:,} of {one['frames']:,} training frames, {given['epochs']} epochs of Adam at "
+        f"{given['learning_rate']:g}; FVU on held-out {one['held_out']}"
+    )
 
 
 def heat_maps(found: Found, names: list[str]) -> Figure:
@@ -48,31 +48,28 @@ def heat_maps(found: Found, names: list[str]) -> Figure:
     return figure
 
 
-def wider(found: Found) -> list[str]:
+def wider(codec: str, one: dict[str, Any]) -> str:
     """At how many λ width helps."""
-    told = {codec: one["wider_is_better"]["fvu"] for codec, one in found.items()}
-    return [
-        f"{codec}: " + ("only one width" if share is None else f"at {share:.0%} of the λ each step of width lowers the FVU")
-        for codec, share in told.items()
-    ]
+    share = one["wider_is_better"]["fvu"]
+    return f"{codec}: " + ("only one width" if share is None else f"at {share:.0%} of the λ each step of width lowers the FVU")
 
 
 def best_points(found: Found) -> pd.DataFrame:
     """The most accurate point of each codec and property, and the range that it stands in."""
     rows = []
-    for codec, one in found.items():
-        for prop in PROPERTIES:
-            best = max(one["points"], key=lambda point: point["accuracy"][prop]["accuracy"])
-            score = "{accuracy:.3f} [{ci95[0]:.3f}, {ci95[1]:.3f}]".format(**best["accuracy"][prop])
-            baseline = f"{one['ranges'][prop][0]:.3f}", f"{one['majority'][prop]:.3f}"
-            rows.append((codec, prop, f"{best['factor']}×, λ {best['l1']:g}", score, *baseline))
+    for (codec, one), prop in product(found.items(), PROPERTIES):
+        best = max(one["points"], key=lambda point: point["accuracy"][prop]["accuracy"])
+        score = "{accuracy:.3f} [{ci95[0]:.3f}, {ci95[1]:.3f}]".format(**best["accuracy"][prop])
+        baseline = f"{one['ranges'][prop][0]:.3f}", f"{one['majority'][prop]:.3f}"
+        rows.append((codec, prop, f"{best['factor']}×, λ {best['l1']:g}", score, *baseline))
     return table(rows, "codec; property", "best point; accuracy there [95 %]; lowest over the grid; commonest class")
 
 
 def ranges(found: Found) -> Figure:
     """Lowest to highest value over the grid: the paper's in grey, ours in blue, one panel a codec that the paper has."""
     known = {codec: one["beside_paper"] for codec, one in found.items() if one["beside_paper"]}
-    figure, axes = plt.subplots(1, max(1, len(known)), figsize=(1.5 + 3.4 * max(1, len(known)), 2.6), squeeze=False, sharey=True)
+    count = max(1, len(known))
+    figure, axes = plt.subplots(1, count, figsize=(1.5 + 3.4 * count, 2.6), squeeze=False, sharey=True)
     style = {"linewidth": 5, "solid_capstyle": "butt", "marker": "|", "markersize": 9}
     for axis, (codec, pairs) in zip(axes[0], known.items()):
         for place, pair in enumerate(pairs.values()):
@@ -92,11 +89,10 @@ def range_table(found: Found) -> pd.DataFrame:
     return table(rows, "codec; figure", "paper; ours; overlap")
 
 
-def overlaps(found: Found) -> list[str]:
-    """Where our range lies apart from the paper's."""
-    lines = []
-    for codec, pairs in ((codec, one["beside_paper"]) for codec, one in found.items() if one["beside_paper"]):
-        apart = {name: pair for name, pair in pairs.items() if not pair["overlap"]}
-        told = [f"{name} ({'higher' if pair['ours'][0] > pair['paper'][1] else 'lower'} here)" for name, pair in apart.items()]
-        lines.append(f"{codec}: " + ("no overlap in " + ", ".join(told) if told else "every range overlaps the paper's"))
-    return lines
+def overlaps(codec: str, one: dict[str, Any]) -> str:
+    """Where our range lies apart from the paper's; nothing of a codec that the paper has not."""
+    if not one["beside_paper"]:
+        return ""
+    apart = {name: pair for name, pair in one["beside_paper"].items() if not pair["overlap"]}
+    told = [f"{name} ({'higher' if pair['ours'][0] > pair['paper'][1] else 'lower'} here)" for name, pair in apart.items()]
+    return f"{codec}: " + ("no overlap in " + ", ".join(told) if told else "every range overlaps the paper's")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -29,17 +31,14 @@ CODECS = {"encodec": "#CC79A7", "wavtokenizer": "#E69F00", "diffrhythm-vae": "#5
 MEASURES = {"sparsity": "sparsity (share of zeros)", "fvu": "FVU, held out (share)", "scale": "rms of h (standardised units)"}
 
 
-def settings(found: Found) -> list[str]:
-    """What made the figures of each codec."""
-    lines = []
-    for codec, one in found.items():
-        given = one["provenance"]["parameters"]
-        lines.append(
-            f"{codec}: {one['provenance']['weights']} weights; {one['hidden']} features on {one['dim']} numbers; {one['train_frames']:,} of "
-            f"{one['frames']:,} training frames, {one['steps_per_epoch']} steps an epoch, {given['epochs']} epochs (drift: {given['long']}); "
-            f"FVU on held-out {one['held_out']}"
-        )
-    return lines
+def settings(codec: str, one: dict[str, Any]) -> str:
+    """What made the figures of a codec."""
+    given = one["provenance"]["parameters"]
+    return (
+        f"{codec}: {one['provenance']['weights']} weights; {one['hidden']} features on {one['dim']} numbers; {one['train_frames']:,} of "
+        f"{one['frames']:,} training frames, {one['steps_per_epoch']} steps an epoch, {given['epochs']} epochs (drift: {given['long']}); "
+        f"FVU on held-out {one['held_out']}"
+    )
 
 
 def escape(found: Found) -> pd.DataFrame:
@@ -99,19 +98,18 @@ def drift(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def drift_sentences(found: Found) -> list[str]:
-    """How far a long training moves the figures at one λ."""
+def drift_sentences(codec: str, one: dict[str, Any]) -> str:
+    """How far a long training moves the figures at one λ, a line a variant."""
     lines = []
-    for codec, one in found.items():
-        for name, moved in one["summary"]["drift"].items():
-            later = [epoch for epoch in moved["sparsity"] if int(epoch) >= 5] or list(moved["sparsity"])
-            a, b = later[0], str(moved["last_epoch"])
-            lines.append(
-                f"{codec}, {LABELS[name]}, λ {one['l1']:g}: rms of h at the end is {moved['scale_ratio']:.2f} of what it was after the first "
-                f"epoch; from epoch {a} to {b}, sparsity {moved['sparsity'][a]:.3f} to {moved['sparsity'][b]:.3f}, "
-                f"FVU {moved['fvu'][a]:.4f} to {moved['fvu'][b]:.4f}"
-            )
-    return lines
+    for name, moved in one["summary"]["drift"].items():
+        later = [epoch for epoch in moved["sparsity"] if int(epoch) >= 5] or list(moved["sparsity"])
+        a, b = later[0], str(moved["last_epoch"])
+        lines.append(
+            f"{codec}, {LABELS[name]}, λ {one['l1']:g}: rms of h at the end is {moved['scale_ratio']:.2f} of what it was after the first "
+            f"epoch; from epoch {a} to {b}, sparsity {moved['sparsity'][a]:.3f} to {moved['sparsity'][b]:.3f}, "
+            f"FVU {moved['fvu'][a]:.4f} to {moved['fvu'][b]:.4f}"
+        )
+    return "\n".join(lines)
 
 
 def optimisers(rows: pd.DataFrame) -> Figure:
@@ -137,12 +135,9 @@ def equal_sparsity(found: Found) -> pd.DataFrame:
     return shown.map(lambda fvu: "–" if pd.isna(fvu) else f"{fvu:.4f}")
 
 
-def equal_sparsity_sentences(found: Found) -> list[str]:
+def equal_sparsity_sentences(codec: str, one: dict[str, Any]) -> str:
     """How often a price on f reconstructs better than the paper's at equal sparsity."""
-    lines = []
-    for codec, one in found.items():
-        both = [at for at in one["summary"]["fvu_at_sparsity"].values() if None not in (at["paper"], at["on_f"])]
-        better = sum(at["on_f"] < at["paper"] for at in both)
-        told = f"a price on f gives the lower FVU at {better} of the {len(both)} sparsities that both reach"
-        lines.append(f"{codec}: " + (told if both else "a price on f and the paper's reach no common sparsity of this table"))
-    return lines
+    both = [at for at in one["summary"]["fvu_at_sparsity"].values() if None not in (at["paper"], at["on_f"])]
+    better = sum(at["on_f"] < at["paper"] for at in both)
+    told = f"a price on f gives the lower FVU at {better} of the {len(both)} sparsities that both reach"
+    return f"{codec}: " + (told if both else "a price on f and the paper's reach no common sparsity of this table")

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found, listed, panels, sae_settings, table
+from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found, listed, panels, probe_settings, sae_settings, table
 
 SHOWN = (FEATURES, RAW, UNTRAINED)
 
 
-def settings(found: Found) -> list[str]:
-    """What made the figures of each codec, and how much the probes saw."""
-    lines = []
-    for codec, one in found.items():
-        sae, given = one["sae"], one["provenance"]["parameters"]
-        most = max(prop["train_frames"] for prop in one["properties"].values())
-        rest = (
-            f"probes fitted on at most {most:,} training frames, weight decay from "
-            f"{', '.join(f'{p:g}' for p in sorted(given['penalties']))}, {given['iterations']} steps of L-BFGS each; seed {given['seed']}."
-        )
-        lines.append(sae_settings(codec, one, f"SAE of {sae['hidden']}", sae["dim"], sae["l1"], rest))
-    return lines
+def settings(codec: str, one: dict[str, Any]) -> str:
+    """What made the figures of a codec, and how much the probes saw."""
+    most = max(prop["train_frames"] for prop in one["properties"].values())
+    rest = f"probes fitted on at most {most:,} training frames, {probe_settings(one['provenance']['parameters'])}"
+    return sae_settings(codec, one, rest, one["sae"])
 
 
 def order(found: Found) -> list[str]:
@@ -96,13 +90,12 @@ def gains(found: Found) -> list[str]:
     return lines
 
 
-def votes(found: Found) -> list[str]:
-    """How often the majority vote of a clip's frames is right, for properties that a whole clip shares."""
-    return [
+def votes(codec: str, one: dict[str, Any]) -> str:
+    """How often the majority vote of a clip's frames is right, for properties that a whole clip shares: a line each."""
+    return "\n".join(
         f"{codec}: {name} of {vote['clips']} clips from {kind}: {vote['accuracy']:.2f} by vote of their frames "
         f"(interval {vote['ci95'][0]:.2f} to {vote['ci95'][1]:.2f}), {prop[kind]['accuracy']:.2f} frame by frame."
-        for codec, one in found.items()
         for name, prop in one["properties"].items()
         for kind in SHOWN
         if (vote := prop[kind]["clip_vote"])
-    ]
+    )

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from audiosae.figures.evidence import PROPERTIES, Found, listed, sae_settings, table, with_interval
 
-METHODS = {
+METHODS: dict[str, tuple[str, str, str, Any]] = {
     "paper": ("features: the paper's step", "#0072B2", "o", "-"),
     "relu": ("features: with ReLU", "#56B4E9", "s", "-"),
     "remainder": ("features: change alone", "#009E73", "D", "-"),
@@ -36,16 +36,12 @@ WAYS = {"at_half": "half", "at_quarter": "a quarter"}
 QUALITY = {"log_mel_db": "log-mel distance (dB)", "round_trip": "round trip (1: unsteered)", "pitch_lost": "pitch lost (share of sounds)"}
 
 
-def settings(found: Found) -> list[str]:
-    """What made the figures of each codec, and what was steered how far."""
-    lines = []
-    for codec, one in found.items():
-        sae, given = one["sae"], one["provenance"]["parameters"]
-        goals = "; ".join(f"{prop} {' or '.join(names)}" for prop, names in one["targets"].items())
-        clips = f"the first {given['seconds']:g} s of {len(one['clips'])} test clips with one voice"
-        rest = f"{clips}; targets: {goals}; seed {given['seed']}."
-        lines.append(sae_settings(codec, one, f"SAE of {sae['hidden']}", sae["dim"], sae["l1"], rest))
-    return lines
+def settings(codec: str, one: dict[str, Any]) -> str:
+    """What made the figures of a codec, and what was steered how far."""
+    given = one["provenance"]["parameters"]
+    goals = "; ".join(f"{prop} {' or '.join(names)}" for prop, names in one["targets"].items())
+    clips = f"the first {given['seconds']:g} s of {len(one['clips'])} test clips with one voice"
+    return sae_settings(codec, one, f"{clips}; targets: {goals}; seed {given['seed']}.", one["sae"])
 
 
 def _grid(found: Found, **shared: Any) -> tuple[Figure, np.ndarray]:
@@ -127,12 +123,11 @@ def equal_effect(found: Found, level: str) -> pd.DataFrame:
     return table(rows, "codec; steered; method", "strength; leakage (bins); log-mel (dB); resamples that get there; clips")
 
 
-def comparisons(found: Found) -> list[str]:
-    """For each codec, property and plainer method: does any variant of the SAE's step beat it at equal effect?"""
-    pairs = [(codec, prop, found[codec]) for codec in found for prop in PROPERTIES]
-    return [
-        f"{codec}, {prop}: " + "; ".join(_comparison(one, prop, baseline) for baseline in BASELINES) + "." for codec, prop, one in pairs
-    ]
+def comparisons(codec: str, one: dict[str, Any]) -> str:
+    """For each property and plainer method, a line a property: does any variant of the SAE's step beat it at equal effect?"""
+    return "\n".join(
+        f"{codec}, {prop}: " + "; ".join(_comparison(one, prop, baseline) for baseline in BASELINES) + "." for prop in PROPERTIES
+    )
 
 
 def _gets(one: dict[str, Any], method: str, prop: str, level: str) -> bool:
@@ -220,18 +215,17 @@ def _edge(edge: dict[str, int] | None) -> str:
     return "–" if edge is None else f"{edge['begins']:+d}, takes {edge['takes']}".replace("-", "−")
 
 
-def confinement(found: Found) -> list[str]:
-    """Where the steered third clearly moves, and how much of that its neighbours do: a sentence a codec and method."""
+def confinement(codec: str, one: dict[str, Any]) -> str:
+    """Where the steered third clearly moves, and how much of that its neighbours do: a sentence a method."""
     lines = []
-    for codec, one in found.items():
-        for variant in IN_TIME:
-            parts = {prop: part for prop, part in one["in_time"][variant].items() if part["clips"]}
-            moved = {prop: part for prop, part in parts.items() if part["inside_ci95"] and part["inside_ci95"][0] > 0}
-            shares = []
-            for prop, part in moved.items():
-                outside = max(abs(part[name]) for name in ("before", "after") if part[name] is not None)
-                shares.append(f"{outside / part['inside']:.1%} for {prop}")
-            clearly = f"the steered third clearly moves towards the target for {listed(list(moved), 'none')}"
-            beside = f"; the third beside it that moves more does so by {listed(shares)} of that." if shares else "."
-            lines.append(f"{codec}, {TITLES[variant]}: {clearly}{beside}")
-    return lines
+    for variant in IN_TIME:
+        parts = {prop: part for prop, part in one["in_time"][variant].items() if part["clips"]}
+        moved = {prop: part for prop, part in parts.items() if part["inside_ci95"] and part["inside_ci95"][0] > 0}
+        shares = []
+        for prop, part in moved.items():
+            outside = max(abs(part[name]) for name in ("before", "after") if part[name] is not None)
+            shares.append(f"{outside / part['inside']:.1%} for {prop}")
+        clearly = f"the steered third clearly moves towards the target for {listed(list(moved), 'none')}"
+        beside = f"; the third beside it that moves more does so by {listed(shares)} of that." if shares else "."
+        lines.append(f"{codec}, {TITLES[variant]}: {clearly}{beside}")
+    return "\n".join(lines)

@@ -15,13 +15,10 @@ from audiosae.frames import Frames
 
 def coverage(notes: pd.DataFrame, manifest: pd.DataFrame) -> Figure:
     """Where the notes of monophonic clips lie, by family of instruments: seconds a semitone."""
-    mono = manifest[manifest["monophonic"]][["clip", "family"]]
-    table = notes.merge(mono, on="clip")
-    table["seconds"] = table["end"] - table["start"]
+    table = notes.merge(manifest.loc[manifest["monophonic"], ["clip", "family"]], on="clip")
+    look = {"multiple": "stack", "discrete": True, "palette": "colorblind", "linewidth": 0}
     figure, axis = plt.subplots(figsize=(8, 3))
-    sns.histplot(
-        table, x="midi", weights="seconds", hue="family", multiple="stack", discrete=True, ax=axis, palette="colorblind", linewidth=0
-    )
+    sns.histplot(table, x="midi", weights=table["end"] - table["start"], hue="family", ax=axis, **look)
     axis.set(xlabel="note (MIDI number; 60 is middle C)", ylabel="length (s)", xlim=(29.5, 95.5))
     return figure
 
@@ -30,7 +27,7 @@ def label_histograms(frames: Frames) -> Figure:
     """How the training frames fall into the classes of the three properties."""
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.7))
     titles = {"pitch": "note (MIDI number)", "amplitude": "RMS (full scale 1)", "timbre": "spectral centroid (Hz)"}
-    for axis, prop in zip(axes, labels.PROPERTIES, strict=False):
+    for axis, prop in zip(axes, labels.PROPERTIES, strict=True):
         edges = frames.edges[prop]
         classes = frames.table.loc[frames.rows("train", prop), prop].to_numpy()
         counts = np.bincount(classes, minlength=len(edges) - 1)
@@ -53,16 +50,8 @@ def clip_latents(frames: Frames, clip: str) -> Figure:
     note = np.where(table["pitch"] >= 0, pitch.to_midi(table["f0"]), np.nan)
     above.plot(times, note, ".", color=COLOURS["pitch"], markersize=3)
     above.set(ylabel="note (MIDI)", title=clip)
-    image = below.imshow(
-        standard.T,
-        aspect="auto",
-        origin="lower",
-        cmap="vlag",
-        vmin=-3,
-        vmax=3,
-        extent=(times[0], times[-1], 0, latents.shape[1]),
-        interpolation="nearest",
-    )
+    extent = (times[0], times[-1], 0, latents.shape[1])
+    image = below.imshow(standard.T, aspect="auto", origin="lower", cmap="vlag", vmin=-3, vmax=3, extent=extent, interpolation="nearest")
     below.grid(False)
     below.set(xlabel="time (s)", ylabel="latent dimension")
     figure.colorbar(image, ax=below, label="standard deviations")

@@ -38,14 +38,14 @@ def training(curve: pd.DataFrame) -> Figure:
 
 
 def progress(curves: pd.DataFrame, measures: Sequence[str], paper: bool = False) -> Figure:
-    """Measures over states along one path of `order.curves`, one panel each and one colour a property, with bands over prompts.
+    """Measures over states along one path of `settling.curves`, one panel each and one colour a property, with bands over prompts.
 
     `paper` marks where the paper saw pitch and timbre settle.
     """
     figure, axes = plt.subplots(1, len(measures), figsize=(3.2 * len(measures), 3), squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
         for prop in PROPERTIES:
-            _band(axis, curves[curves["measure"] == measure], prop, COLOURS[prop], prop)
+            _band(axis, curves, measure, prop, COLOURS[prop], prop)
             if paper and prop in PAPER:
                 axis.axvline(PAPER[prop], color=COLOURS[prop], linestyle=":", linewidth=1.5)
         axis.axhspan(1 - CLOSE, 1 + CLOSE, color="0.5", alpha=0.12, linewidth=0)
@@ -55,12 +55,12 @@ def progress(curves: pd.DataFrame, measures: Sequence[str], paper: bool = False)
 
 
 def paths(curves: pd.DataFrame, measure: str, styles: Mapping[str, str], names: Mapping[str, str]) -> Figure:
-    """A measure of `order.curves`, one property a panel, one line a path of `styles`, which `names` may rename in the legend."""
+    """A measure of `settling.curves`, one property a panel, one line a path of `styles`, which `names` may rename in the legend."""
     figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), sharey=True)
     for axis, prop in zip(axes, PROPERTIES, strict=True):
         for path, style in styles.items():
-            of = curves[(curves["path"] == path) & (curves["measure"] == measure)]
-            _band(axis, of, prop, COLOURS[prop] if style == "-" else "0.35", names.get(path, path), style)
+            colour = COLOURS[prop] if style == "-" else "0.35"
+            _band(axis, curves[curves["path"] == path], measure, prop, colour, names.get(path, path), style)
         axis.set(xlabel="state", ylabel=UNITS[measure], title=prop)
         axis.axhspan(1 - CLOSE, 1 + CLOSE, color="0.5", alpha=0.12, linewidth=0)
     axes[0].legend(frameon=False, loc="best")
@@ -68,21 +68,20 @@ def paths(curves: pd.DataFrame, measure: str, styles: Mapping[str, str], names: 
 
 
 def readings(curves: pd.DataFrame, measures: Sequence[str], paths: Sequence[str]) -> Figure:
-    """Measures of `order.curves`, one panel each; one colour a property, the first path solid and the second dashed."""
+    """Measures of `settling.curves`, one panel each; one colour a property, the first path solid and the second dashed."""
     figure, axes = plt.subplots(1, len(measures), figsize=(3.4 * len(measures), 3), squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=True):
         for path, style in zip(paths, ("-", "--"), strict=True):
             for prop in PROPERTIES:
-                of = curves[(curves["path"] == path) & (curves["measure"] == measure)]
-                _band(axis, of, prop, COLOURS[prop], f"{prop}, {path}", style)
+                _band(axis, curves[curves["path"] == path], measure, prop, COLOURS[prop], f"{prop}, {path}", style)
         axis.set(xlabel="state", ylabel=UNITS[measure], ylim=(0, None))
     axes[0][-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 
 
-def _band(axis: plt.Axes, curves: pd.DataFrame, prop: str, colour: str, label: str, style: str = "-") -> None:
-    """One property's mean and interval."""
-    of = curves[curves["property"] == prop]
+def _band(axis: plt.Axes, curves: pd.DataFrame, measure: str, prop: str, colour: str, label: str, style: str = "-") -> None:
+    """Mean and interval of a measure of one property."""
+    of = curves[(curves["measure"] == measure) & (curves["property"] == prop)]
     axis.plot(of["state"], of["mean"], style, color=colour, label=label, linewidth=1.8)
     axis.fill_between(of["state"], of["low"], of["high"], color=colour, alpha=0.15, linewidth=0)
 
@@ -93,16 +92,8 @@ def classes(arrays: Mapping[tuple[str, str], np.ndarray], path: str) -> Figure:
     for axis, prop in zip(axes, PROPERTIES, strict=True):
         mean, edges = arrays[path, prop].T, arrays["edges", prop]
         extent = (-0.5, mean.shape[1] - 0.5, edges[0], edges[-1])
-        image = axis.imshow(
-            np.log10(np.maximum(mean, 1e-4)),
-            "rocket",
-            aspect="auto",
-            interpolation="nearest",
-            vmin=-3,
-            vmax=0,
-            origin="lower",
-            extent=extent,
-        )
+        look = dict(aspect="auto", interpolation="nearest", vmin=-3, vmax=0, origin="lower", extent=extent)
+        image = axis.imshow(np.log10(np.maximum(mean, 1e-4)), "rocket", **look)
         axis.grid(False)
         axis.set(xlabel="state", ylabel=SCALES[prop], title=prop)
     bar = figure.colorbar(image, ax=axes, label="mean probability")
@@ -111,7 +102,7 @@ def classes(arrays: Mapping[tuple[str, str], np.ndarray], path: str) -> Figure:
 
 
 def settled(table: pd.DataFrame) -> Figure:
-    """When each property settles, by one measure of `order.settled`: one row a reading, one mark a property, bars for intervals."""
+    """When each property settles, by one measure of `settling.settled`: one row a reading, one mark a property, bars for intervals."""
     readings = list(dict.fromkeys(table["reading"]))
     last = int(table["high"].max())
     figure, axis = plt.subplots(figsize=(8.5, 0.55 * len(readings) + 1.1))

@@ -8,18 +8,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from audiosae.audio import labels
-from audiosae.figures.theme import CONFUSION_MAP
 
 
 def accuracies(table: pd.DataFrame, ceilings: dict[str, float]) -> Figure:
-    """Accuracy of each probe with its interval, over baselines.
+    """Accuracy of each probe with its interval, beside baselines, and the ceiling of each property where there is one.
 
-    Parameters
-    ----------
-    table
-        Columns property, input, accuracy, low, high.
-    ceilings
-        By property, the accuracy that no probe can exceed; empty where there is no such limit.
+    The table has the columns property, input, accuracy, low, high.
     """
     figure, axis = plt.subplots(figsize=(8, 3.2))
     inputs = list(dict.fromkeys(table["input"]))
@@ -32,9 +26,8 @@ def accuracies(table: pd.DataFrame, ceilings: dict[str, float]) -> Figure:
             if np.isfinite(row["low"]):
                 axis.vlines(x, row["low"], row["high"], color="0.15")
         if prop in ceilings:
-            axis.hlines(ceilings[prop], number - 0.4, number + 0.4, color="0.15", linestyle="--", label="ceiling" if number == 0 else None)
-    axis.set(xticks=range(3), xticklabels=labels.PROPERTIES, ylabel="accuracy on test frames (share)", xlabel="property")
-    axis.set_ylim(0, 1)
+            axis.hlines(ceilings[prop], number - 0.4, number + 0.4, color="0.15", linestyle="--", label="ceiling" if number == 0 else "_")
+    axis.set(xticks=range(3), xticklabels=labels.PROPERTIES, ylabel="accuracy on test frames (share)", xlabel="property", ylim=(0, 1))
     axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
     return figure
 
@@ -44,10 +37,8 @@ def confusions(matrices: dict[str, np.ndarray], edges: dict[str, np.ndarray]) ->
     figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.1))
     units = {"pitch": "note (MIDI)", "amplitude": "RMS", "timbre": "centroid (Hz)"}
     for axis, prop in zip(axes, labels.PROPERTIES, strict=True):
-        low, high = edges[prop][0], edges[prop][-1]
-        image = axis.imshow(
-            matrices[prop], origin="lower", cmap=CONFUSION_MAP, vmin=0, vmax=1, extent=(low, high, low, high), interpolation="nearest"
-        )
+        extent = (edges[prop][0], edges[prop][-1]) * 2
+        image = axis.imshow(matrices[prop], origin="lower", cmap="rocket_r", vmin=0, vmax=1, extent=extent, interpolation="nearest")
         axis.grid(False)
         axis.set(xlabel=f"called: {units[prop]}", ylabel=f"is: {units[prop]}", title=prop)
     figure.colorbar(image, ax=axes, label="share of the true class")

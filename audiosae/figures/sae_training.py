@@ -18,16 +18,8 @@ def training_curves(curves: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.1))
     units = {"reconstruction": "squared error a frame (variances)", "penalty": "λ Σ h, mean a frame"}
     for axis, (term, unit) in zip(axes, units.items(), strict=True):
-        sns.lineplot(
-            long[long["term"] == term],
-            x="epoch",
-            y="value",
-            hue="λ",
-            style="features",
-            palette="colorblind",
-            legend=axis is axes[1],
-            ax=axis,
-        )
+        of = long[long["term"] == term]
+        sns.lineplot(of, x="epoch", y="value", hue="λ", style="features", palette="colorblind", legend=axis is axes[1], ax=axis)
         axis.set(yscale="log", xlabel="epoch", ylabel=unit, title=term)
         axis.xaxis.get_major_locator().set_params(integer=True)
     legend_beside(axes[1])

@@ -11,14 +11,7 @@ from audiosae.figures.theme import COLOURS, legend_beside
 
 
 def steering_curves(heard: pd.DataFrame) -> Figure:
-    """How far the sound moved towards its target and how far the others moved, against α.
-
-    Parameters
-    ----------
-    heard
-        Columns steered, measured, alpha, value: the share of the distance closed where `steered` is `measured`, else the
-        mean absolute change in bins.
-    """
+    """How far the sound moved towards its target and how far the others moved, against α, from `steering.effects`."""
     figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.2))
     target = heard[heard["steered"] == heard["measured"]]
     others = heard[heard["steered"] != heard["measured"]].assign(pair=lambda t: t["steered"] + " → " + t["measured"])

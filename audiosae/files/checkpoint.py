@@ -25,17 +25,7 @@ _Module = TypeVar("_Module", bound=torch.nn.Module)
 
 
 def save(path: str | Path, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> None:
-    """Write tensors and a JSON header; the file appears only when it is complete.
-
-    Parameters
-    ----------
-    path
-        Ends in .safetensors.
-    tensors
-        By name.
-    header
-        Anything JSON can say: the kind of model, its shape, and the hashes of what made it.
-    """
+    """Write tensors by name, and a JSON header with the kind of model, its shape, and the hashes of what made it."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with writing(path) as partial:
@@ -45,18 +35,7 @@ def save(path: str | Path, tensors: dict[str, torch.Tensor], header: dict[str, A
 
 
 def load(path: str | Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read a checkpoint of one kind.
-
-    Parameters
-    ----------
-    path
-        File written by `save`.
-    kind
-        What the header's "kind" must be.
-
-    Returns
-    -------
-    tensors, header
+    """Read tensors and header of a checkpoint whose header has this "kind".
 
     Raises
     ------
@@ -79,8 +58,7 @@ def load(path: str | Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} has a damaged header ({error}); delete it and run `make repro`.") from error
     if not isinstance(header, dict):
-        found = type(header).__name__
-        raise CheckpointError(f"{path} has a damaged header (a {found}, not an object); delete it and run `make repro`.")
+        raise CheckpointError(f"{path} has a damaged header (a {type(header).__name__}, not an object); delete it and run `make repro`.")
     if header.get("kind") != kind:
         raise CheckpointError(f"{path} is a checkpoint of {header.get('kind')!r}, but {kind!r} is needed here.")
     return tensors, header
@@ -95,23 +73,19 @@ def rebuild(
 ) -> _Module:
     """Make the module whose sizes a header gives, and load its tensors.
 
-    Sizes are compared with the tensors before the module takes memory: a damaged one asks for none.
-
     Parameters
     ----------
     build
-        Makes the module from its sizes; called twice, the first time on torch's device "meta", where tensors are shapes alone.
+        Makes the module from its sizes; called twice, first on torch's device "meta", so that damaged sizes ask for no memory.
     sizes
         From the header: names to whole numbers, lists of them, or words.
-    tensors, path
-        From `load`, and the file's name.
     unsaved
         Endings of names that the file lacks: these tensors stay as `build` makes them.
 
     Raises
     ------
     CheckpointError
-        If the sizes are none, or are not those of the tensors; and as `restore` does.
+        If the sizes are not those of the tensors; and as `restore` does.
     """
     # No size is larger than a side of a tensor or than their number, so neither is what `build` loops over.
     most = max([len(tensors), *(side for tensor in tensors.values() for side in tensor.shape)])

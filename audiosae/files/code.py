@@ -1,7 +1,7 @@
 """The hash of the code that a stage can reach, blind to docstrings, comments and layout.
 
-A stage depends on its own such hash (data/code/NAME.txt, which the stage `check` writes), and results carry it as provenance. So a
-module can be documented or formatted at no cost, and no change of substance is missed. Code is read here and never run.
+A stage depends on its own such hash (data/code/NAME.txt, which the stage `check` writes), and results carry it as provenance. Code is
+read here and never run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class CodeError(AudiosaeError):
-    """Code cannot be followed: it does not parse, or it computes the name of a module that it imports."""
+    """Code cannot be followed: it does not parse, or does not write out the whole name of a module that it imports."""
 
 
 class _Read(NamedTuple):
@@ -35,14 +35,7 @@ class _Read(NamedTuple):
 
 
 def digest(entries: Iterable[str | Path], root: Path = ROOT) -> str:
-    """Hash what runs when modules and scripts run.
-
-    Parameters
-    ----------
-    entries
-        Dotted names of modules, such as "audiosae.sections.probing", and paths of scripts.
-    root
-        The folder that holds the package.
+    """Hash what runs when modules, such as "audiosae.sections.probing", and scripts, by path, run.
 
     Returns
     -------
@@ -61,15 +54,12 @@ def digest(entries: Iterable[str | Path], root: Path = ROOT) -> str:
 def closure(entries: Iterable[str | Path], root: Path = ROOT) -> dict[str, Path]:
     """Modules that run, by name: the entries, what they import from this package, and so on.
 
-    Parameters
-    ----------
-    entries, root
-        As for `digest`. A package counts with its ``__init__`` and, if it is an entry, its ``__main__``.
+    A package counts with its ``__init__`` and, if it is an entry, its ``__main__``.
 
     Raises
     ------
     CodeError
-        If a file does not parse, or an import's name is computed.
+        If a file does not parse, or an import's name is relative or computed.
     """
     found: dict[str, Path] = {}
     waiting: list[tuple[str, Path]] = []
@@ -82,17 +72,9 @@ def closure(entries: Iterable[str | Path], root: Path = ROOT) -> dict[str, Path]
         name, path = waiting.pop()
         if name not in found:
             found[name] = path
-            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
             for imported in _read(path, path.stat().st_mtime_ns).imports:
-                waiting += _files(root, _absolute(imported, package))
+                waiting += _files(root, imported)
     return found
-
-
-def _absolute(name: str, package: str) -> str:
-    """A module's whole name, where one that is imported as ``from . import x`` begins with dots."""
-    level = len(name) - len(name.lstrip("."))
-    above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
-    return ".".join([*above, name[level:]]).rstrip(".")
 
 
 @cache
@@ -137,7 +119,7 @@ def _is_text(node: object) -> bool:
 
 
 def _imports(path: Path, tree: ast.AST) -> Iterator[str]:
-    """Names that a file imports anywhere in it, relative ones with their dots; blocks under ``TYPE_CHECKING`` never run."""
+    """Names that a file imports anywhere in it; blocks under ``TYPE_CHECKING`` never run."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -147,16 +129,13 @@ def _imports(path: Path, tree: ast.AST) -> Iterator[str]:
         waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            yield base
-            yield from (f"{base}.{alias.name}" if node.module else f"{base}{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and _last_name(node.func) in ("import_module", "__import__"):
-            if not (node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)):
-                raise CodeError(
-                    f"{path}, line {node.lineno}: the name of the imported module is computed, so its code cannot be followed; write it out."
-                )
-            yield node.args[0].value
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.ImportFrom) or (isinstance(node, ast.Call) and _last_name(node.func) in ("import_module", "__import__")):
+            raise CodeError(
+                f"{path}, line {node.lineno}: the name of the imported module is relative or computed, so its code cannot be followed; "
+                "write an import of the whole name."
+            )
 
 
 def _last_name(node: ast.AST) -> str:

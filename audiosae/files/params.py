@@ -1,15 +1,16 @@
 """What params.yaml may say: names, types and ranges of every parameter, checked before any stage starts.
 
-Stages take the same values from the command lines that DVC makes of them; what a value means stands in params.yaml. Stages that gather
-what was made for each codec and generator read those two sections here, and list `params: [codecs, generators]` in dvc.yaml.
+Stages take the same values from their command lines; what a value means stands in params.yaml itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from types import GenericAlias
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from audiosae.errors import ParameterError
 
@@ -46,7 +47,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", 
 # Stands between single quotes in the commands of dvc.yaml.
 Quotable = Annotated[str, StringConstraints(pattern=r"^[^'\x00-\x1f\x7f]+$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
+Source = Annotated[Text, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
+Counts = Annotated[list[Count], Field(min_length=1)]
+Several = Annotated[int, Field(ge=2)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Number = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -64,263 +68,128 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
-
-# One class a section of params.yaml; what each line means stands there.
-
-
-class Weights(_Section):
+class _Weights(_Section):
     weights: Quotable
     file: Quotable
 
 
-class Shares(_Section):
-    chorales: Number
-    vocals: Number
-    drums: Number
-    guitar: Number
-    piano: Number
+_Codecs = Annotated[dict[Name, _Weights], Field(min_length=1)]
 
 
-class Corpus(_Section):
-    source: Annotated[Text, Field(min_length=1)]
-    minutes: Positive
-    clip_seconds: Seconds
-    shares: Shares
-    seed: Seed
-
-    @model_validator(mode="after")
-    def _something_to_play(self) -> Corpus:
-        shares = self.shares.model_dump()
-        if not any(shares.values()):
-            raise ValueError("shares: one of them must be above 0")
-        if self.source == "embedded" and (none := [name for name, share in shares.items() if not share]):
-            raise ValueError(f"shares.{', shares.'.join(none)}: must be above 0 where source is embedded")
-        return self
-
-
-class Loss(_Section):
-    windows: Annotated[list[Count], Field(min_length=1)]
-    waveform: Number
-    spectral: Number
-    level: Number
-    bottleneck: Number
-    adversarial: Number
-
-
-class TrainCodec(_Section):
-    minutes: Positive
-    clip_seconds: Seconds
-    steps: Count
-    continuous: Share
-    refine_steps: Annotated[int, Field(ge=0)]
-    batch_size: Count
-    learning_rate: Positive
-    refine_rate: Positive
-    save_every: Count
-    seed: Seed
-    shape: dict[str, Size]
-    loss: Loss
-
-
-class TrainGenerator(_Section):
-    minutes: Positive
-    clip_seconds: Seconds
-    steps: Count
-    learning_rate: Positive
-    short_share: Share
-    short_frames: Count
-    short_batch: Count
-    batch: Count
-    unprompted: Share
-    save_every: Count
-    seed: Seed
-    shape: dict[str, Count]
-
-
-class Extraction(_Section):
-    tracker: Literal["swift-f0", "crepe-tiny", "crepe-full"]
-    seed: Seed
-
-
-class Training(_Section):
-    """What every training of an SAE is told."""
-
-    epochs: Count
-    batch: Count
-    learning_rate: Positive
-    seed: Seed
-
-
-class SAETraining(Training):
-    grid: Literal["small", "paper"]
-    factor: Count
-    l1: Number
-
-
-class Fit(_Section):
-    """What every fit of probes is told."""
-
-    iterations: Count
-    seed: Seed
-
-
-class Probing(Fit):
-    penalties: Penalties
-
-
-class Steering(_Section):
-    alphas: Strengths
-    quantiles: Quantiles
-    clips: Count
-    seed: Seed
-
-
-class FeatureBrowser(_Section):
-    clips: Count
-
-
-class Generation(_Section):
-    texts: Text
-    prompts: Annotated[int, Field(ge=2)]
-    seconds: Positive
-    states: Annotated[int, Field(ge=4)]
-    strength: Number
-    batch: Count
-    steered: Count
-    steered_seconds: Positive
-    alpha: Number
-    seed: Seed
-
-
-class EvidenceGrid(Training):
-    largest: Count
-    few_frames: Count
-    penalty: Number
-    iterations: Count
-
-
-class EvidenceLoss(Training):
-    factor: Count
-    l1: Number
-    long: Count
-    few_frames: Count
-
-
-class EvidenceBaselines(Probing):
-    sparse_penalty: Number
-    cells: Annotated[int, Field(ge=2)]
-    few_frames: Count
-
-
-class EvidenceFeatures(Training):
-    l1: Number
-    seeds: Annotated[int, Field(ge=2)]
-    penalties: Penalties
-    iterations: Count
-    halves: Count
-    top: Count
-    permutations: Count
-    few_frames: Count
-
-
-class EvidenceSteering(Probing):
-    clips: Count
-    seconds: Positive
-    strengths: Strengths
-    shares: Strengths
-    quantiles: Quantiles
-    time_strength: Positive
-    few_frames: Count
-
-
-class EvidenceRicher(Probing):
-    few_frames: Count
-
-
-class Evidence(_Section):
-    grid: EvidenceGrid
-    loss: EvidenceLoss
-    baselines: EvidenceBaselines
-    features: EvidenceFeatures
-    steering: EvidenceSteering
-    richer: EvidenceRicher
-
-
-class Named(_Section):
-    """The sections that say for which codecs and generators there are figures, pages and sounds."""
+class _Named(_Section):
+    """The two sections that say for which codecs and generators there are figures, pages and sounds; others are not looked at."""
 
     model_config = ConfigDict(extra="ignore")
 
-    codecs: Annotated[dict[Name, Weights], Field(min_length=1)]
-    generators: dict[Name, Weights] = {}
+    codecs: _Codecs
+    generators: dict[Name, _Weights] = {}
 
 
-class Params(Named):
-    """The whole of params.yaml; what each line means stands there and in book/parameters.md."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    generators: dict[Name, Weights]
-    corpus: Corpus
-    train_codec: dict[Name, TrainCodec]
-    train_generator: TrainGenerator
-    extraction: Extraction
-    sae_training: SAETraining
-    probing: Probing
-    steering: Steering
-    feature_browser: FeatureBrowser
-    generation: Generation
-    evidence: Evidence
-
-    @model_validator(mode="after")
-    def _names_fit(self) -> Params:
-        if taken := [name for name in (*self.codecs, *self.generators) if name in TAKEN]:
-            raise ValueError(f"{', '.join(taken)} cannot be the name of a codec or a generator, since a folder is called so")
-        if twice := self.codecs.keys() & self.generators.keys():
-            raise ValueError(f"{', '.join(sorted(twice))} is both a codec and a generator; give one of them another name")
-        if self.generators and VAE not in self.codecs:
-            raise ValueError(f"generators work on the latents of {VAE}, which is not among the codecs; write `generators: {{}}`")
-        return self
+def _section(**lines: Any) -> Any:
+    """A section of params.yaml, from the type of each of its lines."""
+    return create_model("Section", __base__=_Section, **lines)
 
 
-def read(path: str | Path) -> Params:
+_LONG_RUN = {"minutes": Positive, "clip_seconds": Seconds, "steps": Count, "learning_rate": Positive, "save_every": Count, "seed": Seed}
+_SAE = {"epochs": Count, "batch": Count, "learning_rate": Positive, "seed": Seed}
+_PROBES = {"penalties": Penalties, "iterations": Count, "seed": Seed}
+_SHARES = _section(**dict.fromkeys(("chorales", "vocals", "drums", "guitar", "piano"), Number))
+_LOSS = _section(windows=Counts, waveform=Number, spectral=Number, level=Number, bottleneck=Number, adversarial=Number)
+_CODEC = _section(
+    **_LONG_RUN, continuous=Share, refine_steps=Annotated[int, Field(ge=0)], batch_size=Count, refine_rate=Positive, shape=dict[str, Size],
+    loss=_LOSS,
+)  # fmt: skip
+_EVIDENCE = _section(
+    grid=_section(**_SAE, largest=Count, few_frames=Count, penalty=Number, iterations=Count),
+    loss=_section(**_SAE, factor=Count, l1=Number, long=Count, few_frames=Count),
+    baselines=_section(**_PROBES, sparse_penalty=Number, cells=Several, few_frames=Count),
+    features=_section(**_SAE | _PROBES, l1=Number, seeds=Several, halves=Count, top=Count, permutations=Count, few_frames=Count),
+    steering=_section(
+        **_PROBES, clips=Count, seconds=Positive, strengths=Strengths, shares=Strengths, quantiles=Quantiles, time_strength=Positive,
+        few_frames=Count,
+    ),
+    richer=_section(**_PROBES, few_frames=Count),
+)  # fmt: skip
+_PARAMS: type[BaseModel] = _section(
+    codecs=_Codecs,
+    generators=dict[Name, _Weights],
+    corpus=_section(source=Source, minutes=Positive, clip_seconds=Seconds, shares=_SHARES, seed=Seed),
+    train_codec=GenericAlias(dict, (Name, _CODEC)),  # for mypy, which takes no variable for a type
+    train_generator=_section(
+        **_LONG_RUN, short_share=Share, short_frames=Count, short_batch=Count, batch=Count, unprompted=Share, shape=dict[str, Count]
+    ),
+    extraction=_section(tracker=Literal["swift-f0", "crepe-tiny", "crepe-full"], seed=Seed),
+    sae_training=_section(**_SAE, grid=Literal["small", "paper"], factor=Count, l1=Number),
+    probing=_section(**_PROBES),
+    steering=_section(alphas=Strengths, quantiles=Quantiles, clips=Count, seed=Seed),
+    feature_browser=_section(clips=Count),
+    generation=_section(
+        texts=Text, prompts=Several, seconds=Positive, states=Annotated[int, Field(ge=4)], strength=Number, batch=Count, steered=Count,
+        steered_seconds=Positive, alpha=Number, seed=Seed,
+    ),
+    evidence=_EVIDENCE,
+)  # fmt: skip
+
+
+def read(path: str | Path) -> dict[str, Any]:
     """Read params.yaml whole, and hold names, types and ranges against what the stages take.
 
     Raises
     ------
     ParameterError
-        If the file is missing or no YAML; else with a line for each name that is unknown or missing, and each value of
-        another type or out of range.
+        If the file is missing or no YAML; else with a line for each name that is unknown or missing, each value of
+        another type or out of range, and each pair of values that contradict each other.
     """
-    return _read(path, Params)
+    said = _read(path, _PARAMS)
+    if faults := list(_contradictions(said)):
+        raise _refused(path, faults)
+    return said
 
 
 def codecs(path: str | Path) -> dict[str, dict[str, str]]:
-    """`weights` and `file` of each codec that params.yaml names, in its order; errors as of `read`, for its first two sections."""
-    return {name: line.model_dump() for name, line in _read(path, Named).codecs.items()}
+    """`weights` and `file` of each codec that params.yaml names, in its order; errors as of `read`, for two of its sections."""
+    return _read(path, _Named)["codecs"]
 
 
 def generators(path: str | Path) -> dict[str, dict[str, str]]:
     """The same of each generator; there may be none."""
-    return {name: line.model_dump() for name, line in _read(path, Named).generators.items()}
+    return _read(path, _Named)["generators"]
 
 
-def _read(path: str | Path, model: type[_Model]) -> _Model:
+def _read(path: str | Path, model: type[BaseModel]) -> dict[str, Any]:
     # As DVC reads it: 1e-3 is a number there, and a name that is given twice an error.
     from dvc.exceptions import DvcException
     from dvc.utils.serialize import load_yaml
 
     try:
-        return model.model_validate(load_yaml(str(path)))
+        return model.model_validate(load_yaml(str(path))).model_dump()
     except (OSError, DvcException) as error:
         raise ParameterError(
             f"{path} cannot be read: {error.__cause__ or error}\n"
             f"Run this in the project's folder, and mend the file or bring it back: git checkout {Path(path).name}"
         ) from error
     except ValidationError as error:
-        lines = [_line(found) for found in error.errors()]
-        raise ParameterError(f"{path}, {len(lines)} fault{'s' * (len(lines) > 1)}; nothing was run:\n  " + "\n  ".join(lines)) from None
+        raise _refused(path, [_line(found) for found in error.errors()]) from None
+
+
+def _refused(path: str | Path, lines: list[str]) -> ParameterError:
+    return ParameterError(f"{path}, {len(lines)} fault{'s' * (len(lines) > 1)}; nothing was run:\n  " + "\n  ".join(lines))
+
+
+def _contradictions(said: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with values of which each may be said."""
+    corpus, codecs, generators = said["corpus"], said["codecs"], said["generators"]
+    none = [name for name, share in corpus["shares"].items() if not share]
+    if len(none) == len(corpus["shares"]):
+        yield "corpus.shares: one of them must be above 0."
+    elif none and corpus["source"] == "embedded":
+        yield f"corpus.shares.{', shares.'.join(none)}: must be above 0 where source is embedded."
+    if taken := [name for name in (*codecs, *generators) if name in TAKEN]:
+        yield f"{', '.join(taken)} cannot be the name of a codec or a generator, since a folder is called so."
+    if twice := codecs.keys() & generators.keys():
+        yield f"{', '.join(sorted(twice))} is both a codec and a generator; give one of them another name."
+    if generators and VAE not in codecs:
+        yield f"generators work on the latents of {VAE}, which is not among the codecs; write `generators: {{}}`."
 
 
 def _line(found: Any) -> str:
@@ -332,7 +201,7 @@ def _line(found: Any) -> str:
         case "extra_forbidden":
             return f"{place} is unknown; known there are {', '.join(_declared(found['loc']))}."
         case "value_error":
-            return f"{place + ' ' if place else ''}{found['ctx']['error']}."
+            return f"{place} {found['ctx']['error']}."
         case "string_pattern_mismatch" if found["loc"][-1] == "[key]":
             return f"{place} cannot be a name; use letters, digits, - and _, and begin with a letter or a digit."
         case "string_pattern_mismatch":
@@ -345,7 +214,7 @@ def _line(found: Any) -> str:
 
 def _declared(place: tuple[str | int, ...]) -> list[str]:
     """The names that the section of an unknown one has."""
-    kind: Any = Params
+    kind: Any = _PARAMS
     for part in place[:-1]:
         kind = kind.model_fields[part].annotation if hasattr(kind, "model_fields") else get_args(kind)[1]
     return list(kind.model_fields)

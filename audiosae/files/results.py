@@ -28,21 +28,13 @@ def provenance(inputs: Mapping[str, str | Path], parameters: Mapping[str, Any], 
     ----------
     inputs
         Files that were read, by what they are, such as "data/frames" or "weights/sae".
-    parameters
-        As they were passed to the stage.
     code
-        The module, as ``__name__``, or the script that computes.
+        The module or script that computes, as for `code.digest`.
 
     Returns
     -------
-    inputs
-        SHA-256 of each.
-    parameters
-        As given.
-    code
-        See `code.digest`: a hash of all code that can be reached from there, docstrings and comments aside.
-    accepted
-        SHA-256 of each program that ran because the reader accepted it, since it could change any figure; only where there is one.
+    By name: SHA-256 of the inputs, the parameters, the hash of the code, and, where there are any, SHA-256 of the programs that ran
+    because the reader accepted them.
 
     Raises
     ------
@@ -59,19 +51,12 @@ def provenance(inputs: Mapping[str, str | Path], parameters: Mapping[str, Any], 
     }
 
 
-def current(path: str | Path, made: Mapping[str, Any]) -> bool:
-    """Whether a file of results is what a computation would write: it has just this provenance.
+def current(path: str | Path, made: Mapping[str, Any], *beside: Path) -> bool:
+    """Whether a file of results has just this `provenance`, or names an accepted program besides, and the files made with it are there.
 
     So a notebook shows what the pipeline computed, and computes anew where a parameter, an input or the code has changed.
-
-    Parameters
-    ----------
-    path
-        Of a file that `write` wrote, perhaps.
-    made
-        From `provenance`; of a program that ran because it was accepted, the file may know more.
     """
-    if not Path(path).is_file():
+    if not all(Path(each).is_file() for each in (path, *beside)):
         return False
     found = read(path).get("provenance", {})
     return all(found.get(name) == json.loads(json.dumps(value)) for name, value in made.items())

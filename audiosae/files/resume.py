@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -25,30 +25,14 @@ MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 """What Adam and AdamW keep of each parameter; torch looks at neither the names nor the shapes when it loads them."""
 
 DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+    pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 """What reading a damaged file, or loading what is in it, may raise. Not OSError: that is the disk, and the file may be whole."""
 
 
-class Part(Protocol):
-    """What a run changes: a network or an optimizer."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that it is now."""
-
-    def load_state_dict(self, state_dict: dict[str, Any], /) -> object:
-        """Become what `state_dict` gave."""
+Part = torch.nn.Module | torch.optim.Optimizer
+"""What a run changes."""
 
 
 def restore(path: Path, parts: Mapping[str, Part], total: int, device: torch.device) -> tuple[int, list[dict[str, Any]]]:
@@ -59,25 +43,15 @@ def restore(path: Path, parts: Mapping[str, Part], total: int, device: torch.dev
     Parameters
     ----------
     path
-        The state: the `state_dict` of each part by its name, and `step` and `progress` as below.
+        The state: the `state_dict` of each part by its name, and what is returned as `step` and `progress`.
     parts
         By name, as they are before the first step.
     total
         Steps of the whole run.
-    device
-        Where the parts are.
 
     Returns
     -------
-    step
-        How many are done; 0 where the run starts anew.
-    progress
-        One row for each state so far; a row begins with its step. Empty where the run starts anew.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read or renamed.
+    Steps that are done, 0 where the run starts anew; and progress, a row for each state so far, which begins with its step.
     """
     if not path.is_file():
         return 0, []
@@ -154,13 +128,7 @@ def _check_moments(name: str, optimizer: torch.optim.Optimizer) -> None:
 
 
 def write(state: dict[str, Any], path: Path) -> None:
-    """Keep a state; the one before is lost only when this one is complete.
-
-    Raises
-    ------
-    OSError
-        If the disk is full.
-    """
+    """Keep a state; the one before is lost only when this one is complete. A full disk is an OSError."""
     try:
         with writing(path) as partial:
             torch.save(state, partial)

@@ -18,16 +18,9 @@ class Place(NamedTuple):
 
 
 def walk(folder: Path, refuse: Callable[[OSError], None]) -> Iterator[Place]:
-    """Visit a folder, its sub-folders, and folders that are linked there.
+    """Visit a folder, its sub-folders, and folders that are linked there; `refuse` is called for one that cannot be read.
 
     What begins with a dot is hidden: macOS writes ``._name.wav`` beside ``name.wav``, and it is no sound.
-
-    Parameters
-    ----------
-    folder
-        Where to begin.
-    refuse
-        Is called with what the system says of a folder that cannot be read.
     """
     visited = set()
     for top, below, files in os.walk(folder, onerror=refuse, followlinks=True):

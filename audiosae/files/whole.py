@@ -11,16 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[Path]:
-    """Write a file beside its place, and move it there when it is complete.
+    """Yield a path beside a file's place, and move what is written there to its place when it is complete.
 
-    Parameters
-    ----------
-    path
-        Of the file; its folder is made where it is missing.
-
-    Yields
-    ------
-    The path to write to: NAME.partial. After an error it is gone, and what stood at `path` is as it was.
+    The folder is made where it is missing. After an error, what stood at `path` is as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

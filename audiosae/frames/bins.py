@@ -1,69 +1,32 @@
-"""Where one loudness or brightness class ends and the next begins, for all codecs alike (the paper's section 3.2).
-
-Twenty bins of equal width between the smallest and the largest value in the training clips, measured 75 times a second.
-A codec with another frame rate looks at other moments of the same clips; what it finds outside goes to the end bins.
-"""
+"""Edges of the pitch, amplitude and timbre classes, the same for all codecs (the paper's section 3.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from audiosae.audio import labels
 from audiosae.errors import CorpusError
 from audiosae.files import results
 
 FRAME_RATE = 75.0
-"""Of EnCodec and WavTokenizer, in Hz."""
+"""Of EnCodec and WavTokenizer, in Hz: the training clips are measured at it."""
 
 
-def _increasing(edges: list[float]) -> list[float]:
-    if not (np.diff(edges) > 0).all():
-        raise ValueError("edges must increase")
-    return edges
-
-
-_Increasing = Annotated[list[float], Field(min_length=2), AfterValidator(_increasing)]
-
-
-class Edges(BaseModel):
-    """Edges of the bins of every property, as files hold them."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    pitch: _Increasing
-    amplitude: _Increasing
-    timbre: _Increasing
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """For each property, its edges [bins + 1]."""
-        return {prop: np.array(getattr(self, prop), dtype=float) for prop in labels.PROPERTIES}
+def arrays(edges: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Edges of each property [classes + 1] from lists in a file; an error if one is missing or does not increase."""
+    found = {prop: np.array(edges[prop], dtype=float) for prop in labels.PROPERTIES}
+    for prop, values in found.items():
+        if not (values.ndim == 1 and len(values) > 1 and np.isfinite(values).all() and (np.diff(values) > 0).all()):
+            raise ValueError(f"edges of {prop} must increase")
+    return found
 
 
 def find(training: Iterable[labels.Measured]) -> dict[str, np.ndarray]:
-    """Find the edges of the bins of every property.
-
-    Parameters
-    ----------
-    training
-        What was measured on each training clip.
-
-    Returns
-    -------
-    pitch
-        29.5, 30.5, … in MIDI notes; see `labels.pitch_edges`.
-    amplitude, timbre
-        [21], in linear RMS and in Hz.
-
-    Raises
-    ------
-    CorpusError
-        If there is no training clip.
-    """
+    """Edges from the training clips: 66 semitones in MIDI notes, and 20 equal steps between the extremes of RMS and of centroid in Hz."""
     clips = list(training)
     if not clips:
         raise CorpusError("the manifest lists no training clips; build the corpus again.")
@@ -75,14 +38,8 @@ def find(training: Iterable[labels.Measured]) -> dict[str, np.ndarray]:
 
 
 def load(path: str | Path) -> dict[str, np.ndarray]:
-    """Read the edges that the stage `labels` wrote.
-
-    Raises
-    ------
-    ResultsError
-        If the file is missing or damaged, or holds no increasing edges for a property.
-    """
+    """Read the edges that the stage `labels` wrote; a `ResultsError` if the file is missing or damaged."""
     try:
-        return Edges.model_validate(results.read(path).get("edges")).arrays()
-    except ValidationError as error:
+        return arrays(results.read(path)["edges"])
+    except (KeyError, TypeError, ValueError) as error:
         raise results.ResultsError(f"{path} lacks the edges of bins ({error}); run `dvc repro labels`.") from error

@@ -2,15 +2,13 @@
 
     python -m audiosae.frames.labelling data/corpus data/labels.arrow results/bins.json --tracker swift-f0 --seed 0
 
-The file has one row a clip, with lists of numbers: `f0`, `confidence`, `rms` and `centroid` 75 times a second, and `track_time`,
-`track_f0` and `track_confidence`, what SwiftF0 found at its own frames. A codec of 75 frames a second takes its labels from there.
-For another, windows lie elsewhere: level and brightness are measured anew, and pitch too if the tracker is CREPE, which has no frames
-of its own.
+The file has one row a clip with lists of numbers: `f0`, `confidence`, `rms` and `centroid` at `FRAME_RATE`, and in `track_…` what SwiftF0
+found at frames of its own. A codec of another rate has its level and brightness measured anew, and its pitch too unless there is a track.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +32,11 @@ _TRACK = ("time", "f0", "confidence")
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of the clips of a corpus: what is stored of each clip, at `FRAME_RATE`, and the track of its pitch if there is one."""
+    """What is stored of each clip: its labels at `FRAME_RATE`, and the track of its pitch if there is one."""
 
     tracker: str
-    measured: dict[str, labels.Measured]
-    tracks: dict[str, pitch.Track]
+    measured: dict[str, labels.Measured] = field(default_factory=dict)
+    tracks: dict[str, pitch.Track] = field(default_factory=dict)
 
     def at(self, clip: str, mono: np.ndarray, frame_rate: float, frames: int) -> labels.Measured:
         """Labels of a clip at the frames of a codec, the same to the bit as from `labels.describe`.
@@ -49,10 +47,8 @@ class Labels:
             Its name; one that is not stored is measured.
         mono
             Its mono mix [samples] at 44.1 kHz.
-        frame_rate
-            Of the codec, in Hz.
-        frames
-            How many latent frames the codec makes of it.
+        frame_rate, frames
+            Of the codec in Hz, and how many latent frames it makes of the clip.
         """
         stored = self.measured.get(clip)
         if stored is not None and frame_rate == FRAME_RATE and frames == len(stored.time):
@@ -61,16 +57,8 @@ class Labels:
 
 
 def measure(manifest: pd.DataFrame, tracker: str) -> Labels:
-    """Measure every clip of a corpus, the tracker running once over each.
-
-    Parameters
-    ----------
-    manifest
-        From `corpus.load`.
-    tracker
-        See `pitch.TRACKERS`.
-    """
-    found = Labels(tracker, {}, {})
+    """Measure every clip of a corpus, the tracker (see `pitch.TRACKERS`) running once over each."""
+    found = Labels(tracker)
     for row in tqdm(list(manifest.itertuples(index=False)), desc="labelling", unit="clip"):
         mono = audio.mono_mix(*audio.read(row.file))
         if tracker == pitch.SWIFT:
@@ -79,29 +67,26 @@ def measure(manifest: pd.DataFrame, tracker: str) -> Labels:
     return found
 
 
-def save(found: Labels, path: str | Path, manifest: str | Path) -> None:
+def save(found: Labels, path: Path, manifest: Path) -> None:
     """Write labels as an Arrow IPC file, whole or not at all, with the hash of the manifest of their corpus."""
-    path = Path(path)
-    clips = list(found.measured)
-    columns = {"clip": pa.array(clips, pa.string())}
+    columns = {"clip": pa.array(list(found.measured), pa.string())}
     for name in _MEASURED:
-        columns[name] = pa.array([getattr(found.measured[clip], name) for clip in clips], pa.list_(pa.float32()))
+        columns[name] = pa.array([getattr(clip, name) for clip in found.measured.values()], pa.list_(pa.float32()))
     for name in _TRACK if found.tracks else ():
-        columns[f"track_{name}"] = pa.array([getattr(found.tracks[clip], name) for clip in clips], pa.list_(pa.float64()))
+        columns[f"track_{name}"] = pa.array([getattr(track, name) for track in found.tracks.values()], pa.list_(pa.float64()))
     table = pa.table(columns).replace_schema_metadata({"tracker": found.tracker, "corpus": file_hash(manifest)})
     with writing(path) as partial, pa.ipc.new_file(partial, table.schema) as writer:
         writer.write_table(table)
 
 
-def load(path: str | Path, tracker: str, manifest: str | Path) -> Labels:
-    """Read labels of a corpus; for another tracker than the one that was run, nothing is stored, and all is measured when it is asked for.
+def load(path: Path, tracker: str, manifest: Path) -> Labels:
+    """Read labels of a corpus; those of another tracker than was run are not stored, and are measured when asked for.
 
     Raises
     ------
     CorpusError
         If the file is missing or damaged, or holds the labels of another corpus.
     """
-    path = Path(path)
     if not path.is_file():
         raise CorpusError(f"{path} is missing: run `dvc repro labels` first.")
     try:
@@ -110,17 +95,15 @@ def load(path: str | Path, tracker: str, manifest: str | Path) -> Labels:
         if table.schema.metadata[b"corpus"].decode() != file_hash(manifest):
             raise ValueError(f"it belongs to another corpus than {manifest}")
         if table.schema.metadata[b"tracker"].decode() != tracker:
-            return Labels(tracker, {}, {})
+            return Labels(tracker)
         clips = table["clip"].to_pylist()
         values = {name: [row.values.to_numpy() for row in table[name]] for name in table.column_names if name != "clip"}
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorpusError(f"{path} holds no labels that can be used ({error}); run `dvc repro labels`.") from error
     times = (labels.frame_times(len(f0), FRAME_RATE) for f0 in values["f0"])
-    measured = [labels.Measured(*row) for row in zip(times, *(values[name] for name in _MEASURED), strict=False)]
-    tracks = (
-        [pitch.Track(*row) for row in zip(*(values[f"track_{name}"] for name in _TRACK), strict=False)] if "track_time" in values else []
-    )
-    return Labels(tracker, dict(zip(clips, measured, strict=False)), dict(zip(clips, tracks, strict=False)))
+    measured = map(labels.Measured, times, *(values[name] for name in _MEASURED))
+    tracks = map(pitch.Track, *(values.get(f"track_{name}", []) for name in _TRACK))
+    return Labels(tracker, dict(zip(clips, measured)), dict(zip(clips, tracks)))
 
 
 def stage(folder: Path, target: Path, edges: Path, /, tracker: str, seed: int) -> None:
@@ -147,7 +130,7 @@ def stage(folder: Path, target: Path, edges: Path, /, tracker: str, seed: int) -
     results.write(
         edges,
         {
-            "edges": {prop: list(map(float, values)) for prop, values in bins.find(found.measured[clip] for clip in training).items()},
+            "edges": {prop: values.tolist() for prop, values in bins.find(found.measured[clip] for clip in training).items()},
             "frame_rate": FRAME_RATE,
             "units": labels.UNITS,
             "provenance": results.provenance({"data/corpus": folder / "manifest.csv"}, {}, "audiosae.frames.labelling"),

@@ -14,7 +14,6 @@ The schema's metadata holds the bins' edges, the codec, its weights, its frame r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from audiosae.audio import labels
 from audiosae.errors import CorpusError, check_name
 from audiosae.files.whole import writing
-from audiosae.frames.bins import Edges
+from audiosae.frames import bins
 
 _KEY = b"audiosae"
 TEXT = ("clip", "piece", "part", "split")
@@ -49,7 +48,7 @@ class _Header(BaseModel):
     weights: str
     tracker: str
     frame_rate: Annotated[float, Field(gt=0)]
-    edges: Edges
+    edges: dict[str, list[float]]
     codebook_size: int | None = None
 
 
@@ -69,10 +68,8 @@ class Frames:
         What made the table.
     frame_rate
         In Hz.
-    codes
-        int32 [frames, codebooks]; None where the codec has no codebooks.
-    codebook_size
-        Vectors in each codebook; None likewise.
+    codes, codebook_size
+        int32 [frames, codebooks], and vectors in each codebook; None where the codec has no codebooks.
     """
 
     latents: np.ndarray
@@ -86,20 +83,9 @@ class Frames:
     codebook_size: int | None = None
 
     def rows(self, split: str | None = None, prop: str | None = None) -> np.ndarray:
-        """Which frames belong to a split and can be used for a property.
+        """Which frames belong to a split and have a class of a property, bool [frames]; None for no such demand.
 
         For pitch these are voiced frames of monophonic clips; ensembles are looked at apart.
-
-        Parameters
-        ----------
-        split
-            train, validation or test; None for all.
-        prop
-            pitch, amplitude or timbre; None for no demand.
-
-        Returns
-        -------
-        bool [frames].
         """
         keep = np.ones(len(self.table), dtype=bool)
         if split is not None:
@@ -113,7 +99,6 @@ class Frames:
 
 def save(frames: Frames, path: str | Path) -> None:
     """Write a table of frames as an Arrow IPC file, whole or not at all."""
-    path = Path(path)
     columns = {"latent": _lists(frames.latents, pa.float32())}
     if frames.codes is not None:
         columns["codes"] = _lists(frames.codes, pa.int32())
@@ -132,13 +117,7 @@ def _lists(values: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:
 
 
 def load(path: str | Path) -> Frames:
-    """Map a table of frames.
-
-    Raises
-    ------
-    CorpusError
-        If it is missing, damaged, or not what `save` writes.
-    """
+    """Map a table of frames; a `CorpusError` if it is missing, damaged, or not what `save` writes."""
     path = Path(path)
     if not path.is_file():
         raise CorpusError(f"{path} is missing: run notebook 01_extraction, or `dvc repro`, first.")
@@ -146,21 +125,15 @@ def load(path: str | Path) -> Frames:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         table.validate(full=True)
         header = _Header.model_validate_json(table.schema.metadata[_KEY])
-        for fault in _faults_of_columns(table):
-            raise ValueError(fault)
+        _check_columns(table)
         found = Frames(
             _array(table, "latent"),
             table.select(list(_COLUMNS)).to_pandas(),
-            header.edges.arrays(),
-            header.codec,
-            header.weights,
-            header.tracker,
-            header.frame_rate,
-            _array(table, "codes") if "codes" in table.column_names else None,
-            header.codebook_size,
+            bins.arrays(header.edges),
+            **header.model_dump(exclude={"edges"}),
+            codes=_array(table, "codes") if "codes" in table.column_names else None,
         )
-        for fault in _faults_of_values(found):
-            raise ValueError(fault)
+        _check_values(found)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise CorpusError(f"{path} is damaged or not a table of frames ({error}); run the extraction again.") from error
     for clip in found.table["clip"].cat.categories:
@@ -174,36 +147,30 @@ def _array(table: pa.Table, name: str) -> np.ndarray:
     return whole.values.to_numpy(zero_copy_only=True).reshape(len(whole), -1)
 
 
-def _faults_of_columns(table: pa.Table) -> Iterator[str]:
-    """What is wrong with the columns of a file, their types and their length."""
+def _check_columns(table: pa.Table) -> None:
+    """Refuse columns of other types or lengths than `save` writes."""
     lists = {"latent": pa.float32(), **({"codes": pa.int32()} if "codes" in table.column_names else {})}
     for name, kind in {**lists, **_COLUMNS}.items():
-        if name not in table.column_names:
-            yield f"it lacks {name}"
         found = table.schema.field(name).type
-        if name in lists:
-            if not (pa.types.is_fixed_size_list(found) and found.value_type == kind and found.list_size > 0):
-                yield f"{name} is {found}, not lists of {kind} of one length"
-        elif found != kind:
-            yield f"{name} is {found}, not {kind}"
+        of_one_length = pa.types.is_fixed_size_list(found) and found.value_type == kind
+        if not (of_one_length if name in lists else found == kind):
+            raise ValueError(f"{name} is {found}, not {'lists of one length of ' if name in lists else ''}{kind}")
         if table[name].null_count:
-            yield f"{name} has empty cells"
-    if not len(table):
-        yield "it has no rows"
+            raise ValueError(f"{name} has empty cells")
 
 
-def _faults_of_values(found: Frames) -> Iterator[str]:
-    """What is wrong with the values of a table whose columns are right."""
+def _check_values(found: Frames) -> None:
+    """Refuse values out of range."""
     numbers = {"latent": found.latents, **{name: found.table[name].to_numpy() for name in ("time", "confidence", "rms")}}
     for name, values in numbers.items():
         if not (np.isfinite(values.min()) and np.isfinite(values.max())):
-            yield f"{name} holds NaN or infinite values"
+            raise ValueError(f"{name} holds NaN or infinite values")
     if (found.codes is None) != (found.codebook_size is None):
-        yield f"codebook_size is {found.codebook_size}, and there are {'no ' if found.codes is None else ''}codes"
-    elif found.codes is not None and not 0 <= found.codes.min() <= found.codes.max() < found.codebook_size:
-        yield f"codes go from {found.codes.min()} to {found.codes.max()}, outside a codebook of {found.codebook_size}"
+        raise ValueError(f"codebook_size is {found.codebook_size}, and there are {'no ' if found.codes is None else ''}codes")
+    if found.codes is not None and not 0 <= found.codes.min() <= found.codes.max() < found.codebook_size:
+        raise ValueError(f"codes go from {found.codes.min()} to {found.codes.max()}, outside a codebook of {found.codebook_size}")
     if not set(found.table["split"].cat.categories) <= {"train", "validation", "test"}:
-        yield "a split is none of train, validation and test"
+        raise ValueError("a split is none of train, validation and test")
     for prop, edges in found.edges.items():
         if not found.table[prop].between(-1, len(edges) - 2).all():
-            yield f"{prop} must be class numbers from −1 to {len(edges) - 2}"
+            raise ValueError(f"{prop} must be class numbers from −1 to {len(edges) - 2}")

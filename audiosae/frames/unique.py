@@ -1,8 +1,7 @@
 """Frames that repeat: the distinct rows of a table of latents, and how many frames each stands for.
 
-A codec with one codebook has no more distinct frames than the book has codes. What depends on a frame alone is then computed once a
-row, and sums over frames become sums over rows with counts. Where frames hardly ever repeat, as in a continuous codec or one that
-adds up several books, every frame stays a row with a count of 1, so that one path serves both.
+A codec with one codebook has no more distinct frames than codes. What depends on a frame alone is then computed once a row, and sums
+over frames become sums over rows with counts. Where frames hardly ever repeat, each is a row, so that one path serves both.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from audiosae.errors import ParameterError
-
 FEW = 0.25
-"""Rows count as few if they are at most this share of the frames."""
+"""Rows stand for the frames if they are at most this share of them."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,7 @@ class Rows:
     distinct
         How many distinct rows there are.
     few
-        Whether rows stand for frames that repeat; if not, each frame is a row, and there may be more rows than
-        distinct ones.
+        Whether rows stand for frames that repeat; if not, each frame is a row.
     """
 
     latents: np.ndarray
@@ -45,34 +41,13 @@ class Rows:
         return np.bincount(self.of_frame[frames], minlength=len(self.latents))
 
     def histogram(self, frames: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-        """How often each row has each class among the chosen frames: bool [frames], classes [frames] -> int64 [rows, classes].
-
-        Raises
-        ------
-        ParameterError
-            If the class of a frame to count is out of range.
-        """
-        chosen = np.asarray(labels)[frames].astype(np.int64)
-        if chosen.size and not 0 <= chosen.min() <= chosen.max() < classes:
-            raise ParameterError(f"classes run from 0 to {classes - 1}; found {chosen.min()} to {chosen.max()}.")
-        cells = self.of_frame[frames] * classes + chosen
+        """How often each row has each class among the chosen frames: bool [frames], classes [frames] -> int64 [rows, classes]."""
+        cells = self.of_frame[frames] * classes + labels[frames]
         return np.bincount(cells, minlength=len(self.latents) * classes).reshape(-1, classes)
 
 
 def find(latents: np.ndarray, few: float = FEW) -> Rows:
-    """Find the distinct rows of a table of latents, to the bit.
-
-    Parameters
-    ----------
-    latents
-        float32 [frames, dim].
-    few
-        Largest share of distinct rows at which they stand for the frames; 0 keeps every frame as a row of its own.
-
-    Returns
-    -------
-    The distinct rows where they are few, else all frames.
-    """
+    """Find the distinct rows of latents [frames, dim], to the bit; where they are more than the share `few`, each frame is a row."""
     latents = np.ascontiguousarray(latents, dtype=np.float32)
     frames, width = len(latents), latents.shape[1] * latents.itemsize
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), frames, [None, pa.py_buffer(latents)])

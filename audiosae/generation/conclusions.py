@@ -8,8 +8,7 @@ from itertools import combinations
 import pandas as pd
 
 from audiosae.audio.labels import PROPERTIES
-from audiosae.generation.order import LEAD, MAIN
-from audiosae.generation.settling import MEASURES
+from audiosae.generation.settling import LEAD, MAIN, MEASURES
 from audiosae.generation.trajectory import COARSE
 
 CALLED = {measure: "the paper's s" if measure == "s" else f"the {measure}" for measure in MEASURES}
@@ -18,16 +17,9 @@ SURE = 0.05
 
 
 def order(settled: pd.DataFrame, path: str) -> str:
-    """When the three properties settle along a path: one line a measure, from first to last, and what the measures agree on.
-
-    Parameters
-    ----------
-    settled
-        From `order.settled`.
-    path
-        One of `trajectory.PATHS`.
-    """
-    lines, ends = [], {"first": [], "last": []}
+    """When the properties settle along a path, from `settling.settled`: one line a measure, and what the measures agree on."""
+    lines = []
+    ends: dict[str, list[set[str]]] = {"first": [], "last": []}
     for measure, called in CALLED.items():
         rows = _rows(settled, path, measure)
         at = rows["at"].sort_values(kind="stable")
@@ -43,7 +35,7 @@ def order(settled: pd.DataFrame, path: str) -> str:
 
 
 def pairs(tests: pd.DataFrame, path: str) -> str:
-    """Which properties settle one after the other, prompt by prompt; `tests` and `path` as in `order.paired_tests`."""
+    """Which properties settle one after the other, prompt by prompt, along a path of `settling.paired_tests`."""
     found = []
     for row in tests[(tests["path"] == path) & (tests["p"] < SURE)].to_dict("records"):
         names, bounds = (row["first"], row["second"]), (row["low"], row["high"])
@@ -101,9 +93,8 @@ def steering_table(summary: pd.DataFrame) -> pd.DataFrame:
     """`summary` as in `steering`: a row a way and property, two columns a window, as "0.96 (0.93 to 1.00)"; a dash for no piece."""
     table: dict[tuple[str, str], dict[str, str]] = {}
     for (way, prop), group in summary.groupby(["way", "property"], sort=False):
-        rows = group.to_dict("records")
         columns = (("way gone", "share"), ("leakage", "leakage"))
-        cells = {f"{row['window']}, {title}": _estimate(row, name) for title, name in columns for row in rows}
+        cells = {f"{row['window']}, {title}": _estimate(row, name) for title, name in columns for row in group.to_dict("records")}
         table[way, prop] = {**cells, "pieces that count": str(int(group["pieces"].min()))}
     named = pd.DataFrame.from_dict(table, orient="index").rename_axis(["", "property"])
     return named.sort_index(level=0, sort_remaining=False, ascending=False)

@@ -1,12 +1,10 @@
-"""DiffRhythm itself, with the weights that its authors release: instrumental music from a text prompt.
+"""DiffRhythm itself (Ning et al. 2025), with the weights that its authors release: instrumental music from a text prompt.
 
-After the description, the configuration and the program that they publish (github.com/ASLP-lab/DiffRhythm at commit
-28ad63c; Ning et al. 2025, DiffRhythm: Blazingly Fast and Embarrassingly Simple End-to-End Full-Length Song Generation).
-Beside the latents each frame is told the lyrics at that time and sound to go on from; for instrumental music both are
-empty. What guidance leads away from is another style, that of singing, which the authors publish as infer/example/vocal.npy.
+After what they publish (github.com/ASLP-lab/DiffRhythm at commit 28ad63c). Each frame is told the lyrics at that time and sound to go on
+from; for instrumental music both are empty. Guidance leads away from another style, that of singing.
 
 The checkpoint is taken by path, because no SHA-256 of it is known here; it is read as data, and nothing in it is run. It
-holds a thousand million numbers: a GPU with 12 GB, or patience. The style of singing is looked for beside it, as vocal.npy.
+holds a thousand million numbers: a GPU with 12 GB, or patience.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ SHORT, LONG = 2048, 6144
 """Latent frames of the two released models: 95 s, and 285 s."""
 
 NEGATIVE = "vocal.npy"
-"""The style of singing, beside the checkpoint."""
+"""The style of singing, from infer/example/ of the authors' repository, beside the checkpoint."""
 
 EPS = 1e-6
 PREFIX = "transformer."
@@ -69,7 +67,6 @@ class TextBlock(nn.Module):
         self.pwconv2 = nn.Linear(inner, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         near = self.norm(self.dwconv(x.transpose(1, 2)).transpose(1, 2))
         return x + self.pwconv2(self.grn(nn.functional.gelu(self.pwconv1(near))))
 
@@ -92,14 +89,8 @@ class TextEmbedding(nn.Module):
 class Network(Transformer):
     """DiffRhythm's transformer with its lyrics.
 
-    Parameters
-    ----------
-    shape
-        Of the transformer.
-    frames
-        The most that it makes: 2048 or 6144. The longer model is told how long the song is to be.
-    tokens, text, layers
-        Known tokens, numbers in a token's vector, and blocks that work on them.
+    `frames` are the most that it makes, `SHORT` or `LONG`; `tokens`, `text` and `layers` are known tokens, numbers in a token's vector, and
+    blocks that work on them.
     """
 
     def __init__(self, shape: Shape, frames: int, tokens: int, text: int, layers: int) -> None:
@@ -114,35 +105,13 @@ class Network(Transformer):
         )
 
     def predict(
-        self,
-        x: torch.Tensor,
-        time: torch.Tensor,
-        style: torch.Tensor,
-        tokens: torch.Tensor,
-        sound: torch.Tensor,
-        start: torch.Tensor,
+        self, x: torch.Tensor, time: torch.Tensor, style: torch.Tensor, tokens: torch.Tensor, sound: torch.Tensor, start: torch.Tensor,
         duration: torch.Tensor,
-    ) -> torch.Tensor:
-        """Predict dx/dt.
+    ) -> torch.Tensor:  # fmt: skip
+        """Predict dx/dt of latents [batch, frames, latent] at times [batch], for styles [batch, condition].
 
-        Parameters
-        ----------
-        x
-            Latents [batch, frames, latent].
-        time
-            From 0, noise, to 1, music [batch].
-        style
-            [batch, condition].
-        tokens
-            Lyrics [batch, frames]; zeros for none.
-        sound
-            Latents to go on from [batch, frames, latent]; zeros for none.
-        start, duration
-            Where in the song this begins, and its length, as shares of the longest song [batch]; the shorter model ignores the length.
-
-        Returns
-        -------
-        Velocity [batch, frames, latent].
+        Lyrics are tokens [batch, frames], and sound to go on from latents; zeros for none. Where in the song this begins, and its length,
+        are shares of the longest song [batch]; the shorter model ignores the length.
         """
         told = self.time_embed(time) + self.start_time_embed(start)
         if self.duration_time_embed is not None:
@@ -157,16 +126,15 @@ class Generator:
     def __init__(self, network: Network, style: Style, negative: torch.Tensor) -> None:
         self.network = network.eval().requires_grad_(False)
         self.style, self.negative = style, negative
-        self.frames = network.frames
 
     def to(self, device: torch.device | str) -> Generator:
         """Move the weights; returns itself."""
         self.network.to(device)
         return self
 
-    def noise(self, seeds: Sequence[int], frames: int | None = None) -> torch.Tensor:
+    def noise(self, seeds: Sequence[int], frames: int) -> torch.Tensor:
         """x_0 [seeds, frames, dim], one seed a prompt."""
-        return flow.noise(seeds, frames or self.frames, self.network.shape.latent).to(self.network.proj_out.weight)
+        return flow.noise(seeds, frames, self.network.shape.latent).to(self.network.proj_out.weight)
 
     def velocity(self, texts: Sequence[str]) -> flow.Velocity:
         """The velocities for some prompts, and for the style of singing."""
@@ -177,7 +145,7 @@ class Generator:
         def predict(x: torch.Tensor, t: float) -> tuple[torch.Tensor, torch.Tensor]:
             x = torch.cat([x, x])
             tokens = torch.zeros(x.shape[:2], dtype=torch.long, device=x.device)
-            time, start, duration = (x.new_full((len(x),), value) for value in (t, 0.0, x.shape[1] / self.frames))
+            time, start, duration = (x.new_full((len(x),), value) for value in (t, 0.0, x.shape[1] / self.network.frames))
             with_style, without = self.network.predict(x, time, both, tokens, torch.zeros_like(x), start, duration).chunk(2)
             return with_style, without
 
@@ -185,21 +153,10 @@ class Generator:
 
 
 def load(weights: str | Path, style: Style | None = None) -> Generator:
-    """Read DiffRhythm.
+    """Read DiffRhythm: cfm_model.pt as the authors publish it, with infer/example/vocal.npy of their repository beside it.
 
-    Parameters
-    ----------
-    weights
-        cfm_model.pt as the authors publish it, with infer/example/vocal.npy of their repository beside it.
-    style
-        Text to style vectors; None for `muq_style`.
-
-    Raises
-    ------
-    CheckpointError
-        If a file is missing, damaged, or of another model.
-    ParameterError
-        If the package for text prompts is missing.
+    `style` turns texts into style vectors; None for `muq_style`. A file that is missing, damaged, or of another model is a
+    `CheckpointError`.
     """
     weights = Path(weights)
     network = _rebuild(legacy.tensors(weights, "DiffRhythm", inside="model_state_dict"), weights)
@@ -234,7 +191,6 @@ def _count(state: dict[str, torch.Tensor], prefix: str) -> int:
 
 
 def _negative(path: Path, condition: int) -> torch.Tensor:
-    """The style of singing."""
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -23,12 +23,13 @@ from audiosae.generation.transformer import Shape, Transformer
 
 KIND = "generator/embedded"
 CODEC = "diffrhythm-vae"
-FRAMES = 216
-"""Ten seconds."""
 
 
 class Network(nn.Module):
     """Transformer, words, and the statistics of the latents."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -46,8 +47,6 @@ class Network(nn.Module):
 class Generator:
     """The embedded generator, for `flow.sample`."""
 
-    frames = FRAMES
-
     def __init__(self, network: Network) -> None:
         self.network = network.eval().requires_grad_(False)
 
@@ -56,7 +55,7 @@ class Generator:
         self.network.to(device)
         return self
 
-    def noise(self, seeds: Sequence[int], frames: int = FRAMES) -> torch.Tensor:
+    def noise(self, seeds: Sequence[int], frames: int) -> torch.Tensor:
         """x_0 [seeds, frames, dim], one seed a prompt."""
         return self.network.mean + self.network.std * flow.noise(seeds, frames, self.network.shape.latent).to(self.network.mean.device)
 
@@ -81,14 +80,7 @@ def save(network: Network, path: str | Path, provenance: dict[str, Any]) -> None
 
 
 def load(weights: str | Path = "embedded", codec: str | Path | None = None) -> Generator:
-    """Read a generator.
-
-    Parameters
-    ----------
-    weights
-        "embedded" for the checkpoint that ships with the repository, or a path.
-    codec
-        The VAE's checkpoint on whose latents it is to work; None for the embedded one.
+    """Read a generator, "embedded" or a path, to work on the latents of the VAE with this checkpoint; None for the embedded one.
 
     Raises
     ------

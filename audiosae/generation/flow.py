@@ -30,18 +30,12 @@ Steer = Callable[[torch.Tensor, int], torch.Tensor]
 
 
 class Trajectory(NamedTuple):
-    """All states of some generations.
-
-    Attributes
-    ----------
-    noisy
-        x_t [states, batch, frames, dim]; the last is the music.
-    clean
-        The estimate of the music at each state, x_t + (1 − t) v_c, of the same shape; the last is the music too.
-    """
+    """All states of some generations."""
 
     noisy: torch.Tensor
+    """x_t [states, batch, frames, dim]; the last is the music."""
     clean: torch.Tensor
+    """The estimate of the music at each state, x_t + (1 − t) v_c, of the same shape; the last is the music too."""
 
 
 def times(states: int) -> list[float]:
@@ -58,24 +52,13 @@ def noise(seeds: Sequence[int], frames: int, dim: int) -> torch.Tensor:
 
 @torch.no_grad()
 def sample(
-    velocity: Velocity,
-    noise: torch.Tensor,
-    states: int = STATES,
-    guidance_scale: float = GUIDANCE_SCALE,
-    steer: Steer | None = None,
-    progress: str | None = None,
-    first: int = 0,
-) -> Trajectory:
-    """Follow the velocities from noise to music.
+    velocity: Velocity, noise: torch.Tensor, states: int = STATES, guidance_scale: float = GUIDANCE_SCALE, steer: Steer | None = None,
+    progress: str | None = None, first: int = 0,
+) -> Trajectory:  # fmt: skip
+    """Follow the velocities from noise x_0 [batch, frames, dim] to music, in steps between `states`, noise and music included.
 
     Parameters
     ----------
-    velocity
-        Of a generator with its prompts.
-    noise
-        x_0 [batch, frames, dim].
-    states
-        Noise and music included.
     guidance_scale
         0 follows v_c alone.
     steer
@@ -88,12 +71,7 @@ def sample(
 
     Returns
     -------
-    The states from `first` on.
-
-    Raises
-    ------
-    ParameterError
-        If there are fewer than two states, or the latents are no numbers any more.
+    The states from `first` on. Latents that are no numbers any more are a `ParameterError`.
     """
     grid, x = times(states), noise
     noisy, clean = [], []
@@ -115,7 +93,7 @@ def sample(
     return Trajectory(torch.stack([*noisy, x]), torch.stack([*clean, x]))
 
 
-def line(noise: torch.Tensor, music: torch.Tensor, states: int = STATES) -> torch.Tensor:
+def line(noise: torch.Tensor, music: torch.Tensor, states: int) -> torch.Tensor:
     """The straight path between two ends, which knows nothing of music on the way: [states, *shape]."""
     return torch.stack([(1 - t) * noise + t * music for t in times(states)])
 
@@ -123,16 +101,9 @@ def line(noise: torch.Tensor, music: torch.Tensor, states: int = STATES) -> torc
 def loss(
     predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], music: torch.Tensor, noise: torch.Tensor, time: torch.Tensor
 ) -> torch.Tensor:
-    """Mean squared error of the velocity.
+    """Mean squared error of the velocity between noise x_0 and music x_1 at times t [batch].
 
-    Parameters
-    ----------
-    predict
-        x_t [batch, frames, dim] and t [batch] -> velocity.
-    music, noise
-        x_1 and x_0.
-    time
-        t [batch]; DiffRhythm draws it from a logit-normal distribution (Esser et al. 2024).
+    `predict` gives it for x_t [batch, frames, dim] and t. DiffRhythm draws t from a logit-normal distribution (Esser et al. 2024).
     """
     t = time[:, None, None]
     return (predict((1 - t) * noise + t * music, time) - (music - noise)).pow(2).mean()

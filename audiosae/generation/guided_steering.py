@@ -7,14 +7,13 @@ back into the velocity. The paper did not try this. If pitch is decided early, i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 
 from audiosae import steering
-from audiosae.audio.labels import PROPERTIES
 from audiosae.errors import ParameterError
 from audiosae.generation import flow
 from audiosae.sae import SparseAutoencoder
@@ -23,13 +22,7 @@ from audiosae.steering import Heard
 
 
 def thirds(states: int) -> dict[str, range]:
-    """The first and the last third of the steps of a generation, "early" and "late", by the number of the state that each begins from.
-
-    Raises
-    ------
-    ParameterError
-        With fewer than three steps.
-    """
+    """The first and the last third of the steps of a generation, "early" and "late", by the number of the state that each begins from."""
     if states < 4:
         raise ParameterError(f"{states} states have fewer than three steps; early and late need more.")
     edges = np.round(np.linspace(0, states - 1, 4)).astype(int)
@@ -54,56 +47,33 @@ def changed(own: flow.Velocity, other: flow.Velocity, window: range, states: int
     return velocity
 
 
-def furthest(heard: Sequence[Heard], prop: str, targets: Sequence[int], edges: np.ndarray) -> list[int]:
-    """Of some target classes the one that is furthest from each piece; the last where the piece lacks the property."""
-    places = [steering.in_bins(getattr(one, prop), edges) for one in heard]
+def furthest(places: Sequence[float], targets: Sequence[int]) -> list[int]:
+    """Of some target classes the one that is furthest from each piece's place in bins; where that is NaN, the last."""
     return [max(targets, key=lambda k: abs(k - place) if np.isfinite(place) else k) for place in places]
 
 
 def effect(
-    before: Sequence[Heard], after: Sequence[Heard], prop: str, targets: Sequence[float], edges: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """What steering did to each piece.
-
-    Parameters
-    ----------
-    before, after
-        What was heard without and with steering.
-    prop
-        The property that was steered.
-    targets
-        Where each piece was to go, in bins of that property; NaN for nowhere.
-    edges
-        Of the bins of each property.
+    before: Sequence[Heard], after: Sequence[Heard], prop: str, targets: Sequence[float], edges: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """What steering of one property towards targets in its bins (NaN for nowhere) did to each piece.
 
     Returns
     -------
     share
-        Of the distance to the target that is closed [pieces]; NaN where the piece began without the property, or
-        nearer than `steering.MARGIN` bins.
+        Of the distance to the target that is closed; NaN where the piece began without the property, or nearer than
+        `steering.MARGIN` bins.
     leakage
-        Mean absolute change of the other properties in their bins [pieces]; NaN where none can be measured.
+        Mean absolute change of the other properties in their bins; NaN where none can be measured.
     """
-    share, leakage = [], []
-    for one, other, target in zip(before, after, targets, strict=True):
-        was, now = ({name: steering.in_bins(getattr(heard, name), edges[name]) for name in PROPERTIES} for heard in (one, other))
-        far = abs(was[prop] - target) >= steering.MARGIN  # False also for NaN
-        share.append(steering.share_closed(was[prop], now[prop], target) if far else np.nan)
-        moves = [abs(now[name] - was[name]) for name in PROPERTIES if name != prop]
-        known = [move for move in moves if np.isfinite(move)]
-        leakage.append(np.mean(known) if known else np.nan)
-    return {"share": np.array(share), "leakage": np.array(leakage)}
+    was, now = (pd.DataFrame([one.places(edges) for one in heard]) for heard in (before, after))
+    target = pd.Series(targets, dtype=float)
+    far = (was[prop] - target).abs() >= steering.MARGIN  # False also for NaN
+    share = np.where(far, steering.share_closed(was[prop], now[prop], target), np.nan)
+    return pd.DataFrame({"share": share, "leakage": (now - was).drop(columns=prop).abs().mean(axis=1)})
 
 
 def summarise(moved: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Means over pieces, with 95 % intervals.
-
-    Parameters
-    ----------
-    moved
-        One row a piece: way, property, window, share, leakage, as from `effect`.
-    seed
-        Of the intervals.
+    """Means over pieces, with 95 % intervals, from what `effect` found by way, property and window.
 
     Returns
     -------

@@ -13,9 +13,8 @@ import pandas as pd
 import torch
 
 from audiosae import audio
-from audiosae.corpus.clip import Clip
+from audiosae.corpus.clip import PARTS, Clip
 from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, KITS
-from audiosae.corpus.scores import PARTS
 from audiosae.errors import ParameterError
 
 REGISTERS = {"low": 54.0, "middle": 70.0, "high": np.inf}
@@ -58,23 +57,17 @@ OPPOSITES = {
     "pitch": (("register",), "high", "low", "high"),
     "amplitude": (("dynamics",), "loud", "soft", "loud"),
 }
-"""For each property the kinds of word that speak of it, the word that says it is high, and words for its lower and upper end."""
+"""For each property the kinds of word that speak of it, the word that turns it to its lower end, and words for that and for the upper end."""
 
 
-def split(prompt: str) -> list[str]:
+def _split(prompt: str) -> list[str]:
     """What stands between the commas of a prompt, known or not."""
     return [word.strip() for word in prompt.split(",") if word.strip()]
 
 
 def parse(prompt: str) -> list[str]:
-    """Words of a prompt.
-
-    Raises
-    ------
-    ParameterError
-        If a word is unknown, or two of one kind are given.
-    """
-    words = split(prompt)
+    """Words of a prompt; an unknown one, or two of one kind, are a `ParameterError`."""
+    words = _split(prompt)
     for word in words:
         if word not in WORDS:
             known = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in KINDS.items())
@@ -112,21 +105,15 @@ def of_corpus(manifest: pd.DataFrame, notes: pd.DataFrame) -> list[str]:
 
 def instrument(prompt: str) -> str | None:
     """The instrument of the vocabulary that a prompt names, if any; other words may be unknown."""
-    return next((word for word in split(prompt) if word in KINDS["instrument"]), None)
+    return next((word for word in _split(prompt) if word in KINDS["instrument"]), None)
 
 
 def opposite(prompts: Sequence[str], prop: str) -> list[str]:
-    """Each prompt with the words for one property turned to its other end.
-
-    Words that the vocabulary does not know stay. Pitch turns high into low and all else into high, amplitude likewise loud and soft;
-    timbre turns drums into a tuba and all else into drums.
-    """
+    """Each prompt with the words for one property turned to its other end, see `OPPOSITES`; words that the vocabulary does not know stay."""
     kinds, sign, lower, upper = OPPOSITES[prop]
     replaced = {word for kind in kinds for word in KINDS[kind]}
-    found = []
-    for words in map(split, prompts):
-        found.append(", ".join([lower if sign in words else upper, *(word for word in words if word not in replaced)]))
-    return found
+    asked = map(_split, prompts)
+    return [", ".join([lower if sign in words else upper, *(word for word in words if word not in replaced)]) for words in asked]
 
 
 def _word(limits: dict[str, float], value: float) -> str:

@@ -1,9 +1,7 @@
 """Is it music of the kind that was asked for? Generated pieces beside test clips.
 
-Three questions: how far the latents are from real ones, how far the three properties are spread as in test clips, and whether
-the classifiers of section 3 hear the instrument that the prompt names.
-
-The first is a Fréchet distance: each window of a second is summed up by mean and standard deviation of each latent dimension,
+How far their latents are from real ones, whether the properties are spread alike, and whether the classifiers hear the instrument that the
+prompt names. The first is a Fréchet distance: each window of a second is summed up by mean and standard deviation of each latent dimension,
 and each set of windows by a normal distribution, as in the Fréchet inception distance (Heusel et al. 2017):
 
     d² = ‖μ_1 − μ_2‖² + tr(Σ_1 + Σ_2 − 2 (Σ_1^½ Σ_2 Σ_1^½)^½)
@@ -32,24 +30,7 @@ DRAWS = 10
 
 
 def windows(latents: np.ndarray, frames: int) -> np.ndarray:
-    """Sum up windows that do not overlap.
-
-    Parameters
-    ----------
-    latents
-        [clips, frames, dim].
-    frames
-        In a window; frames at a clip's end that fill none are left out.
-
-    Returns
-    -------
-    Mean and standard deviation of each dimension, float64 [windows, 2 · dim].
-
-    Raises
-    ------
-    ParameterError
-        If a clip is shorter than a window.
-    """
+    """Mean and deviation of latents [clips, frames, dim] in windows of some frames that do not overlap: float64 [windows, 2 · dim]."""
     count = latents.shape[1] // frames
     if count < 1:
         raise ParameterError(f"windows of {frames} frames do not fit into clips of {latents.shape[1]}.")
@@ -74,18 +55,9 @@ def _root(matrix: np.ndarray) -> np.ndarray:
 
 
 def distances(sets: Mapping[str, np.ndarray], reference: np.ndarray, frames: int, seed: int) -> dict[str, float]:
-    """Fréchet distances of several sets of latents to one.
+    """Fréchet distances of several sets of latents [clips, frames, dim] to one, by windows of some frames.
 
     The distance grows where windows are few, so each set gives as many as the smallest one has, drawn anew `DRAWS` times.
-
-    Parameters
-    ----------
-    sets, reference
-        Latents [clips, frames, dim], the former by name; clips may be of other lengths in another set.
-    frames
-        In a window: one second.
-    seed
-        Of the choice.
     """
     known = {name: windows(latents, frames) for name, latents in sets.items()}
     real = windows(reference, frames)
@@ -107,18 +79,7 @@ def clips(frames: Frames, split: str) -> np.ndarray:
 
 
 def spread(generated: pd.DataFrame, real: pd.DataFrame) -> dict[str, float]:
-    """How far the frames of two sets differ in each property: Wasserstein's distance, in bins.
-
-    Parameters
-    ----------
-    generated, real
-        Frames with the columns pitch, amplitude and timbre: classes, −1 where there is none.
-
-    Raises
-    ------
-    ParameterError
-        If no frame of a set has a property.
-    """
+    """How far the frames of two tables of classes, −1 for none, differ in each property: Wasserstein's distance, in bins."""
     found = {}
     for prop in labels.PROPERTIES:
         one, other = (table.loc[table[prop] >= 0, prop].to_numpy() for table in (generated, real))
@@ -131,19 +92,7 @@ def spread(generated: pd.DataFrame, real: pd.DataFrame) -> dict[str, float]:
 def classes(
     waves: Sequence[np.ndarray], sample_rate: int, tracker: str, frame_rate: float, edges: Mapping[str, np.ndarray]
 ) -> pd.DataFrame:
-    """Measure decoded music as the clips were measured.
-
-    Parameters
-    ----------
-    waves
-        Each [channels, samples].
-    sample_rate, tracker, frame_rate, edges
-        See `labels.describe` and `labels.to_bins`.
-
-    Returns
-    -------
-    One row a frame: pitch, amplitude, timbre as classes, and `piece`, the wave's number.
-    """
+    """Measure decoded waves [channels, samples] as the clips were: pitch, amplitude and timbre of each frame as classes, and its wave's number."""
     tables = []
     for number, wave in enumerate(waves):
         measured = labels.describe(wave, sample_rate, frame_rate, tracker)
@@ -157,7 +106,7 @@ def classes(
 def profile(latents: np.ndarray, sae: SparseAutoencoder, probes: Mapping[str, Probe]) -> np.ndarray:
     """What the classifiers say of a clip [frames, dim]: the roots of the mean probabilities of all classes, one property behind
     the other. The distance between two is Hellinger's."""
-    f = sae.encode(torch.from_numpy(np.ascontiguousarray(latents)).to(sae.mean.device))
+    f = sae.encode(torch.from_numpy(latents).to(sae.mean.device))
     return np.sqrt(np.concatenate([probe.logits(f).softmax(dim=-1).mean(dim=0).cpu().numpy() for probe in probes.values()]))
 
 
@@ -166,21 +115,10 @@ def recognition(
 ) -> tuple[dict[str, dict[str, float] | None], int]:
     """Whether the instrument that was asked for is heard: its place among all, by distance from their profiles over training clips.
 
-    Parameters
-    ----------
-    final
-        Generated latents [pieces, frames, dim].
-    asked
-        Prompt of each.
-    frames, manifest
-        Latents and instruments of the clips; test clips are judged as well.
-    sae, probes
-        See `profile`.
-
     Returns
     -------
-    Shares "heard first" and "heard in the first three", and the number of "pieces" whose instrument is known, of the "generated" and
-    of the "test clips"; None where there are none, or fewer than two instruments. And how many instruments there are.
+    Shares "heard first" and "heard in the first three", and the number of "pieces" whose instrument is known, of the "generated" latents
+    [pieces, frames, dim] and of the "test clips"; None where there are none, or fewer than two instruments. And how many there are.
     """
     words = manifest.set_index("clip")["instrument"].map(plain)
     profiles, names = {}, {}
@@ -190,13 +128,15 @@ def recognition(
         names[split] = np.array([words[clip] for clip, _ in of])
     known = {name: profiles["train"][names["train"] == name].mean(axis=0) for name in sorted(set(names["train"]))}
     made = np.stack([profile(one, sae, probes) for one in final])
-    found: dict[str, dict[str, float] | None] = {}
-    for who, of, wanted in (("generated", made, [instrument(prompt) for prompt in asked]), ("test clips", profiles["test"], names["test"])):
-        at = places(of, wanted, known)
-        at = at[np.isfinite(at)]
-        shares = {"heard first": at == 1, "heard in the first three": at <= 3}
-        judged = len(at) and len(known) > 1
-        found[who] = {name: float(np.mean(hit)) for name, hit in shares.items()} | {"pieces": len(at)} if judged else None
+    judged = {
+        "generated": places(made, list(map(instrument, asked)), known),
+        "test clips": places(profiles["test"], list(names["test"]), known),
+    }
+    found: dict[str, dict[str, float] | None] = dict.fromkeys(judged)
+    for who, place in judged.items():
+        at = place[np.isfinite(place)]
+        if len(at) and len(known) > 1:
+            found[who] = {"heard first": float((at == 1).mean()), "heard in the first three": float((at <= 3).mean()), "pieces": len(at)}
     return found, len(known)
 
 
@@ -209,7 +149,7 @@ def places(profiles: np.ndarray, asked: Sequence[str | None], known: Mapping[str
 
 
 def _by_clip(frames: Frames, split: str) -> list[tuple[str, np.ndarray]]:
-    """Clips of a split with the numbers of their rows, in order."""
+    """Clips of a split with the numbers of their rows."""
     rows = np.flatnonzero(frames.rows(split))
     of = frames.table["clip"].astype(str).to_numpy()[rows]
     return [(clip, rows[of == clip]) for clip in dict.fromkeys(of)]

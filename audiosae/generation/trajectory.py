@@ -15,7 +15,7 @@ import torch
 
 from audiosae.audio.labels import BINS
 from audiosae.errors import ParameterError
-from audiosae.generation import flow, settling
+from audiosae.generation import flow
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 
@@ -29,66 +29,53 @@ COARSE = "pitch in 20 bins"
 
 
 class Reading(NamedTuple):
-    """One property along some generations.
-
-    Attributes
-    ----------
-    p
-        Class probabilities, mean over frames [states, prompts, classes].
-    agreement
-        Share of frames whose likeliest class is already the final one [states, prompts].
-    entropy
-        Of the classifier, in bits, mean over frames [states, prompts].
-    """
+    """One property along some generations."""
 
     p: np.ndarray
+    """Class probabilities, mean over frames [states, prompts, classes]."""
     agreement: np.ndarray
+    """Share of frames whose likeliest class is already the final one [states, prompts]."""
     entropy: np.ndarray
+    """Of the classifier, in bits, mean over frames [states, prompts]."""
+
+    @classmethod
+    def of(cls, p: np.ndarray) -> Reading:
+        """Sum up probabilities [states, prompts, frames, classes]."""
+        classes = p.argmax(axis=-1)
+        bits = -(p * np.log2(np.maximum(p, 1e-30))).sum(axis=-1)
+        return cls(p.mean(axis=2), (classes == classes[-1]).mean(axis=-1), bits.mean(axis=2))
 
 
 Readings = dict[tuple[str, str], Reading]
 """By path and property."""
 
 
-def pool(p: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Add up neighbouring classes, as evenly as it goes: [..., classes] -> [..., bins], of which there are no more than classes."""
-    starts = np.ceil(np.arange(bins) * p.shape[-1] / bins).astype(int)
+def pool(p: np.ndarray) -> np.ndarray:
+    """Add up neighbouring classes, as evenly as it goes: [..., classes] -> [..., 20]."""
+    starts = np.ceil(np.arange(BINS) * p.shape[-1] / BINS).astype(int)
     return np.add.reduceat(p, starts, axis=-1)
 
 
 @torch.no_grad()
 def read(states: torch.Tensor, sae: SparseAutoencoder, classifiers: Mapping[str, Mapping[str, Probe]]) -> dict[tuple[str, str], Reading]:
-    """Read every state of some generations, by classifiers and property; pitch in its own classes and in 20 bins.
+    """Read latents [states, prompts, frames, dim], by classifiers and property; pitch in its own classes and in 20 bins.
 
-    Parameters
-    ----------
-    states
-        Latents [states, prompts, frames, dim].
-    sae, classifiers
-        Sets of probes of the SAE's features by name. All were trained on clean latents of the same codec, so what they say of
-        noise has to be read with care.
-
-    Raises
-    ------
-    ParameterError
-        If a latent is NaN or infinite, or of another size than the SAE's.
+    The classifiers, sets of probes by name, were trained on clean latents of the same codec, so what they say of noise has to be read
+    with care.
     """
     if states.shape[-1] != sae.dim:
         raise ParameterError(f"latents of {states.shape[-1]} numbers, but an SAE for {sae.dim}: they are of another codec.")
-    finite = torch.isfinite(states).flatten(1).all(dim=1)
-    if not finite.all():
-        raise ParameterError(f"state {int((~finite).int().argmax())} of the trajectory holds NaN or infinite latents; check the generator.")
-    probes = {(name, prop): probe for name, of in classifiers.items() for prop, probe in of.items()}
-    said: dict[tuple[str, str], list[torch.Tensor]] = {key: [] for key in probes}
+    said: dict[tuple[str, str], list[torch.Tensor]] = {(name, prop): [] for name, of in classifiers.items() for prop in of}
     for state in states:
         f = sae.encode(state)
-        for key, probe in probes.items():
-            said[key].append(probe.logits(f).softmax(dim=-1))
+        for (name, prop), parts in said.items():
+            parts.append(classifiers[name][prop].logits(f).softmax(dim=-1))
     found = {}
-    for (name, prop), by_state in said.items():
-        p = torch.stack(by_state).cpu().numpy()
-        for called, of in {prop: p, **({COARSE: pool(p)} if prop == "pitch" else {})}.items():
-            found[name, called] = Reading(of.mean(axis=2), settling.agreement(of), settling.entropy(of).mean(axis=2))
+    for (name, prop), parts in said.items():
+        p = torch.stack(parts).cpu().numpy()
+        found[name, prop] = Reading.of(p)
+        if prop == "pitch":
+            found[name, COARSE] = Reading.of(pool(p))
     return found
 
 
@@ -98,42 +85,16 @@ def untrained(probe: Probe, seed: int) -> Probe:
     return Probe(drawn.to(probe.weight) * probe.weight.std(), torch.zeros_like(probe.bias), 0.0)
 
 
-class Music(NamedTuple):
-    """What some prompts gave.
-
-    Attributes
-    ----------
-    final
-        Latents [prompts, frames, dim].
-    readings
-        By classifiers, "trained" and "untrained", then by path and property.
-    """
-
-    final: torch.Tensor
-    readings: dict[str, Readings]
-
-
 def generate(
-    generator: Generator,
-    texts: Sequence[str],
-    seeds: Sequence[int],
-    sae: SparseAutoencoder,
-    classifiers: Mapping[str, Mapping[str, Probe]],
-    frames: int,
-    states: int,
-    guidance_scale: float,
-    batch: int,
-) -> Music:
+    generator: Generator, texts: Sequence[str], seeds: Sequence[int], sae: SparseAutoencoder,
+    classifiers: Mapping[str, Mapping[str, Probe]], frames: int, states: int, guidance_scale: float, batch: int,
+) -> tuple[torch.Tensor, dict[str, Readings]]:  # fmt: skip
     """Generate, and read every state along all paths; whole trajectories are held for one batch at a time.
 
     Parameters
     ----------
-    generator
-        See `generation.load`.
     texts, seeds
-        One prompt and one seed of its noise each.
-    sae, classifiers
-        See `read`.
+        One prompt and one seed of its noise each; at least two, which the line to another's end needs.
     frames
         Length of each piece.
     states, guidance_scale
@@ -141,15 +102,14 @@ def generate(
     batch
         Prompts at a time. More than 16 leave the cache of a processor and take longer there.
 
-    Raises
-    ------
-    ParameterError
-        If there are fewer than two prompts, which the line to another's end needs.
+    Returns
+    -------
+    Latents of the music [prompts, frames, dim], and readings by classifiers.
     """
     if len(texts) < 2:
         raise ParameterError(f"{len(texts)} prompts: give at least two, since each is compared with another's end.")
     parts: dict[str, dict[tuple[str, str], list[Reading]]] = {name: {} for name in classifiers}
-    starts, finals = [], []
+    starts, ends = [], []
 
     def note(path: str, latents: torch.Tensor) -> None:
         for (name, prop), reading in read(latents, sae, classifiers).items():
@@ -158,22 +118,18 @@ def generate(
     batches = range(0, len(texts), batch)
     for number, first in enumerate(batches, start=1):
         some = slice(first, first + batch)
-        path = flow.sample(
-            generator.velocity(texts[some]),
-            generator.noise(seeds[some], frames),
-            states,
-            guidance_scale,
-            progress=f"generating, {number} of {len(batches)}",
-        )
+        velocity, noise = generator.velocity(texts[some]), generator.noise(seeds[some], frames)
+        path = flow.sample(velocity, noise, states, guidance_scale, progress=f"generating, {number} of {len(batches)}")
         note(NOISY, path.noisy)
         note(ESTIMATE, path.clean)
         note(LINE, flow.line(path.noisy[0], path.noisy[-1], states))
         starts.append(path.noisy[0])
-        finals.append(path.noisy[-1])
-    for start, other in zip(starts, torch.cat(finals).roll(1, dims=0).split(batch), strict=True):
+        ends.append(path.noisy[-1])
+    final = torch.cat(ends)
+    for start, other in zip(starts, final.roll(1, dims=0).split(batch), strict=True):
         note(OTHER_LINE, flow.line(start, other, states))
     joined = {
         name: {key: Reading(*(np.concatenate(of, axis=1) for of in zip(*readings, strict=True))) for key, readings in found.items()}
         for name, found in parts.items()
     }
-    return Music(torch.cat(finals), joined)
+    return final, joined

@@ -1,10 +1,7 @@
 """DiffRhythm's diffusion transformer: velocity prediction on frames of latents.
 
-After the description and the configuration that its authors publish (github.com/ASLP-lab/DiffRhythm at commit 28ad63c,
-Ning et al. 2025). What comes in is concatenated frame by frame: the noisy latents, whatever else is known of each frame,
-the style and the time. A linear layer and a convolution over neighbours follow, then transformer blocks of the Llama
-kind with rotary positions and full attention, and a last normalisation that the time scales and shifts. Layers bear the
-names of the released checkpoint, so that it loads without a table of names.
+After what its authors publish (github.com/ASLP-lab/DiffRhythm at commit 28ad63c, Ning et al. 2025): blocks of the Llama kind with
+full attention. Layers bear the names of the released checkpoint, so that it loads without a table of names.
 """
 
 from __future__ import annotations
@@ -28,17 +25,7 @@ EPS = 1e-6
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the transformer.
-
-    Attributes
-    ----------
-    latent
-        Numbers in a frame.
-    width, depth, heads, inner
-        Of the blocks.
-    condition
-        Numbers in the style and in the time's embedding.
-    """
+    """Sizes: numbers in a frame of latents; width, depth, heads and inner width of the blocks; numbers in the style and in the time."""
 
     latent: int
     width: int
@@ -63,32 +50,20 @@ class TimeEmbedding(nn.Module):
         return self.time_mlp(torch.cat([angle.sin(), angle.cos()], dim=-1).to(time.dtype))
 
 
-class ConvPositionEmbedding(nn.Module):
-    """Two grouped convolutions over neighbouring frames: [batch, frames, width] -> the same shape."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        options = dict(kernel_size=NEIGHBOURS, padding=NEIGHBOURS // 2, groups=GROUPS)
-        self.conv1d = nn.Sequential(nn.Conv1d(width, width, **options), nn.Mish(), nn.Conv1d(width, width, **options), nn.Mish())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        return self.conv1d(x.transpose(1, 2)).transpose(1, 2)
-
-
 class InputEmbedding(nn.Module):
-    """All that is known of each frame, `numbers` together, as one vector of a width."""
+    """All that is known of each frame, `numbers` together, as one vector of a width; and two grouped convolutions over neighbours."""
 
     def __init__(self, numbers: int, width: int) -> None:
         super().__init__()
         self.proj = nn.Linear(numbers, width)
-        self.conv_pos_embed = ConvPositionEmbedding(width)
+        one, other = (nn.Conv1d(width, width, NEIGHBOURS, padding=NEIGHBOURS // 2, groups=GROUPS) for _ in range(2))
+        self.conv_pos_embed = nn.ModuleDict({"conv1d": nn.Sequential(one, nn.Mish(), other, nn.Mish())})
 
     def forward(self, frames: Sequence[torch.Tensor], whole: Sequence[torch.Tensor]) -> torch.Tensor:
         """`frames` [batch, frames, any] and `whole` [batch, any], said of each frame alike -> [batch, frames, width]."""
         count = frames[0].shape[1]
         x = self.proj(torch.cat([*frames, *(one[:, None].expand(-1, count, -1) for one in whole)], dim=-1))
-        return x + self.conv_pos_embed(x)
+        return x + self.conv_pos_embed["conv1d"](x.transpose(1, 2)).transpose(1, 2)
 
 
 def angles(frames: int, size: int, device: torch.device) -> torch.Tensor:
@@ -97,13 +72,8 @@ def angles(frames: int, size: int, device: torch.device) -> torch.Tensor:
     return torch.arange(frames, device=device, dtype=torch.float32)[:, None] * rates
 
 
-def rotary(frames: int, size: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines of rotary positions (Su et al. 2021), in the halves that Llama uses: two [frames, size]."""
-    angle = angles(frames, size, like.device).repeat(1, 2)
-    return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
-
-
 def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Apply rotary positions (Su et al. 2021), in the halves that Llama uses."""
     one, other = x.chunk(2, dim=-1)
     return x * cos + torch.cat([-other, one], dim=-1) * sin
 
@@ -118,7 +88,6 @@ class Attention(nn.Module):
             setattr(self, name, nn.Linear(width, width, bias=False))
 
     def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         query, key, value = (layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.q_proj, self.k_proj, self.v_proj))
         mixed = nn.functional.scaled_dot_product_attention(_turn(query, cos, sin), _turn(key, cos, sin), value)
         return self.o_proj(mixed.transpose(1, 2).flatten(2))
@@ -134,7 +103,6 @@ class GatedLayer(nn.Module):
         self.down_proj = nn.Linear(inner, width, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         return self.down_proj(nn.functional.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
@@ -149,7 +117,6 @@ class Block(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(shape.width, eps=EPS)
 
     def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin)
         return x + self.mlp(self.post_attention_layernorm(x))
 
@@ -171,12 +138,7 @@ class FinalNorm(nn.Module):
 class Transformer(nn.Module):
     """From noisy latents to their velocity.
 
-    Parameters
-    ----------
-    shape
-        Sizes.
-    context
-        Numbers that each frame is told beside latents, style and time: in DiffRhythm lyrics, and sound to go on from.
+    `context` is how many numbers each frame is told beside latents, style and time: in DiffRhythm lyrics, and sound to go on from.
     """
 
     def __init__(self, shape: Shape, context: int = 0) -> None:
@@ -189,35 +151,18 @@ class Transformer(nn.Module):
         self.proj_out = nn.Linear(shape.width, shape.latent)
 
     def forward(
-        self,
-        x: torch.Tensor,
-        time: torch.Tensor,
-        style: torch.Tensor,
-        context: Sequence[torch.Tensor] = (),
+        self, x: torch.Tensor, time: torch.Tensor, style: torch.Tensor, context: Sequence[torch.Tensor] = (),
         added: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
-        """Predict dx/dt.
+    ) -> torch.Tensor:  # fmt: skip
+        """Predict dx/dt of latents on their way from noise (t = 0) to music (t = 1) [batch, frames, latent].
 
-        Parameters
-        ----------
-        x
-            Latents on their way from noise (t = 0) to music (t = 1) [batch, frames, latent].
-        time
-            Embedded [batch, condition].
-        style
-            [batch, condition]; zeros for none.
-        context
-            Each [batch, frames, any].
-        added
-            What is added after each of the first blocks [batch, frames, width].
-
-        Returns
-        -------
-        Velocity [batch, frames, latent].
+        Time and style are embedded [batch, condition], context is [batch, frames, any], and `added` [batch, frames, width] is added after
+        each of the first blocks.
         """
         # What the blocks add to stays in the precision of the latents, where layers compute in a shorter one.
         x = self.input_embed([x, *context], [style, time]).to(x.dtype)
-        cos, sin = rotary(x.shape[1], self.shape.width // self.shape.heads, x)
+        angle = angles(x.shape[1], self.shape.width // self.shape.heads, x.device).repeat(1, 2)
+        cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         for number, block in enumerate(self.transformer_blocks):
             x = block(x, cos, sin)
             if number < len(added):

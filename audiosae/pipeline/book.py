@@ -1,11 +1,7 @@
 """Build the book: ``python -m audiosae.pipeline.book``, from the project's folder, into book/_build/html.
 
-Jupyter Book's configuration is given to Sphinx here, rather than through its command, for three reasons: warnings are
-errors; the extension that calls scripts from another host is left out; and what holds times or machine paths never
-reaches the output, so that two builds of one commit give the same bytes.
-
-The table of contents is book/_toc.yml with its part on a codec written once for each codec that params.yaml names, and likewise
-its part on a generator.
+Jupyter Book's configuration is given to Sphinx here, rather than through its command, so that warnings are errors, the extension
+that calls scripts from another host is left out, and two builds of one commit give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,10 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,32 +38,16 @@ class BookError(AudiosaeError):
 
 
 def main(builder: Literal["html", "linkcheck"] = "html", /) -> None:
-    """Build the book of the project in the working directory.
-
-    Parameters
-    ----------
-    builder
-        linkcheck asks for every address that the book names, and builds nothing.
-    """
+    """Build the book of the project in the working directory; linkcheck only asks for every address that it names."""
+    build(Path.cwd(), builder)
     if builder == "linkcheck":
-        with prepared(Path.cwd(), builder):
-            print("every address that the book names was there")
-        return
-    html = build(Path.cwd()).relative_to(Path.cwd().resolve())
-    print(f"the book is in {html}; read it with: python -m http.server -d {html}")
+        print("every address that the book names was there")
+    else:
+        print("the book is in book/_build/html; read it with: python -m http.server -d book/_build/html")
 
 
-def build(project: Path) -> Path:
-    """Build the book whole, or leave the last one as it was.
-
-    Parameters
-    ----------
-    project
-        The folder that holds book/, results/ and params.yaml.
-
-    Returns
-    -------
-    The folder of pages, book/_build/html.
+def build(project: Path, builder: str = "html") -> None:
+    """Run one of Sphinx's builders. "html" replaces book/_build/html, whole, or leaves the last book as it was.
 
     Raises
     ------
@@ -79,80 +56,53 @@ def build(project: Path) -> Path:
     BookError
         If there is no book, or Sphinx warns about anything: a missing page, number, sound or reference.
     """
-    with prepared(project, "html") as html:
-        kept = {*codecs(project / "params.yaml"), *generators(project / "params.yaml"), *SHARED}
-        (html / ".buildinfo").unlink()
-        for sounds in (html / "_static" / "sounds").glob("*"):
-            if sounds.name not in kept:
-                shutil.rmtree(sounds)
-        (html / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
-        final = project.resolve() / "book" / "_build" / "html"
-        if final.exists():
-            shutil.rmtree(final)
-        os.replace(html, final)
-    return final
-
-
-@contextmanager
-def prepared(project: Path, builder: str) -> Iterator[Path]:
-    """Run one of Sphinx's builders into a folder that lasts as long as the context; see `build` for the errors."""
     source = project.resolve() / "book"
     if not (source / "_config.yml").is_file():
         raise BookError(f"{source / '_config.yml'} is missing; run this in the project's folder.")
-    named = {kind: list(read(project / "params.yaml")) for kind, read in (("codec", codecs), ("generator", generators))}
+    named = {"codec": list(codecs(project / "params.yaml")), "generator": list(generators(project / "params.yaml"))}
     if not color_terminal():
         nocolor()
     (source / "_build").mkdir(exist_ok=True)
     # A neighbour of the final folder, so that the last step is one rename.
     with tempfile.TemporaryDirectory(dir=source / "_build", prefix=".partial-") as partial:
-        target = Path(partial, builder)
-        toc = Path(partial, "_toc.yml")
+        target, toc = Path(partial, builder), Path(partial, "_toc.yml")
         contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
         toc.write_text(yaml.safe_dump(complete(contents, named), sort_keys=False), encoding="utf-8")
         config = _configuration(source, toc)
         # Sphinx changes docutils' tables for the whole process; both contexts undo that.
         with patch_docutils(str(source)), docutils_namespace():
             try:
-                app = Sphinx(
-                    srcdir=source,
-                    confdir=None,
-                    outdir=target,
-                    doctreedir=Path(partial, "doctrees"),
-                    buildername=builder,
-                    confoverrides=config,
-                    warning=sys.stderr,
-                    freshenv=True,
-                    warningiserror=True,
-                    keep_going=True,
-                )
+                doctrees = Path(partial, "doctrees")
+                app = Sphinx(source, None, target, doctrees, builder, config, freshenv=True, warningiserror=True, keep_going=True)
                 app.build()
             except SphinxError as error:
                 raise BookError(f"{error.category}: {error}") from error
         if app.statuscode:
             raise BookError("Sphinx warned (above), and a warning is an error here; the last book was left as it was.")
-        yield target
+        if builder == "html":
+            (target / ".buildinfo").unlink()
+            for sounds in (target / "_static" / "sounds").glob("*"):
+                if sounds.name not in (*named["codec"], *named["generator"], *SHARED):
+                    shutil.rmtree(sounds)
+            (target / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
+            final = source / "_build" / "html"
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(target, final)
 
 
 def complete(contents: dict[str, Any], named: dict[str, list[str]]) -> dict[str, Any]:
-    """Write the part on a codec once for each codec, and the part on a generator once for each generator.
+    """Write the parts of a table of contents that hold ``{codec}`` or ``{generator}`` once for each name of that kind.
 
-    Parameters
-    ----------
-    contents
-        A table of contents as jupyter-book has it. A part whose text holds ``{codec}`` stands for as many as there are
-        codecs; ``{codec}`` becomes the name, ``{title}`` its spelling in headings. Likewise for ``{generator}``.
-    named
-        By kind, "codec" and "generator", the names in the order of their parts.
+    ``{title}`` becomes the name as it is spelt in headings.
     """
     parts: list[dict[str, Any]] = []
     for part in contents["parts"]:
         text = yaml.safe_dump(part)
-        kind = next((kind for kind in named if f"{{{kind}}}" in text), None)
-        parts += (
-            [part]
-            if kind is None
-            else [yaml.safe_load(text.replace(f"{{{kind}}}", name).replace("{title}", TITLES.get(name, name))) for name in named[kind]]
-        )
+        if kind := next((kind for kind in named if f"{{{kind}}}" in text), None):
+            texts = [text.replace(f"{{{kind}}}", name).replace("{title}", TITLES.get(name, name)) for name in named[kind]]
+            parts += map(yaml.safe_load, texts)
+        else:
+            parts.append(part)
     return {**contents, "parts": parts}
 
 

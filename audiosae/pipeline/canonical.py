@@ -1,7 +1,7 @@
 """Make an executed notebook the same file every time its results are the same.
 
-What differs between two equal runs says nothing to a reader: random cell ids, times, widget ids, addresses in
-memory, process numbers, progress bars. It goes. Everything else that a cell put out stays, warnings above all.
+What differs between two equal runs goes: random cell ids, times, widget ids, addresses in memory, process numbers, progress bars.
+Everything else that a cell put out stays, warnings above all.
 """
 
 from __future__ import annotations
@@ -30,20 +30,9 @@ class CanonicalError(AudiosaeError):
 
 
 def canonical(notebook: nbformat.NotebookNode, root: Path, where: str) -> nbformat.NotebookNode:
-    """Copy an executed notebook without what changes from run to run.
+    """Copy an executed notebook without what changes from run to run, as a valid notebook of format 4.5.
 
-    Parameters
-    ----------
-    notebook
-        As papermill leaves it.
-    root
-        The project's folder, which is cut from the paths in warnings.
-    where
-        Name of the notebook, for messages.
-
-    Returns
-    -------
-    A valid notebook of format 4.5, with cells numbered in place of random ids.
+    `root` is the project's folder, which is cut from the paths in warnings; `where` names the notebook in messages.
 
     Raises
     ------
@@ -59,7 +48,6 @@ def canonical(notebook: nbformat.NotebookNode, root: Path, where: str) -> nbform
     )
     result.nbformat_minor = 5
     for index, cell in enumerate(notebook.cells):
-        tags = list(cell.metadata.get("tags", []))
         copy = nbformat.from_dict(
             {
                 "id": f"cell-{index:03d}",
@@ -71,26 +59,15 @@ def canonical(notebook: nbformat.NotebookNode, root: Path, where: str) -> nbform
         )
         if cell.cell_type == "code":
             copy.execution_count = cell.get("execution_count")
-            copy.outputs = _outputs(cell, tags, root, f"{where}, cell {index + 1}")
+            hidden = {"remove-output", "remove-cell"} & set(cell.metadata.get("tags", []))
+            copy.outputs = [] if hidden else _outputs(cell.outputs, root, f"{where}, cell {index + 1}")
         result.cells.append(copy)
     nbformat.validate(result)
     return result
 
 
 def clean_stream(text: str, root: Path) -> str:
-    """Drop progress bars and machine-bound paths from what a cell printed; keep all else.
-
-    Parameters
-    ----------
-    text
-        As it was sent, carriage returns included.
-    root
-        The project's folder.
-
-    Returns
-    -------
-    The text; empty if it was nothing but progress.
-    """
+    """Drop progress bars and machine-bound paths from what a cell printed; keep all else."""
     if "\r" in text or "\x1b[A" in text:
         # Bars below bars are drawn with line feeds, as many as there were refreshes: blank lines go with them.
         lines = [WIPE.sub("", BAR.sub("", line)).lstrip("\r") for line in text.split("\n")]
@@ -99,20 +76,17 @@ def clean_stream(text: str, root: Path) -> str:
     return text.replace(sys.prefix, "<environment>").replace(f"{root}/", "")
 
 
-def _outputs(cell: nbformat.NotebookNode, tags: list[str], root: Path, where: str) -> list[nbformat.NotebookNode]:
-    if {"remove-output", "remove-cell"} & set(tags):
-        return []
+def _outputs(outputs: list[nbformat.NotebookNode], root: Path, where: str) -> list[nbformat.NotebookNode]:
     kept: list[nbformat.NotebookNode] = []
     streams: dict[str, str] = {}
 
     def flush() -> None:
         # Two pipes carry stdout and stderr, and which arrives first is chance.
         for name in ("stdout", "stderr"):
-            text = clean_stream(streams.pop(name, ""), root)
-            if text:
+            if text := clean_stream(streams.pop(name, ""), root):
                 kept.append(nbformat.v4.new_output("stream", name=name, text=text))
 
-    for output in cell.outputs:
+    for output in outputs:
         if output.output_type == "stream":
             streams[output.name] = streams.get(output.name, "") + output.text
             continue

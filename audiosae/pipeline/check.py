@@ -6,8 +6,8 @@ It always runs, and every other stage needs, directly or through others, what it
 
 - CHECKED, whose content never changes;
 - RECORDINGS, which lists the user's own recordings, so that the corpus is built again when one of them changes;
-- CODE, a folder with one hash for each command and each notebook of the project: of the code that it can reach, docstrings and
-  comments aside (`audiosae.files.code`). So DVC runs a stage again when its code changes in substance, and never for a comment.
+- CODE, a folder with one hash for each command and each notebook (`audiosae.files.code`), so that a stage runs again when its code
+  changes in substance.
 
 Without these three it only checks, as `make` does before it calls DVC.
 """
@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from audiosae.errors import AudiosaeError, CorpusError, ParameterError, report
 from audiosae.files import code, params, whole
@@ -36,17 +37,8 @@ class CheckError(AudiosaeError):
     """Something in the working tree would be lost or forged if stages ran now."""
 
 
-def check(project: Path) -> params.Params:
-    """Check a project.
-
-    Parameters
-    ----------
-    project
-        The folder that holds params.yaml, dvc.yaml and dvc.lock.
-
-    Returns
-    -------
-    What params.yaml says.
+def check(project: Path) -> dict[str, Any]:
+    """Check the project in a folder, and return what its params.yaml says.
 
     Raises
     ------
@@ -56,45 +48,40 @@ def check(project: Path) -> params.Params:
         If a result of a frozen stage is not the committed one, or a checkpoint not the one that its stage wrote.
     """
     said = params.read(project / "params.yaml")
-    written = outputs(project)
-    if said.corpus.source != "embedded":
-        folder = project / Path(said.corpus.source.removeprefix("paper:")).expanduser()
+    written = _outputs(project)
+    source, texts = said["corpus"]["source"], said["generation"]["texts"]
+    if source != "embedded":
+        folder = project / Path(source.removeprefix("paper:")).expanduser()
         if not folder.is_dir():
             raise ParameterError(
                 f"corpus.source: there is no folder {folder}; name one, or write `embedded` for the scores that come with this."
             )
-        refuse_output(written, "corpus.source", folder)
-        for link in (path for path in contents(folder) if path.is_symlink()):
-            refuse_output(written, f"corpus.source has a link, {link}, which", link)
-    if said.generation.texts:
-        refuse_output(written, "generation.texts", project / said.generation.texts)
+        _refuse_output(written, "corpus.source", folder)
+        for link in (path for path in _contents(folder) if path.is_symlink()):
+            _refuse_output(written, f"corpus.source has a link, {link}, which", link)
+    if texts:
+        _refuse_output(written, "generation.texts", project / texts)
     for section in ("codecs", "generators"):
-        for name, line in getattr(said, section).items():
-            refuse_output(written, f"{section}.{name}.file", project / line.file, unless_made=True)
+        for name, line in said[section].items():
+            _refuse_output(written, f"{section}.{name}.file", project / line["file"], unless_made=True)
     if wrong := frozen.altered(project) + altered(project):
         raise CheckError("\n  ".join(["some results are not those that were computed; nothing was run:", *wrong]))
     return said
 
 
-def refuse_output(written: list[Path], name: str, given: Path, unless_made: bool = False) -> None:
-    """Refuse a path that is, holds or lies in an output of a stage, links followed: DVC would delete what stands there.
+def _outputs(project: Path) -> list[Path]:
+    """What the stages that run write, resolved; for a stage of many, such as one a codec, with * for the name."""
+    found = []
+    for stage in frozen.stages(project, "dvc.yaml").values():
+        for out in [] if frozen.is_frozen(stage) else stage.get("do", stage).get("outs", []):
+            path = Path(re.sub(r"\$\{.*?\}", "*", out if isinstance(out, str) else next(iter(out))))
+            found.append((project / path.parent).resolve() / path.name if "*" in path.name else (project / path).resolve())
+    # A corpus is written here first; what a stopped run left is removed.
+    return found + [out.with_name(out.name + ".partial") for out in found]
 
-    Parameters
-    ----------
-    written
-        See `outputs`.
-    name
-        Of the parameter, for the message.
-    given
-        Its value.
-    unless_made
-        Let an output itself pass: one stage may read what another makes.
 
-    Raises
-    ------
-    ParameterError
-        With both paths.
-    """
+def _refuse_output(written: list[Path], name: str, given: Path, unless_made: bool = False) -> None:
+    """Refuse a parameter's path, links followed, that DVC would delete; `unless_made` lets one that a stage makes for others pass."""
     parts = given.resolve().parts
     for out in written:
         # Equal as far as both go: the same place, or one inside the other.
@@ -105,15 +92,16 @@ def refuse_output(written: list[Path], name: str, given: Path, unless_made: bool
             )
 
 
-def outputs(project: Path) -> list[Path]:
-    """What the stages that run write, resolved; for a stage of many, such as one a codec, with * for the name."""
-    found = []
-    for stage in frozen.stages(project, "dvc.yaml").values():
-        for out in [] if frozen.is_frozen(stage) else stage.get("do", stage).get("outs", []):
-            path = Path(re.sub(r"\$\{.*?\}", "*", out if isinstance(out, str) else next(iter(out))))
-            found.append((project / path.parent).resolve() / path.name if "*" in path.name else (project / path).resolve())
-    # A corpus is written here first; what a stopped run left is removed.
-    return found + [out.with_name(out.name + ".partial") for out in found]
+def _contents(folder: Path) -> Iterator[Path]:
+    """Every file and folder below a folder and the folders that are linked there, without those that are hidden."""
+
+    def refuse(error: OSError) -> None:
+        raise CorpusError(
+            f"corpus.source: {error.filename} cannot be read ({error.strerror}); make it readable, or name another folder."
+        ) from error
+
+    for place in walk(folder, refuse):
+        yield from (place.folder / name for name in (*place.below, *place.files))
 
 
 def altered(project: Path) -> list[str]:
@@ -144,32 +132,13 @@ def altered(project: Path) -> list[str]:
     return found
 
 
-def contents(folder: Path) -> Iterator[Path]:
-    """Every file and folder below a folder and the folders that are linked there, without those that are hidden.
-
-    Raises
-    ------
-    CorpusError
-        If a folder cannot be read.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise CorpusError(
-            f"corpus.source: {error.filename} cannot be read ({error.strerror}); make it readable, or name another folder."
-        ) from error
-
-    for place in walk(folder, refuse):
-        yield from (place.folder / name for name in (*place.below, *place.files))
-
-
-def recordings(source: str) -> Iterator[str]:
+def _recordings(source: str) -> Iterator[str]:
     """A line for each file in a folder of the user's own recordings: path, size in bytes, time of change; none for other sources."""
     if source != "embedded" and not source.startswith("paper:"):
-        for path in contents(Path(source).expanduser()):
-            if path.is_dir():
-                continue
-            stat = path.stat() if path.exists() else path.lstat()
-            yield f"{path}\t{stat.st_size}\t{stat.st_mtime_ns}\n"
+        for path in _contents(Path(source).expanduser()):
+            if not path.is_dir():
+                stat = path.stat() if path.exists() else path.lstat()
+                yield f"{path}\t{stat.st_size}\t{stat.st_mtime_ns}\n"
 
 
 def mend_lock(project: Path) -> None:
@@ -185,12 +154,9 @@ def mend_lock(project: Path) -> None:
 
 
 def code_hashes(project: Path) -> dict[str, str]:
-    """The hash of the code behind every command and every notebook.
+    """The hash of the code behind every command, such as "sections.probing", and every notebook, such as "03_probing".
 
-    Returns
-    -------
-    By name: of a module without ``audiosae.``, such as "sections.probing"; of a notebook, such as "03_probing". The book's covers its
-    Sphinx extensions and the text of the modules whose docstrings book/reference.md prints.
+    The book's covers its Sphinx extensions and the text of the modules whose docstrings book/reference.md prints.
     """
     found = {}
     for path in sorted((project / code.PACKAGE).rglob("*.py")):
@@ -203,20 +169,22 @@ def code_hashes(project: Path) -> dict[str, str]:
         extensions = [path.relative_to(project) for path in sorted((project / "book/_ext").glob("*.py"))]
         printed = re.findall(r"automodule:: (\S+)", (project / "book/reference.md").read_text(encoding="utf-8"))
         texts = [file_hash(path) for name, path in sorted(code.closure(printed, project).items()) if name in printed]
-        found[BOOK] = code.digest([f"{code.PACKAGE}.{BOOK}", *extensions], project) + "".join(f"\n{text}" for text in texts)
+        found[BOOK] = "\n".join([code.digest([f"{code.PACKAGE}.{BOOK}", *extensions], project), *texts])
     return found
 
 
 def main() -> None:
     """Check the project in the working directory, and write what the other stages need."""
-    said = check(Path.cwd())
+    project = Path.cwd()
+    source = check(project)["corpus"]["source"]
     if len(sys.argv) != 4:
-        mend_lock(Path.cwd())
+        mend_lock(project)
         return
-    for path, text in zip(sys.argv[1:], (CHECKED, "".join(recordings(said.corpus.source)))):
-        whole.write(path, text)
-    for name, text in code_hashes(Path.cwd()).items():
-        whole.write(Path(sys.argv[3], f"{name}.txt"), f"{text}\n")
+    checked, recordings, folder = map(Path, sys.argv[1:])
+    whole.write(checked, CHECKED)
+    whole.write(recordings, "".join(_recordings(source)))
+    for name, text in code_hashes(project).items():
+        whole.write(folder / f"{name}.txt", f"{text}\n")
 
 
 if __name__ == "__main__":

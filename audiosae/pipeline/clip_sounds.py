@@ -2,24 +2,20 @@
 
     python -m audiosae.pipeline.clip_sounds data/corpus book/_static/sounds/clips
 
-Each clip becomes an MP3 at −23 LUFS, as all that is compared by ear here, and index.json says how long it is, what plays, and
-how loud it is over time.
+Each clip becomes an MP3 at −23 LUFS, and index.json says how long it is, what plays, and how loud it is over time.
 """
 
 from __future__ import annotations
 
-import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from audiosae import audio, corpus
 from audiosae.audio import loudness
-from audiosae.files import whole
 from audiosae.widgets.browser import describe_clip
-from audiosae.widgets.sound import Sound, drop_others
-
-INDEX = "index.json"
+from audiosae.widgets.sound import Sound, write_folder
 
 
 def sound(path: str | Path) -> Sound:
@@ -29,24 +25,14 @@ def sound(path: str | Path) -> Sound:
 
 
 def stage(folder: Path, target: Path, /) -> None:
-    """Write all clips, the index last.
-
-    Parameters
-    ----------
-    folder
-        The corpus.
-    target
-        Folder to write.
-    """
-    manifest = corpus.load(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    index = {}
-    for row in tqdm(list(manifest.itertuples(index=False)), desc="clips", unit="clip"):
-        made = sound(row.file)
-        whole.write(target / f"{row.clip}.mp3", made.mp3())
-        index[row.clip] = describe_clip(made.wave, made.sample_rate, f"{row.instrument}, {row.part} ({row.split})")
-    drop_others(target, {f"{clip}.mp3" for clip in index})
-    whole.write(target / INDEX, (json.dumps(index, ensure_ascii=False) + "\n").encode())
+    """Write all clips of the corpus in a folder to another, the index last."""
+    files, index = {}, {}
+    with ThreadPoolExecutor() as pool:  # one clip is compressed while the next is read
+        for row in tqdm(list(corpus.load(folder).itertuples(index=False)), desc="clips", unit="clip"):
+            made = sound(row.file)
+            files[f"{row.clip}.mp3"] = pool.submit(made.mp3)
+            index[row.clip] = describe_clip(made.wave, made.sample_rate, f"{row.instrument}, {row.part} ({row.split})")
+    write_folder(target, {name: data.result() for name, data in files.items()}, index)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Outputs of frozen stages, held against the hashes with which they were committed: python -m audiosae.pipeline.frozen
 
-DVC never runs a frozen stage, and takes whatever stands in the place of its outputs for what it made: it writes the new hash into
-dvc.lock. So frozen.sha256 keeps the hashes apart, in the format of sha256sum. No stage writes it; this command does, after such a
-stage was computed anew (`make evidence` calls it).
+DVC never runs a frozen stage, and writes into dvc.lock whatever stands in the place of its outputs. So frozen.sha256 keeps their
+hashes apart, in the format of sha256sum. No stage writes it; this command does, after such a stage was computed anew
+(`make evidence` calls it).
 """
 
 from __future__ import annotations
@@ -30,13 +30,7 @@ def is_frozen(stage: dict[str, Any]) -> bool:
 
 
 def stages(project: Path, file: str) -> dict[str, Any]:
-    """The stages that dvc.yaml, or dvc.lock, names, as they are written there.
-
-    Raises
-    ------
-    FrozenError
-        If the file is missing, or names none.
-    """
+    """The stages that dvc.yaml, or dvc.lock, names, as they are written there; a FrozenError if it is missing or names none."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
     try:
         return dict(yaml.load((project / file).read_text(encoding="utf-8"), Loader=loader)["stages"])

@@ -1,8 +1,7 @@
 """A fingerprint of this machine's floating-point arithmetic.
 
-Kernels sum in an order that hangs on the processor's vector width, and fuse a multiplication with an addition where
-it can; a training run magnifies such last bits. So equal code on equal inputs gives equal bytes on processors with one
-fingerprint, and figures within tolerances (`audiosae.pipeline.verify`) on the others.
+Kernels sum in an order that depends on the processor's vector width, and training magnifies such last bits. So equal code on equal
+inputs gives equal bytes on processors with one fingerprint, and figures within tolerances (`audiosae.pipeline.verify`) on others.
 """
 
 from __future__ import annotations
@@ -17,17 +16,11 @@ from torch.nn import functional
 
 from audiosae.files.determinism import THREADS, one_thread
 
-DIGITS = 16
-
 
 def fingerprint() -> str:
-    """Hash the results of small computations with the kernels that the stages use.
+    """Hash the results of small computations with the kernels that the stages use; on one machine the same in every process.
 
-    Returns
-    -------
-    The first 16 hexadecimal digits of a SHA-256. On one machine the same in every process, however busy the machine
-    is; the thread counts are those of `determinism`, whatever they were before, and are left as they were. Where torch
-    sees a GPU, which then computes, its model and CUDA's version are hashed too.
+    Where torch sees a GPU, which then computes, its model and CUDA's version are hashed too.
     """
     digest = hashlib.sha256()
     threads = torch.get_num_threads()
@@ -40,7 +33,7 @@ def fingerprint() -> str:
         torch.set_num_threads(threads)
     if torch.cuda.is_available():
         digest.update(f"{torch.cuda.get_device_name()} {torch.version.cuda}".encode())
-    return digest.hexdigest()[:DIGITS]
+    return digest.hexdigest()[:16]
 
 
 def _inputs(*shape: int) -> np.ndarray:

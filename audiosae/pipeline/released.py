@@ -2,11 +2,9 @@
 
     python -m audiosae.pipeline.released [--data FOLDER] [--weights CODEC=FILE …]
 
-It runs in a copy of the project, .released/, so that nothing of the embedded run is touched, and shares its cache and
-its environment. Codecs with embedded weights get released ones; a path in params.yaml, and a codec of the reader's own,
-stay. The embedded generator knows the embedded VAE alone, so there is a part on generation only where DiffRhythm's own
-checkpoint is given, as diffrhythm=FILE. When all of it has run, its figures replace results/released/; its book stays in
-.released/book/_build/html.
+It runs in a copy of the project, .released/, with the same cache and environment. Codecs with embedded weights get released ones; a path
+in params.yaml stays. The embedded generator knows the embedded VAE alone, so there is a part on generation only where DiffRhythm's own
+checkpoint is given, as diffrhythm=FILE. When all of it has run, its figures replace results/released/.
 """
 
 from __future__ import annotations
@@ -31,8 +29,6 @@ from audiosae.pipeline.summary import STAGES
 COPY = Path(".released")
 FIGURES = Path("results/released")
 GENERATOR = "diffrhythm"
-"""How DiffRhythm's own checkpoint is called among the files."""
-
 SHIPPED = ("train_codec", "train_generator")
 """The stages whose outputs travel inside the repository."""
 
@@ -42,48 +38,26 @@ class RunError(AudiosaeError):
 
 
 def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str:
-    """What params.yaml says in the copy.
-
-    Parameters
-    ----------
-    text
-        What it says here.
-    data
-        Folder with the paper's data sets; None leaves the corpus as it is.
-    files
-        Checkpoints to use in place of a download, by codec; and DiffRhythm's, which has no download.
-
-    Raises
-    ------
-    ParameterError
-        If a file is given for a codec that is not there, or DiffRhythm's where no codec has the name of its VAE.
-    """
+    """What params.yaml says in the copy, from what it says here; arguments and errors as for `run`."""
     values: dict[str, Any] = yaml.safe_load(text)
     known = [*values["codecs"], GENERATOR]
     if unknown := files.keys() - set(known):
         raise ParameterError(f"--weights {', '.join(unknown)}: known are {', '.join(known)}.")
     if GENERATOR in files and VAE not in values["codecs"]:
         raise ParameterError(f"--weights {GENERATOR}: what it makes are latents of {VAE}; give that codec a line in params.yaml.")
-    given = {name: {"weights": str(path), "file": str(path)} for name, path in files.items()}
-    values["generators"] = {GENERATOR: given[GENERATOR]} if GENERATOR in given else {}
-    for name, line in values["codecs"].items():
-        if name in given:
-            line |= given[name]
-        elif line["weights"] == "embedded":
+    for line in values["codecs"].values():
+        if line["weights"] == "embedded":
             line["weights"] = "released"
+    values["generators"] = {GENERATOR: {}} if GENERATOR in files else {}
+    for name, path in files.items():
+        (values["codecs"] | values["generators"])[name].update(weights=str(path), file=str(path))
     if data is not None:
         values["corpus"]["source"] = f"paper:{data}"
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def copy_project(project: Path, copy: Path) -> None:
-    """Bring the copy's sources up to date with the project's, whether committed or not; what was computed there stays.
-
-    Raises
-    ------
-    RunError
-        If the project is no git checkout.
-    """
+    """Bring the copy's sources up to date with the project's, whether committed or not; what was computed there stays."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         names = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -111,23 +85,14 @@ def copy_project(project: Path, copy: Path) -> None:
 
 
 def collect(results: Path, target: Path, named: list[str]) -> None:
-    """Put the figures of a run into one folder, in place of what was there, all of them or none.
-
-    Parameters
-    ----------
-    results
-        With one folder a stage and one JSON file a codec.
-    target
-        The folder to replace.
-    named
-        Codecs; what lies there of another one is left.
-    """
+    """Replace a folder by the figures of a run, all of them or none: one folder a stage, one JSON file for each of the codecs `named`."""
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for path in sorted(results.rglob("*.json")):
         if path.parent.name not in STAGES or path.stem in named:
-            (partial / path.relative_to(results)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, partial / path.relative_to(results))
+            copy = partial / path.relative_to(results)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(partial, target)
 
@@ -139,17 +104,19 @@ def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
     ----------
     project
         This project's folder.
-    data, files
-        As for `released_params`.
+    data
+        Folder with the paper's data sets; None leaves the corpus as it is.
+    files
+        Checkpoints to use in place of a download, by codec; and DiffRhythm's, which has no download.
 
     Raises
     ------
     ParameterError
-        If the data or a file is not there, or the package that reads DiffRhythm's prompts.
+        If the data or a file is not there, or the codec that a file is for, or the package that reads DiffRhythm's prompts.
     DownloadError, CheckpointError
         If the weights of a codec or of DiffRhythm cannot be had or used. This is tried before anything is computed.
     RunError
-        If a stage fails. What ran before it is kept, and the next run goes on from there.
+        If the project is no git checkout, or a stage fails. What ran before it is kept, and the next run goes on from there.
     """
     if data is not None and not data.is_dir():
         raise ParameterError(f"{data} is no folder; give the one that holds the paper's data sets, see book/data.md.")

@@ -2,9 +2,9 @@
 
     python -m audiosae.pipeline.summary results params.yaml
 
-The codecs that params.yaml names count, and of the generators the first; what an earlier run left of another does not. No figure is
-computed here. No time, host or commit is in it, so that equal runs give equal bytes; a fingerprint of the processor's arithmetic
-is, so that `audiosae.pipeline.verify` knows where bytes can be equal.
+The codecs that params.yaml names count, and of the generators the first. No figure is computed here. No time, host or commit is in it,
+so that equal runs give equal bytes; a fingerprint of the processor's arithmetic is, so that `audiosae.pipeline.verify` knows where
+bytes can be equal.
 """
 
 from __future__ import annotations
@@ -21,28 +21,16 @@ STAGES = ("extraction", "sae_training", "probing", "steering")
 
 
 def summarise(results: str | Path, codecs: list[str], generator: str | None = None) -> dict[str, Any]:
-    """Gather what the stages wrote.
-
-    Parameters
-    ----------
-    results
-        Folder with one folder a stage and one JSON file a codec.
-    codecs
-        Names.
-    generator
-        Its name; None for none.
+    """Gather what the stages wrote into results/ for these codecs, and a generator.
 
     Returns
     -------
     codecs
-        For each codec: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by
-        property.
+        For each: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by property.
     generation
-        By property, the paper's progress over the states of a generation, and when it settles; see `generation.order.summarise`.
-        Empty without a generator.
+        By property, see `generation.settling.summarise`.
     provenance
-        For each stage and codec: hashes of inputs (data and weights) and code, and the parameters. `arithmetic` is this
-        machine's `platform_fingerprint.fingerprint`.
+        For each stage and codec: hashes of inputs and code, and the parameters; and `arithmetic`, this machine's fingerprint.
 
     Raises
     ------
@@ -77,15 +65,7 @@ def summarise(results: str | Path, codecs: list[str], generator: str | None = No
 
 
 def run(folder: Path, params: Path, /) -> None:
-    """Gather, and write summary.json.
-
-    Parameters
-    ----------
-    folder
-        results/.
-    params
-        params.yaml, which names codecs and generators.
-    """
+    """Gather the results in a folder for the codecs and the first generator that params.yaml names, and write summary.json."""
     write(folder / "summary.json", summarise(folder, list(codecs(params)), next(iter(generators(params)), None)))
 
 

@@ -20,17 +20,8 @@ SUFFIX = "_training.csv"
 
 
 def draw(curves: Path, folder: Path) -> None:
-    """Draw every NAME_training.csv of a folder as NAME.png.
-
-    Parameters
-    ----------
-    curves
-        Folder with the tables that the stage `train_codec` wrote.
-    folder
-        Where the pictures go, each whole or not at all.
-    """
+    """Draw every NAME_training.csv of a folder, which the stage `train_codec` wrote, as NAME.png in another."""
     theme.style()
-    folder.mkdir(parents=True, exist_ok=True)
     for table in sorted(curves.glob(f"*{SUFFIX}")):
         figure = codec_training(pd.read_csv(table))
         picture = folder / f"{table.name.removesuffix(SUFFIX)}.png"

@@ -1,22 +1,7 @@
 """Linear probes from features to classes of pitch, amplitude and timbre (the paper's section 3.2), and what they are compared with."""
 
-from audiosae.probes.linear import KIND, Probe, fit, fit_each, load, save, top_features
-from audiosae.probes.scores import Task, baselines, best_labels, ceiling, confusion, fit_and_score, score, scored
+from audiosae.probes.linear import Probe, fit, fit_each, load, save, top_features
+from audiosae.probes.scores import Task, baselines, ceiling, confusion, fit_and_score, score, scored
 
-__all__ = [
-    "KIND",
-    "Probe",
-    "Task",
-    "baselines",
-    "best_labels",
-    "ceiling",
-    "confusion",
-    "fit",
-    "fit_and_score",
-    "fit_each",
-    "load",
-    "save",
-    "score",
-    "scored",
-    "top_features",
-]
+__all__ = ["Probe", "Task", "baselines", "ceiling", "confusion", "fit", "fit_and_score", "fit_each"]
+__all__ += ["load", "save", "score", "scored", "top_features"]

@@ -19,24 +19,7 @@ from audiosae.errors import ParameterError
 
 
 def cells(train: np.ndarray, every: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Types of frames that do not repeat: the nearest of k-means centres.
-
-    Parameters
-    ----------
-    train, every
-        Standardised latents to find the centres on [frames, dim], and those to assign to a centre [rows, dim].
-    count, seed
-        How many centres, and the seed of k-means.
-
-    Returns
-    -------
-    int64 [rows], from 0 to count − 1.
-
-    Raises
-    ------
-    ParameterError
-        If there are fewer than two centres, or fewer frames than centres.
-    """
+    """The nearest of `count` k-means centres, found on latents `train` [frames, dim], for each row of `every`: int64 [rows]."""
     if not 2 <= count <= len(train):
         raise ParameterError(f"k-means needs at least 2 cells and at most as many as frames, {len(train)}; got cells = {count}.")
     with threadpool_limits(1):  # sums that several threads share come out differently from run to run
@@ -45,20 +28,6 @@ def cells(train: np.ndarray, every: np.ndarray, count: int, seed: int) -> np.nda
 
 
 def labels(types: np.ndarray, train: np.ndarray, classes: int, seed: int) -> np.ndarray:
-    """Give each type a random class.
-
-    Parameters
-    ----------
-    types
-        The type of each frame, 0 and up [frames].
-    train, classes
-        Real classes of training frames, whose frequencies the random ones have, and how many classes there are.
-    seed
-        Of the draw.
-
-    Returns
-    -------
-    The control task's class of each frame [frames].
-    """
+    """Give each type a random class: types, 0 and up [frames] -> classes [frames], as frequent as in `train`, those of training frames."""
     frequencies = np.bincount(train, minlength=classes) / len(train)
     return np.random.default_rng(seed).choice(classes, size=types.max() + 1, p=frequencies)[types]

@@ -44,10 +44,6 @@ class Probe:
         """W x + b: inputs [frames, inputs] -> [frames, classes]."""
         return x @ self.weight.T + self.bias
 
-    def to(self, device: torch.device) -> Probe:
-        """The same probe on another device."""
-        return Probe(self.weight.to(device), self.bias.to(device), self.penalty)
-
     def predict(self, x: torch.Tensor) -> np.ndarray:
         """The most probable class of each frame: [frames]."""
         return self.logits(x).argmax(dim=1).cpu().numpy()
@@ -73,11 +69,6 @@ def fit(x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penaltie
     Returns
     -------
     The probe with the best validation accuracy; of equals, the most penalised.
-
-    Raises
-    ------
-    ParameterError
-        If there are no training or no validation frames.
     """
     learnt, checked = (counts.sum(dim=1) > 0 for counts in (train, validation))
     if not learnt.any() or not checked.any():
@@ -86,15 +77,14 @@ def fit(x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penaltie
     share = train.to(x.dtype) / train.sum()
     weight = torch.zeros(train.shape[1], x.shape[1], device=x.device, requires_grad=True)
     bias = torch.zeros(train.shape[1], device=x.device, requires_grad=True)
-    best, best_hits = None, -1
+    tried: list[tuple[int, Probe]] = []
     with determinism.one_thread():
         for penalty in sorted(penalties, reverse=True):
             minimise(x, share, weight, bias, penalty, iterations)
             probe = Probe(weight.detach().clone(), bias.detach().clone(), penalty)
-            hits = int(validation.gather(1, probe.logits(x_validation).argmax(dim=1, keepdim=True)).sum())
-            if hits > best_hits:
-                best, best_hits = probe, hits
-    return best
+            hits = validation.gather(1, probe.logits(x_validation).argmax(dim=1, keepdim=True)).sum()
+            tried.append((int(hits), probe))
+    return max(tried, key=lambda one: one[0])[1]  # of equals the first
 
 
 def minimise(
@@ -151,16 +141,16 @@ def _fit(*arguments: Any) -> Probe:
 
 
 def top_features(probe: Probe, features: torch.Tensor, k: int, count: int) -> list[tuple[int, float]]:
-    """The `count` features that contribute most to the logit of class k.
+    """The `count` features that contribute most to the logit of class k, strongest first.
 
-    From f of frames of this class [frames, hidden] to (feature j, mean of W[k, j] · f[j] over the frames), strongest first.
+    From f of frames of this class [frames, hidden] to (feature j, mean of W[k, j] · f[j] over the frames).
     """
     contribution = probe.weight[k] * features.mean(dim=0)
     strongest = contribution.topk(min(count, len(contribution)))
-    return [(int(j), float(v)) for j, v in zip(strongest.indices, strongest.values, strict=True)]
+    return list(zip(strongest.indices.tolist(), strongest.values.tolist()))
 
 
-def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, object]) -> None:
+def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, Any]) -> None:
     """Write one probe a property as safetensors."""
     tensors = {}
     for prop, probe in probes.items():
@@ -176,24 +166,13 @@ def load(path: str | Path) -> dict[str, Probe]:
     if not isinstance(penalties, dict) or not penalties:
         raise CheckpointError(f"{path} names no property that it has a probe of; run 03_probing again.")
     wanted = {f"{prop}.{part}" for prop in penalties for part in ("weight", "bias")}
-    if wanted != tensors.keys():
-        odd = ", ".join(sorted(wanted ^ tensors.keys()))
+    if odd := ", ".join(sorted(wanted ^ tensors.keys())):
         raise CheckpointError(f"{path} lacks tensors or has some too many ({odd}); run 03_probing again.")
     found = {prop: Probe(tensors[f"{prop}.weight"], tensors[f"{prop}.bias"], penalty) for prop, penalty in penalties.items()}
     for prop, probe in found.items():
-        if fault := _fault(probe):
-            raise CheckpointError(f"{path}: the probe of {prop} {fault}; run 03_probing again.")
+        shaped = probe.weight.ndim == 2 and probe.weight.numel() > 0 and probe.bias.shape == probe.weight.shape[:1]
+        finite = all(part.dtype == torch.float32 and part.isfinite().all() for part in (probe.weight, probe.bias))
+        if not (shaped and finite and type(probe.penalty) in (int, float) and 0 <= probe.penalty < np.inf):
+            wanted_form = "finite float32 weights [classes, inputs], biases [classes], and a penalty from 0"
+            raise CheckpointError(f"{path}: the probe of {prop} is not {wanted_form}; run 03_probing again.")
     return found
-
-
-def _fault(probe: Probe) -> str | None:
-    """What is wrong with a probe that was read from a file."""
-    weight, bias, penalty = probe.weight, probe.bias, probe.penalty
-    shaped = weight.ndim == 2 and weight.numel() > 0 and bias.shape == weight.shape[:1]
-    if not (shaped and weight.dtype == bias.dtype == torch.float32):
-        return "has unlike shapes or is not float32"
-    if not (weight.isfinite().all() and bias.isfinite().all()):
-        return "holds NaN or infinite values"
-    if type(penalty) not in (int, float) or not 0 <= penalty < np.inf:
-        return f"has the penalty {penalty!r}, not a number from 0"
-    return None

@@ -15,13 +15,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from audiosae.sae import SparseAutoencoder
 
-FEATURES, UNTRAINED, RAW, COMPONENTS = "SAE features", "untrained SAE", "raw latents", "PCA"
-NAMES = (FEATURES, UNTRAINED, RAW, COMPONENTS)
+NAMES = FEATURES, UNTRAINED, RAW, COMPONENTS = "SAE features", "untrained SAE", "raw latents", "PCA"
 
 Reader = Callable[[torch.Tensor], torch.Tensor]
 """Latents [rows, dim] -> inputs of a probe [rows, inputs]."""
@@ -38,12 +36,11 @@ def untrained(trained: SparseAutoencoder, seed: int) -> SparseAutoencoder:
 
 @torch.no_grad()
 def whitening(x: torch.Tensor) -> Reader:
-    """All principal components, strongest first, at unit variance.
-
-    From standardised training latents [frames, dim] to a map of standardised latents [rows, dim] to components [rows, dim].
-    """
+    """From standardised training latents [frames, dim] to a map of such latents to all components, strongest first, of unit variance."""
     # Variances along the axes may span six orders of magnitude, too many for a covariance in float32.
     with threadpool_limits(1):  # sums that several threads share come out differently from run to run
+        from sklearn.decomposition import PCA  # takes half a second, and only the evidence needs it
+
         found = PCA(whiten=True, svd_solver="covariance_eigh").fit(x.double().cpu().numpy())
     axes = torch.from_numpy(found.components_.T / np.sqrt(found.explained_variance_)).to(x.device)
     centre = torch.from_numpy(found.mean_).to(x.device)

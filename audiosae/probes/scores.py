@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.metrics import confusion_matrix
 
 from audiosae.probes.linear import Probe, fit
 from audiosae.stats import bootstrap
@@ -43,17 +42,7 @@ class Result(NamedTuple):
 
 
 def fit_and_score(x: torch.Tensor, task: Task, penalties: list[float], iterations: int, seed: int) -> Result:
-    """Fit on training frames with the penalty chosen on validation frames, and score once on test frames.
-
-    Parameters
-    ----------
-    x, task
-        Inputs [rows, inputs], and which frames these rows stand for.
-    penalties, iterations
-        See `fit`.
-    seed
-        Of the interval.
-    """
+    """`fit` on inputs [rows, inputs], and score once on test frames; the seed is that of the interval."""
     return scored(fit(x, task.train, task.validation, penalties, iterations), x, task, seed)
 
 
@@ -85,7 +74,7 @@ def baselines(train: np.ndarray, test: np.ndarray, classes: int) -> dict[str, An
     return {
         "chance": 1 / classes,
         "majority": float((test == counts.argmax()).mean()),
-        "without_training": [int(k) for k in np.flatnonzero(counts == 0)],
+        "without_training": np.flatnonzero(counts == 0).tolist(),
     }
 
 
@@ -122,6 +111,7 @@ def ceiling(train: np.ndarray, row: np.ndarray, truth: np.ndarray, pieces: np.nd
 
 def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
     """Share of each true class (row) that is given each class (column): [classes, classes]; NaN rows have no frames."""
-    counts = confusion_matrix(truth, predicted, labels=np.arange(classes))
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (truth, predicted), 1)
     totals = counts.sum(axis=1, keepdims=True)
     return np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)

@@ -43,7 +43,7 @@ def standardised_difference(x: torch.Tensor, counts: torch.Tensor) -> torch.Tens
 def choose(x: torch.Tensor, counts: torch.Tensor, n: int) -> torch.Tensor:
     """Mark the n inputs of each class with the largest absolute `standardised_difference`: bool [classes, inputs].
 
-    Of equals the first; inputs of difference 0 are never marked. A `ParameterError` if n is not positive.
+    Of equals the first; inputs of difference 0 are never marked.
     """
     if n < 1:
         raise ParameterError(f"a sparse probe reads at least one input a class; got {n}.")
@@ -53,29 +53,14 @@ def choose(x: torch.Tensor, counts: torch.Tensor, n: int) -> torch.Tensor:
 
 
 def fit(x: torch.Tensor, train: torch.Tensor, n: int, penalty: float, iterations: int) -> Probe:
-    """Fit a softmax probe in which class k reads only the inputs that `choose` marks for it.
+    """Fit a softmax probe in which class k reads only the n inputs that `choose` marks for it; elsewhere its weight is exactly 0.
 
     Parameters
     ----------
-    x
-        Inputs, of about unit scale [rows, inputs].
-    train
-        How many training frames each row stands for, by class [rows, classes].
+    x, train, penalty, iterations
+        As for `linear.fit`, but one penalty; it may be small, since so few weights need little restraint.
     n
         Inputs a class.
-    penalty
-        Factor of ½‖W‖²; small, since so few weights need little restraint.
-    iterations
-        Of L-BFGS.
-
-    Returns
-    -------
-    A probe whose weight is exactly 0 where a class may not read.
-
-    Raises
-    ------
-    ParameterError
-        If there are no training frames, or n is not positive.
     """
     learnt = train.sum(dim=1) > 0
     if not learnt.any():

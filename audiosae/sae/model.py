@@ -12,6 +12,7 @@ with these reductions: a sum over dimensions, a sum over features, a mean over f
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,6 +23,9 @@ from audiosae.files import checkpoint
 KIND = "sae"
 EPS = 1e-8
 """Inside the root mean square, as in the paper's normalisation; there is no learned gain."""
+
+BATCH = 8192
+"""Rows that are measured at a time."""
 
 
 def rms_norm(h: torch.Tensor) -> torch.Tensor:
@@ -43,6 +47,9 @@ class SparseAutoencoder(nn.Module):
         Of the training latents [dim]; set by `standardise`.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         if dim < 1 or hidden < 1:
@@ -54,10 +61,7 @@ class SparseAutoencoder(nn.Module):
         self.register_buffer("std", torch.ones(dim))
 
     def standardise(self, latents: torch.Tensor, counts: torch.Tensor | None = None) -> None:
-        """Take mean and standard deviation of each dimension from training latents [rows, dim].
-
-        `counts` says how many frames each row stands for [rows]; None for one each.
-        """
+        """Take mean and standard deviation from training latents [rows, dim]; `counts` is how many frames each row stands for [rows]."""
         counts = latents.new_ones(len(latents)) if counts is None else counts.to(latents)
         self.mean.copy_(counts @ latents / counts.sum())
         self.std.copy_((counts @ (latents - self.mean).pow(2) / (counts.sum() - 1)).sqrt().clamp_min(1e-6))
@@ -79,30 +83,13 @@ class SparseAutoencoder(nn.Module):
         return self.decoder(f) * self.std + self.mean
 
     def loss(self, x: torch.Tensor, l1: float, weights: torch.Tensor | float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """The two terms of the paper's loss.
-
-        Parameters
-        ----------
-        x
-            Latents [rows, dim].
-        l1
-            λ.
-        weights
-            A factor for each row [rows].
-
-        Returns
-        -------
-        reconstruction
-            Mean over rows of the squared error summed over standardised dimensions.
-        penalty
-            λ times the mean over rows of the sum of h.
-        """
+        """Squared error and penalty, the two terms of L, for latents [rows, dim], λ, and a factor for each row [rows]."""
         target = self.normalised(x)
         h = torch.relu(self.encoder(target))
         error = target - self.decoder(rms_norm(h))
         return (weights * error.pow(2).sum(dim=-1)).mean(), l1 * (weights * h.sum(dim=-1)).mean()
 
-    def save(self, path: str | Path, provenance: dict[str, object] | None = None) -> None:
+    def save(self, path: str | Path, provenance: dict[str, Any] | None = None) -> None:
         """Write weights and statistics as safetensors, with the hashes of what made them."""
         header = {"kind": KIND, "dim": self.dim, "hidden": self.hidden, "provenance": provenance or {}}
         checkpoint.save(path, self.state_dict(), header)
@@ -119,7 +106,7 @@ class SparseAutoencoder(nn.Module):
 
 
 @torch.no_grad()
-def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor | None = None, batch: int = 8192) -> dict[str, float]:
+def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor | None = None) -> dict[str, float]:
     """What an SAE does to frames.
 
     Parameters
@@ -128,8 +115,6 @@ def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor
         In evaluation mode.
     latents, counts
         [rows, dim], and how many frames each row stands for [rows], 0 for rows to leave out; None for one each.
-    batch
-        Rows at a time.
 
     Returns
     -------
@@ -155,7 +140,7 @@ def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor
     centre = (counts @ sae.normalised(latents).double() / frames).float()
     active = torch.zeros(sae.hidden, dtype=torch.float64)
     error = variance = squares = 0.0
-    for part, times in zip(latents.split(batch), counts.split(batch), strict=True):
+    for part, times in zip(latents.split(BATCH), counts.split(BATCH)):
         x = sae.normalised(part)
         h = sae.activations(part)
         active += (times @ (h > 0).double()).cpu()

@@ -1,9 +1,8 @@
 """Training a stack: several sparse autoencoders of one width and different λ in one pass over the data.
 
 Each member becomes what `training.train` makes of it alone, up to the order of float sums: the same first weights, the same batches, and
-a loss that is a sum over members, so that no gradient crosses from one to another, and Adam works number by number. What is saved is what
-members share: each batch is gathered once, all encoders are one matrix product and all decoders one batched product, and Adam has four
-tensors to update in place of four a member.
+a loss that is a sum over members, so that no gradient crosses from one to another, and Adam works number by number. Each batch is
+gathered once, all encoders are one matrix product and all decoders one batched product.
 
 Features stand before rows here, [members, hidden, rows]: then every product reads and writes memory in order and nothing is copied.
 RMS normalisation is one number a row, so it is applied to the few numbers behind the decoder, not to the many before it:
@@ -18,7 +17,6 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import nn
 
-from audiosae.errors import ParameterError
 from audiosae.sae.model import EPS
 from audiosae.sae.training import Batches, Settings, descend
 from audiosae.sae.variants import PAPER, Variant, VariantAutoencoder, keep_largest
@@ -41,23 +39,13 @@ def scaled_batch(batch: int, kept: int, frames: int) -> int:
 
 
 class Stack(nn.Module):
-    """Members side by side, each first equal to `start`.
+    """Members side by side, one for each strength (λ or k), each first equal to `start`."""
 
-    Parameters
-    ----------
-    start
-        First weights, and the statistics of the training latents.
-    variant
-        What makes the members sparse.
-    strengths
-        λ of each member, or its k.
-    """
-
-    def __init__(self, start: VariantAutoencoder, variant: Variant, strengths: Sequence[float]) -> None:
+    def __init__(self, start: VariantAutoencoder, strengths: Sequence[float]) -> None:
         super().__init__()
         members = len(strengths)
-        self.start, self.variant, self.strengths = [start], variant, list(strengths)  # in a list: not a submodule
-        self.register_buffer("factors", start.mean.new_tensor([0.0 if variant.price is None else s for s in strengths]))
+        self.start, self.variant, self.strengths = [start], start.variant, list(strengths)  # in a list: not a submodule
+        self.factors = start.mean.new_tensor([0.0 if self.variant.price is None else s for s in strengths])
         self.encoder_weight = nn.Parameter(start.encoder.weight.detach().repeat(members, 1))
         self.encoder_bias = nn.Parameter(start.encoder.bias.detach().repeat(members))
         self.decoder_weight = nn.Parameter(start.decoder.weight.detach().repeat(members, 1, 1))
@@ -68,7 +56,7 @@ class Stack(nn.Module):
         members, _, hidden = self.decoder_weight.shape
         h = torch.addmm(self.encoder_bias[:, None], self.encoder_weight, target.T).relu_().view(members, hidden, -1)
         if self.variant.price is None:
-            h = torch.stack([keep_largest(part, int(k), 0) for part, k in zip(h, self.strengths, strict=True)])
+            h = torch.stack([keep_largest(part, int(k), 0) for part, k in zip(h, self.strengths)])
         rebuilt, rms = self.decoder_weight @ h, None
         if self.variant.normalised:
             rms = (h.square().sum(dim=1) / hidden + EPS).sqrt()
@@ -104,14 +92,12 @@ def train(
     optimiser: Optimiser = adam,
     after: Callable[[int, Stack], None] | None = None,
 ) -> list[VariantAutoencoder]:
-    """Train one member for each strength.
+    """Train one member for each strength, and return them in this order, in evaluation mode.
 
     Parameters
     ----------
-    latents, counts
-        See `training.train`.
-    settings
-        As for one; `strengths` stand in for its λ.
+    latents, settings, counts
+        See `training.train`; `strengths` stand in for λ.
     strengths
         λ of each member, or k where the variant is TopK.
     variant
@@ -120,25 +106,12 @@ def train(
         Adam, unless another is given.
     after
         Called with the number of each finished epoch, from 1, and the stack.
-
-    Returns
-    -------
-    The members in the order of `strengths`, in evaluation mode.
-
-    Raises
-    ------
-    ParameterError
-        If there are no frames or no strengths, or a setting is out of range.
     """
-    if not len(strengths):
-        raise ParameterError("a stack of SAEs needs at least one λ or k.")
-    for strength in strengths:
-        variant.check(strength, settings.hidden)
     batches = Batches(latents, counts, settings)
     torch.manual_seed(settings.seed)
     start = VariantAutoencoder(latents.shape[1], settings.hidden, variant, strengths[0]).to(latents.device)
     start.standardise(batches.latents, batches.counts)
-    stack = Stack(start, variant, strengths)
+    stack = Stack(start, strengths)
     targets = start.normalised(batches.latents)
 
     def loss(rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

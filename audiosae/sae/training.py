@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,16 +52,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Split:
-    """How many frames each row stands for, by what they are used for.
+    """How many frames each row stands for [rows], by what they are used for.
 
     Attributes
     ----------
-    train
-        Frames to train on [rows].
-    test
-        Frames of test recordings [rows].
+    train, test
+        Frames to train on, and those of test recordings.
     unseen
-        Those of them whose row is not trained on [rows]; the FVU is measured here.
+        Test frames whose row is not trained on; the FVU is measured here.
     held_out
         What keeps them apart: "recordings", or "codes" where frames repeat across recordings.
     """
@@ -72,24 +71,19 @@ class Split:
 
 
 def hold_out(rows: Rows, train: np.ndarray, test: np.ndarray, seed: int) -> Split:
-    """Keep something from training that an SAE can be measured on.
+    """Keep something from training that an SAE can be measured on, given the frames of training and test recordings, bool [frames].
 
-    Recordings of their own are enough where frames do not repeat. Where they do, almost every test frame has been in a training
-    recording too, so a random part of the codes is taken out of training. `train` and `test` say which frames are of training and of
-    test recordings, bool [frames].
+    Where frames repeat, almost every test frame is in a training recording too, so a random part of the codes is taken out of training.
     """
-    drawn = np.random.default_rng(seed).random(len(rows.latents))
-    kept = drawn >= HELD_OUT if rows.few else np.ones(len(drawn), dtype=bool)
-    learnt, test = rows.counts(train) * kept, rows.counts(test)
-    unseen = test * (learnt == 0)
-    return Split(*map(torch.from_numpy, (learnt, test, unseen)), "codes" if rows.few else "recordings")
+    learnt, tested = rows.counts(train), rows.counts(test)
+    if rows.few:
+        learnt = learnt * (np.random.default_rng(seed).random(len(learnt)) >= HELD_OUT)
+    trained, seen, unseen = map(torch.from_numpy, (learnt, tested, tested * (learnt == 0)))
+    return Split(trained, seen, unseen, "codes" if rows.few else "recordings")
 
 
 def measure(sae: SparseAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float]:
-    """The figures of `evaluate` on test recordings, but with the FVU of the frames that were held out.
-
-    That of all test frames is fvu_test, the same where recordings are what is held out.
-    """
+    """The figures of `evaluate` on test recordings (its FVU as fvu_test), but with the FVU of the frames that were held out."""
     test = evaluate(sae, latents, split.test)
     unseen = test if torch.equal(split.test, split.unseen) else evaluate(sae, latents, split.unseen)
     return {**test, "fvu": unseen["fvu"], "fvu_test": test["fvu"]}
@@ -139,9 +133,9 @@ def descend(
     optimizer: torch.optim.Optimizer,
     batches: Batches,
     epochs: range,
-    label: str | None,
+    label: str,
 ) -> Iterator[tuple[int, list[float]]]:
-    """Train on a sum of terms, and yield after each epoch.
+    """Train on a sum of terms; after each epoch, yield how many are done, and the mean of each term over this one's batches.
 
     Parameters
     ----------
@@ -154,14 +148,9 @@ def descend(
     epochs
         Those that are left to do, from 0.
     label
-        Of the progress bar; None for no bar.
-
-    Yields
-    ------
-    How many epochs are done, and the mean of each term over this one's batches.
+        Of the progress bar.
     """
-    bar = tqdm(epochs, desc=label, initial=epochs.start, total=epochs.stop, unit="epoch", leave=None, disable=label is None)
-    for epoch in bar:
+    for epoch in tqdm(epochs, desc=label, initial=epochs.start, total=epochs.stop, unit="epoch", leave=None):
         parts = batches.epoch(epoch)
         sums = np.zeros(1)
         for rows, weights in parts:
@@ -174,21 +163,17 @@ def descend(
 
 
 def train(
-    latents: torch.Tensor, settings: Settings, counts: torch.Tensor | None = None, states: str | Path | None = None, progress: bool = True
+    latents: torch.Tensor, settings: Settings, counts: torch.Tensor | None = None, states: Path | None = None
 ) -> tuple[SparseAutoencoder, pd.DataFrame]:
     """Train on the loss of section 2, averaged over frames.
 
     Parameters
     ----------
-    latents, counts
+    latents, settings, counts
         See `Batches`; the latents' device is where training happens.
-    settings
-        See `Settings`.
     states
         Folder for the state after each epoch, under a name made from settings and data; a killed run continues from there and ends with
         the same weights. Removed when the run ends. None keeps no state.
-    progress
-        Show a bar.
 
     Returns
     -------
@@ -196,11 +181,6 @@ def train(
         Trained, in evaluation mode.
     curve
         One row an epoch: epoch, reconstruction, penalty (means over the epoch's batches).
-
-    Raises
-    ------
-    ParameterError
-        If there are no frames, or a setting is out of range.
     """
     batches = Batches(latents, counts, settings)
     latents = batches.latents
@@ -208,20 +188,21 @@ def train(
     sae = SparseAutoencoder(latents.shape[1], settings.hidden).to(latents.device)
     sae.standardise(latents, batches.counts)
     optimizer = torch.optim.Adam(sae.parameters(), lr=settings.learning_rate, fused=True)
-    curve: list[dict[str, float]] = []
+    curve: list[dict[str, Any]] = []
 
-    state_path = None if states is None else Path(states) / f"sae-{_key(latents, batches.counts, settings)}.pt"
+    state_path = None if states is None else states / f"sae-{_key(latents, batches.counts, settings)}.pt"
     if state_path is not None:
         _, curve = resume.restore(state_path, {"sae": sae, "optimizer": optimizer}, settings.epochs, latents.device)
 
     def loss(rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         return torch.stack(sae.loss(latents[rows], settings.l1, weights))
 
-    label = f"{settings.hidden} features, λ {settings.l1:g}" if progress else None
+    label = f"{settings.hidden} features, λ {settings.l1:g}"
     for epoch, (reconstruction, penalty) in descend(loss, optimizer, batches, range(len(curve), settings.epochs), label):
         curve.append({"epoch": epoch, "reconstruction": reconstruction, "penalty": penalty})
         if state_path is not None:
-            _save_state(state_path, sae, optimizer, curve)
+            state = {"sae": sae.state_dict(), "optimizer": optimizer.state_dict(), "step": epoch, "progress": curve}
+            resume.write(state, state_path)
     if state_path is not None:
         state_path.unlink()
     return sae.eval(), pd.DataFrame(curve)
@@ -233,10 +214,3 @@ def _key(latents: torch.Tensor, counts: torch.Tensor, settings: Settings) -> str
     digest.update(latents.cpu().numpy().tobytes())
     digest.update(counts.cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def _save_state(path: Path, sae: SparseAutoencoder, optimizer: torch.optim.Optimizer, curve: list[dict[str, float]]) -> None:
-    """Keep what `resume.restore` goes on from."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {"sae": sae.state_dict(), "optimizer": optimizer.state_dict()}
-    resume.write({**parts, "step": len(curve), "progress": curve}, path)

@@ -22,11 +22,11 @@ import torch
 
 from audiosae.errors import ParameterError
 from audiosae.sae import training
-from audiosae.sae.model import SparseAutoencoder, rms_norm
+from audiosae.sae.model import BATCH, SparseAutoencoder, rms_norm
 from audiosae.sae.training import Split
 
-Price = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""From h [members, hidden, rows], its root mean square [members, rows], and ‖d_j‖ [members, hidden] to [members, rows]."""
+Price = Callable[[torch.Tensor, torch.Tensor | None, torch.Tensor], torch.Tensor]
+"""From h [members, hidden, rows], its root mean square [members, rows] where f is divided by it, and ‖d_j‖ [members, hidden] to [members, rows]."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Variant:
 
     Attributes
     ----------
-    name, label
-        Its key in results, and what a figure calls it.
+    name
+        Its key in results.
     normalised
         Whether f is h over its root mean square; else f is h.
     price
@@ -44,14 +44,8 @@ class Variant:
     """
 
     name: str
-    label: str
     normalised: bool
     price: Price | None
-
-    @property
-    def symbol(self) -> str:
-        """What the one number that tunes it is called: λ or k."""
-        return "k" if self.price is None else "λ"
 
     def check(self, strength: float, hidden: int) -> None:
         """Refuse, as a `ParameterError`, a negative λ, or a k that is not a whole number from 1 to `hidden`."""
@@ -64,11 +58,11 @@ class Variant:
 VARIANTS = {
     variant.name: variant
     for variant in (
-        Variant("paper", "RMSNorm, λ Σ h (paper)", True, lambda h, rms, norms: h.sum(dim=1)),
-        Variant("on_f", "RMSNorm, λ Σ f", True, lambda h, rms, norms: h.sum(dim=1) / rms),
-        Variant("decoder_norm", "no RMSNorm, λ Σ h‖d‖", False, lambda h, rms, norms: (norms[:, None] @ h)[:, 0]),
-        Variant("plain", "no RMSNorm, λ Σ h", False, lambda h, rms, norms: h.sum(dim=1)),
-        Variant("top_k", "TopK", False, None),
+        Variant("paper", True, lambda h, rms, norms: h.sum(dim=1)),
+        Variant("on_f", True, lambda h, rms, norms: h.sum(dim=1) / rms),
+        Variant("decoder_norm", False, lambda h, rms, norms: (norms[:, None] @ h)[:, 0]),
+        Variant("plain", False, lambda h, rms, norms: h.sum(dim=1)),
+        Variant("top_k", False, None),
     )
 }
 PAPER = VARIANTS["paper"]
@@ -81,7 +75,7 @@ def keep_largest(h: torch.Tensor, k: int, dim: int) -> torch.Tensor:
 
 
 class VariantAutoencoder(SparseAutoencoder):
-    """A sparse autoencoder that encodes as its variant (one of `VARIANTS`) does; its strength is λ, or k."""
+    """A sparse autoencoder that encodes as its variant does; its strength is λ, or k."""
 
     def __init__(self, dim: int, hidden: int, variant: Variant, strength: float) -> None:
         super().__init__(dim, hidden)
@@ -100,7 +94,7 @@ class VariantAutoencoder(SparseAutoencoder):
 
 
 @torch.no_grad()
-def unexplained(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor, batch: int = 8192) -> float:
+def unexplained(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) -> float:
     """FVU of decode(encode(x)) for any variant, in standardised units and summed in double precision; see `evaluate`."""
     counts = counts.to(latents.device).double()
     latents, counts = latents[counts > 0], counts[counts > 0]
@@ -110,16 +104,13 @@ def unexplained(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Ten
         raise ParameterError(f"no variance to explain in {len(x)} rows; use more recordings.")
     error = sum(
         float(times @ (sae.normalised(part) - sae.normalised(sae.decode(sae.encode(part)))).double().pow(2).sum(dim=1))
-        for part, times in zip(latents.split(batch), counts.split(batch), strict=True)
+        for part, times in zip(latents.split(BATCH), counts.split(BATCH))
     )
     return error / variance
 
 
 def measure(sae: VariantAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float | None]:
-    """The figures of `training.measure`, for any variant, and live_sparsity: of features that are not dead, None if all are.
-
-    At one width sparsity is 1 − l0 / hidden, so the two are one axis.
-    """
+    """The figures of `training.measure`, for any variant, and live_sparsity: of features that are not dead, None if all are."""
     found = training.measure(sae, latents, split)
     if not sae.variant.normalised:  # `evaluate` normalises before it decodes
         found |= {"fvu": unexplained(sae, latents, split.unseen), "fvu_test": unexplained(sae, latents, split.test)}

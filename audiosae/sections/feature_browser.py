@@ -46,31 +46,29 @@ def run(codec: str, weights: str, clips: int, project: Path = Path(".")) -> Feat
     clips
         How many clips a card shows: those that excite its feature most.
     project
-        The folder that holds data/, checkpoints/ and book/.
+        The project's folder.
     """
     described = project / "book/_static/sounds/clips/index.json"
-    files = {
+    inputs = {
         "data/frames": project / f"data/frames/{codec}.arrow",
         "data/clips": described,
         "weights/sae": project / f"checkpoints/sae/{codec}.safetensors",
         "weights/probes": project / f"checkpoints/probes/{codec}.safetensors",
     }
     if weights not in ("embedded", "released"):
-        files["weights/codec"] = codecs.source(codec, weights)
-    made = partial(results.provenance, files, {"codec": codec, "weights": weights, "clips": clips}, "audiosae.sections.feature_browser")
-    folder, sounds = project / "data/feature_browser" / codec, project / "book/_static/sounds" / codec / "12_feature_browser"
-    record, speakers = folder / "provenance.json", folder / "speakers.csv"
-    written = [speakers, sounds / "index.json", sounds / "pushed/index.json"]
-    if not (results.current(record, made()) and all(path.is_file() for path in written)):
+        inputs["weights/codec"] = codecs.source(codec, weights)
+    made = partial(results.provenance, inputs, {"codec": codec, "weights": weights, "clips": clips}, "audiosae.sections.feature_browser")
+    record, speakers = (project / "data/feature_browser" / codec / name for name in ("provenance.json", "speakers.csv"))
+    sounds = project / "book/_static/sounds" / codec / "12_feature_browser"
+    if not results.current(record, made(), speakers, sounds / "index.json", sounds / "pushed/index.json"):
         determinism.prepare(0)
         _, sae, fitted, table = own_sound.models(codec, weights, project)
         features = feature_cards.features_of(table, sae)
         named = feature_cards.speakers(table, features, fitted)
         cards = feature_cards.cards(table, features, sae, fitted, named, clips)
-        classes = feature_cards.class_names(table.edges)
-        title = f"Features of the autoencoder on {codec}"
         record.unlink(missing_ok=True)  # from here on files may be new: a run that is killed leaves no record of them
-        write_browser(sounds, title, cards, classes, json.loads(described.read_text(encoding="utf-8")))
+        heard = json.loads(described.read_text(encoding="utf-8"))
+        write_browser(sounds, f"Features of the autoencoder on {codec}", cards, feature_cards.class_names(table.edges), heard)
 
         manifest = corpus.load(project / "data/corpus")
         singles = manifest[(manifest["split"] == "test") & manifest["monophonic"]]
@@ -90,8 +88,7 @@ def run(codec: str, weights: str, clips: int, project: Path = Path(".")) -> Feat
             beside="the original",
             pictures=True,
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        whole.write(speakers, named.to_csv(index=False).encode())
+        whole.write(speakers, named.to_csv(index=False))
         results.write(record, {"provenance": made()})  # now it is known which programs ran
     return Features(pd.read_csv(speakers), sounds, sounds / "pushed")
 

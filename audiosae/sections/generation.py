@@ -6,11 +6,11 @@ results/generation/NAME.json and NAME_curves.csv, what else the page shows into 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from audiosae import codecs, corpus, frames, generation, probes, steering
 from audiosae.audio import loudness
 from audiosae.audio.labels import PROPERTIES
 from audiosae.files import determinism, results, whole
-from audiosae.generation import flow, guided_steering, order, quality, settling, trajectory
+from audiosae.generation import flow, guided_steering, quality, settling, trajectory
 from audiosae.generation import prompts as vocabulary
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
@@ -39,24 +39,10 @@ VOICED = 0.3
 
 @dataclass(frozen=True)
 class Generation:
-    """What the page shows.
+    """What the page shows: tables of `settling` and `guided_steering`, and generated pieces beside real ones, see `quality`."""
 
-    Attributes
-    ----------
-    figures
-        As in results/generation/NAME.json.
-    curves, settled, tests, moved, steering
-        See `order.curves`, `order.settled`, `order.paired_tests`, `guided_steering.effect` and `guided_steering.summarise`.
-    frechet, spread, instrument
-        Generated pieces beside real ones, see `quality`; `instrument` is None where the corpus does not name two.
-    arrays
-        By what it is and property: of a path of `trajectory.PATHS` the classifiers' mean probabilities [states, classes]; of
-        "generated" and "test clips" how many frames are in each class [classes]; and "edges" of the classes.
-    examples, states, steered
-        Folders of a table and two switches of sounds.
-    """
-
-    figures: dict[str, object]
+    figures: dict[str, Any]
+    """As in results/generation/NAME.json."""
     curves: pd.DataFrame
     settled: pd.DataFrame
     tests: pd.DataFrame
@@ -65,29 +51,18 @@ class Generation:
     frechet: pd.Series
     spread: pd.DataFrame
     instrument: pd.DataFrame | None
+    """None where the corpus does not name two."""
     arrays: dict[tuple[str, str], np.ndarray]
-    examples: Path
-    states: Path
-    steered: Path
+    """By what it is and property: of a path of `trajectory.PATHS` the classifiers' mean probabilities [states, classes]; of
+    "generated" and "test clips" how many frames are in each class [classes]; and "edges" of the classes."""
+    sounds: Path
+    """Folder of a table, "examples", and two switches, "states" and "steered"."""
 
 
 def run(
-    name: str,
-    generator: str,
-    vae: str,
-    tracker: str,
-    texts: str,
-    prompts: int,
-    seconds: float,
-    states: int,
-    strength: float,
-    batch: int,
-    steered: int,
-    steered_seconds: float,
-    alpha: float,
-    seed: int,
-    project: Path = Path("."),
-) -> Generation:
+    name: str, generator: str, vae: str, tracker: str, texts: str, prompts: int, seconds: float, states: int, strength: float, batch: int,
+    steered: int, steered_seconds: float, alpha: float, seed: int, project: Path = Path("."),
+) -> Generation:  # fmt: skip
     """Generate, read every state, and steer; or read what was computed with these parameters, inputs and code.
 
     Parameters
@@ -109,7 +84,7 @@ def run(
     seed
         Of the noise, the choice of prompts and the intervals.
     project
-        The folder that holds data/, checkpoints/, results/ and book/.
+        The project's folder.
     """
     parameters = {option: value for option, value in locals().items() if option not in ("name", "project")}
     files = {
@@ -125,34 +100,28 @@ def run(
     made = partial(results.provenance, files, parameters, "audiosae.sections.generation")
     figures, rounded = (project / f"results/generation/{name}{ending}" for ending in (".json", "_curves.csv"))
     folder, sounds = project / "data/generation" / name, project / "book/_static/sounds" / name
-    written = [rounded, folder / "curves.csv", folder / "moved.csv", folder / "arrays.npz"]
+    written = [rounded, *(folder / file for file in ("curves.csv", "moved.csv", "arrays.npz"))]
     written += [sounds / widget / "index.json" for widget in ("examples", "states", "steered")]
-    if results.current(figures, made()) and all(path.is_file() for path in written):
+    if results.current(figures, made(), *written):
         return _load(figures, folder, sounds)
 
     windows = guided_steering.thirds(states)
     device = determinism.prepare(seed)
-    studio = _Studio(
-        codecs.load(CODEC, vae).to(device),
-        generation.load(generator, vae).to(device),
-        SparseAutoencoder.load(files["weights/sae"]).to(device),
-        {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in probes.load(files["weights/probes"]).items()},
-        frames.load(files["data/frames"]),
-        tracker,
-        states,
-        strength,
-    )
+    table = frames.load(files["data/frames"])
+    codec, sae = codecs.load(CODEC, vae).to(device), SparseAutoencoder.load(files["weights/sae"]).to(device)
+    fitted = {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in probes.load(files["weights/probes"]).items()}
+    studio = _Studio(codec, generation.load(generator, vae).to(device), sae, fitted, table, tracker, states, strength)
     manifest = corpus.load(project / "data/corpus")
     asked = _asked(files.get("texts"), manifest, project, prompts, seed)
     seeds = [seed + 1 + number for number in range(prompts)]
-    length, shorter = (int(np.ceil(duration * studio.codec.frame_rate)) for duration in (seconds, steered_seconds))
-    classifiers = {"trained": studio.fitted, "untrained": {p: trajectory.untrained(probe, seed) for p, probe in studio.fitted.items()}}
-    music = trajectory.generate(studio.generator, asked, seeds, studio.sae, classifiers, length, states, strength, batch)
-    waves = studio.render(music.final[:DECODED])
-    _write_examples(sounds / "examples", asked, waves, studio.codec.sample_rate)
-    heard = quality.classes(waves, studio.codec.sample_rate, tracker, studio.codec.frame_rate, studio.table.edges)
+    length, shorter = (int(np.ceil(duration * codec.frame_rate)) for duration in (seconds, steered_seconds))
+    classifiers = {"trained": fitted, "untrained": {prop: trajectory.untrained(probe, seed) for prop, probe in fitted.items()}}
+    final, readings = trajectory.generate(studio.generator, asked, seeds, sae, classifiers, length, states, strength, batch)
+    waves = studio.render(final[:DECODED])
+    _write_examples(sounds / "examples", asked, waves, codec.sample_rate)
+    heard = quality.classes(waves, codec.sample_rate, tracker, codec.frame_rate, table.edges)
     noise = studio.generator.noise(seeds, length).cpu().numpy()
-    judgement, arrays = _judge(studio, music.final.cpu().numpy(), noise, heard, asked, manifest, seed)
+    judgement, arrays = _judge(studio, final.cpu().numpy(), noise, heard, asked, manifest, seed)
     voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
     clear = [number for number in voiced.index if "alone" in asked[number] and voiced[number] >= VOICED]
     played = clear[0] if clear else 0
@@ -160,16 +129,16 @@ def run(
     fewer = list(dict.fromkeys([*clear, *range(prompts)]))[:steered]  # those in which a pitch is heard come first
     own, start = [asked[number] for number in fewer], studio.generator.noise([seeds[number] for number in fewer], shorter)
     moved = _steer(sounds / "steered", studio, own, start, windows, alpha)
-    trained = music.readings["trained"]
+    trained = readings["trained"]
     arrays |= {f"{path}/{prop}": trained[path, prop].p.mean(axis=1) for path in trajectory.PATHS for prop in PROPERTIES}
-    curves = order.curves(trained, seed)
-    summary = order.summarise(curves, order.settled(music.readings, seed), order.paired_tests(trained, seed))
-    summary |= {"judgement": judgement, "steering": order.records(guided_steering.summarise(moved, seed))}
-    np.savez(buffer := io.BytesIO(), **arrays)
-    tables = [curves.to_csv(index=False, float_format="%.6g"), curves.to_csv(index=False), moved.to_csv(index=False)]
-    for path, data in zip(written, [*map(str.encode, tables), buffer.getvalue()], strict=False):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole.write(path, data)
+    curves = settling.curves(trained, seed)
+    summary = settling.summarise(curves, settling.settled(readings, seed), settling.paired_tests(trained, seed))
+    summary |= {"judgement": judgement, "steering": settling.records(guided_steering.summarise(moved, seed))}
+    whole.write(rounded, curves.to_csv(index=False, float_format="%.6g"))
+    whole.write(folder / "curves.csv", curves.to_csv(index=False))
+    whole.write(folder / "moved.csv", moved.to_csv(index=False))
+    with whole.writing(folder / "arrays.npz") as partly, open(partly, "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
     results.write(figures, {**summary, "provenance": made()})  # now it is known which programs ran
     return _load(figures, folder, sounds)
 
@@ -183,19 +152,12 @@ def _load(path: Path, folder: Path, sounds: Path) -> Generation:
         arrays = {tuple(key.split("/")): values for key, values in stored.items()}
     instrument = {who: rates for who, rates in judgement["instrument"].items() if rates}
     chance = {"by chance, first": float(arrays.pop(("chance", "instrument")))}
-    return Generation(
-        figures,
-        curves,
-        pd.DataFrame(figures["settled"]).astype({"settles_at": "Int64"}),
-        pd.DataFrame(figures["order"])[["path", "first", "second", "difference", "low", "high", "p"]],
-        moved,
-        pd.DataFrame(figures["steering"]),
-        pd.Series(judgement["frechet"])[["test clips", "generated", "noise"]],
-        pd.DataFrame(judgement["spread"]).T[list(PROPERTIES)],
-        pd.DataFrame(instrument).T.assign(**chance).astype({"pieces": int}) if instrument else None,
-        arrays,
-        *(sounds / widget for widget in ("examples", "states", "steered")),
-    )
+    settled = pd.DataFrame(figures["settled"]).astype({"settles_at": "Int64"})
+    tests = pd.DataFrame(figures["order"])[["path", "first", "second", "difference", "low", "high", "p"]]
+    frechet = pd.Series(judgement["frechet"])[["test clips", "generated", "noise"]]
+    spread = pd.DataFrame(judgement["spread"]).T[list(PROPERTIES)]
+    heard = pd.DataFrame(instrument).T.assign(**chance).astype({"pieces": int}) if instrument else None
+    return Generation(figures, curves, settled, tests, moved, pd.DataFrame(figures["steering"]), frechet, spread, heard, arrays, sounds)
 
 
 @dataclass(frozen=True)
@@ -211,12 +173,10 @@ class _Studio:
     states: int
     guidance_scale: float
 
-    def sample(self, velocity: flow.Velocity, noise: torch.Tensor, **options: object) -> flow.Trajectory:
-        """Generate; see `flow.sample`."""
+    def sample(self, velocity: flow.Velocity, noise: torch.Tensor, **options: Any) -> flow.Trajectory:
         return flow.sample(velocity, noise, self.states, self.guidance_scale, **options)
 
     def render(self, latents: Iterable[torch.Tensor]) -> list[np.ndarray]:
-        """Decode pieces."""
         return [steering.render(self.codec, one) for one in tqdm(latents, desc="decoding", unit="piece")]
 
     def hear(self, latents: Iterable[torch.Tensor]) -> tuple[list[np.ndarray], list[Heard]]:
@@ -245,7 +205,7 @@ def _write_examples(folder: Path, asked: Sequence[str], waves: Sequence[np.ndarr
 
 def _judge(
     studio: _Studio, final: np.ndarray, noise: np.ndarray, heard: pd.DataFrame, asked: Sequence[str], manifest: pd.DataFrame, seed: int
-) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Whether it is music: figures for results/, and arrays for the page."""
     table = studio.table
     sets = {"test clips": quality.clips(table, "test"), "generated": final, "noise": noise}
@@ -258,11 +218,9 @@ def _judge(
     }
     arrays = {"chance/instrument": np.array(1 / count)}
     for prop, edges in table.edges.items():
-        counts = {
-            f"{who}/{prop}": np.bincount(of[of >= 0], minlength=len(edges) - 1)
-            for who, of in (("generated", heard[prop]), ("test clips", real[prop]))
-        }
-        arrays |= {f"edges/{prop}": edges, **counts}
+        arrays[f"edges/{prop}"] = edges
+        for who, of in (("generated", heard[prop]), ("test clips", real[prop])):
+            arrays[f"{who}/{prop}"] = np.bincount(of[of >= 0], minlength=len(edges) - 1)
     return judgement, arrays
 
 
@@ -284,7 +242,7 @@ def _write_states(folder: Path, studio: _Studio, prompt: str, seed: int, length:
         place = list(ways).index(sound) * studio.states + state
         return Sound(levelled[place], studio.codec.sample_rate, steering.readout(heard[place]))
 
-    axes = {"sound": list(ways), "state": list(range(studio.states))}
+    axes: dict[str, list[Any]] = {"sound": list(ways), "state": list(range(studio.states))}
     caption = "Which comes first: a note, a colour, a level? What is measured stands below."
     curves = {"label": "progress of this piece", "by": "sound", "sets": gone}
     write_switch(folder, f"From noise to music: {prompt}", axes, play, caption, pictures=True, curves=curves)
@@ -299,11 +257,11 @@ def _steer(folder: Path, studio: _Studio, own: list[str], start: torch.Tensor, w
     moved, first = [], {}
     for prop in PROPERTIES:
         goals = steering.targets(table.table.loc[table.rows("train", prop), prop].to_numpy(), [0.1, 0.9])
-        towards = guided_steering.furthest(before, prop, goals, edges[prop])
-        directions = torch.stack([steering.direction(studio.fitted, prop, k) for k in towards])
+        towards = guided_steering.furthest([heard.places(edges)[prop] for heard in before], goals)
+        directions = torch.stack([studio.fitted[prop].weight[k] for k in towards])
         asking = studio.generator.velocity(vocabulary.opposite(own, prop))
         _, there = studio.hear(studio.sample(asking, start, progress=f"{prop}: the other prompts").noisy[-1])
-        reached = [steering.in_bins(getattr(one, prop), edges[prop]) for one in there]
+        reached = [heard.places(edges)[prop] for heard in there]
         for when, window in windows.items():
             for way, velocity, steer, target in (
                 ("control vector", ours, guided_steering.control(studio.sae, directions, alpha, window), towards),
@@ -312,7 +270,7 @@ def _steer(folder: Path, studio: _Studio, own: list[str], start: torch.Tensor, w
                 # What lies before the window is as it was.
                 waves, after = studio.hear(studio.sample(velocity, path[window.start], steer=steer, first=window.start).noisy[-1])
                 found = guided_steering.effect(before, after, prop, target, edges)
-                moved.append(pd.DataFrame({"way": way, "property": prop, "window": when, "prompt": own, **found}))
+                moved.append(pd.DataFrame({"way": way, "property": prop, "window": when, "prompt": own}).join(found))
                 first[way, prop, when] = waves[0], after[0]
 
     @cache

@@ -19,9 +19,6 @@ from audiosae.files import determinism, results, whole
 from audiosae.frames import unique
 from audiosae.sae import training
 
-CHOSEN = ("sparsity", "l0", "dead", "fvu", "fvu_test", "scale", "hidden", "l1")
-"""Figures of the grid point that later sections use."""
-
 
 @dataclass(frozen=True)
 class Training:
@@ -55,8 +52,6 @@ def run(
 
     Parameters
     ----------
-    codec
-        Its frames are in data/frames.
     grid
         See `training.grid`.
     factor, l1
@@ -64,15 +59,14 @@ def run(
     epochs, batch, learning_rate, seed
         See `training.Settings`.
     project
-        The folder that holds data/, checkpoints/ and results/.
+        The project's folder.
     """
-    source = project / f"data/frames/{codec}.arrow"
+    source, folder = project / f"data/frames/{codec}.arrow", project / f"data/sae_training/{codec}"
+    curves_file, counts_file = folder / "curves.csv", folder / "counts.csv"
+    target, checkpoint = project / f"results/sae_training/{codec}.json", project / f"checkpoints/sae/{codec}.safetensors"
     parameters = dict(codec=codec, grid=grid, factor=factor, l1=l1, epochs=epochs, batch=batch, learning_rate=learning_rate, seed=seed)
     made = results.provenance({"data/frames": source}, parameters, "audiosae.sections.sae_training")
-    figures, folder = project / f"results/sae_training/{codec}.json", project / f"data/sae_training/{codec}"
-    checkpoint = project / f"checkpoints/sae/{codec}.safetensors"
-    written = [folder / "curves.csv", folder / "counts.csv"]
-    if not (results.current(figures, made) and all(path.is_file() for path in (*written, checkpoint))):
+    if not results.current(target, made, curves_file, counts_file, checkpoint):
         device = determinism.prepare(seed)
         table = frames.load(source)
         rows = unique.find(table.latents)
@@ -87,24 +81,23 @@ def run(
             points.append({"factor": k, "hidden": k * dim, "l1": penalty, **training.measure(sae, latents, split)})
             if (k, penalty) == (factor, l1):
                 chosen, used = points[-1], sae
-        figures.unlink(missing_ok=True)  # a run that is killed leaves no figures beside another run's weights
+        target.unlink(missing_ok=True)  # a run that is killed leaves no figures beside another run's weights
         used.cpu().save(checkpoint, made)
-        whole.write(written[0], pd.concat(curves).to_csv(index=False))
+        whole.write(curves_file, pd.concat(curves).to_csv(index=False))
         counts = {"train": table.rows("train").sum(), "test": split.test.sum(), "unseen": split.unseen.sum(), "dim": dim}
-        whole.write(written[1], pd.Series({of: int(count) for of, count in counts.items()}, name="frames").to_csv(index_label="of"))
-        results.write(figures, {
-            "chosen": {name: int(chosen[name]) if name == "hidden" else float(chosen[name]) for name in CHOSEN},
+        whole.write(counts_file, pd.Series({of: int(count) for of, count in counts.items()}, name="frames").to_csv(index_label="of"))
+        results.write(target, {
+            "chosen": {name: value for name, value in chosen.items() if name != "factor"},
             "grid": points,
             "held_out": split.held_out,
             "distinct_frames": rows.distinct,
             "frames": len(table.latents),
             "provenance": made,
         })  # fmt: skip
-    found = results.read(figures)
-    points = pd.DataFrame(found["grid"])
-    chosen = points[(points["factor"] == factor) & (points["l1"] == l1)].iloc[0]
-    curves = pd.read_csv(written[0])
-    return Training(found, points, chosen, curves, pd.read_csv(written[1], index_col="of")["frames"])
+    figures = results.read(target)
+    grid_points = pd.DataFrame(figures["grid"])
+    row = grid_points[(grid_points["factor"] == factor) & (grid_points["l1"] == l1)].iloc[0]
+    return Training(figures, grid_points, row, pd.read_csv(curves_file), pd.read_csv(counts_file, index_col="of")["frames"])
 
 
 if __name__ == "__main__":

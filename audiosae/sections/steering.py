@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,37 +36,22 @@ HEARD = 4
 
 @dataclass(frozen=True)
 class Steering:
-    """What the page shows.
+    """What the page shows."""
 
-    Attributes
-    ----------
-    figures
-        As in results/steering/CODEC.json: ``properties``, of each the figures of `steering.summarise`, and ``provenance``.
-    targets
-        One row a property and target: property, class, target (in words), step: α‖w‖/‖f‖ at the figures' α.
-    heard
-        One row a clip, property, target and α, as for `steering.effects`.
-    reconstructed, steered
-        Folders of a table and a switch of sounds.
-    """
-
-    figures: dict[str, object]
+    figures: dict[str, Any]
+    """As in results/steering/CODEC.json: ``properties``, of each the figures of `steering.summarise`, and ``provenance``."""
     targets: pd.DataFrame
+    """One row a property and target: property, class, target (in words), step: α‖w‖/‖f‖ at the figures' α."""
     heard: pd.DataFrame
-    reconstructed: Path
-    steered: Path
+    """One row a clip, property, target and α, as for `steering.effects`."""
+    sounds: Path
+    """Folder of a table, "reconstructed", and a switch, "steering"."""
 
 
 def run(
-    codec: str,
-    weights: str,
-    tracker: str,
-    alphas: list[int | float],
-    quantiles: list[float],
-    clips: int,
-    seed: int,
+    codec: str, weights: str, tracker: str, alphas: list[int | float], quantiles: list[float], clips: int, seed: int,
     project: Path = Path("."),
-) -> Steering:
+) -> Steering:  # fmt: skip
     """Steer test clips, or read what was computed with these parameters, inputs and code.
 
     Parameters
@@ -83,8 +69,9 @@ def run(
     seed
         Of the intervals.
     project
-        The folder that holds data/, checkpoints/, results/ and book/.
+        The project's folder.
     """
+    parameters = {option: value for option, value in locals().items() if option != "project"}
     files = {
         "data/frames": project / f"data/frames/{codec}.arrow",
         "weights/sae": project / f"checkpoints/sae/{codec}.safetensors",
@@ -92,21 +79,15 @@ def run(
     }
     if weights not in ("embedded", "released"):
         files["weights/codec"] = codecs.source(codec, weights)
-    parameters = dict(codec=codec, weights=weights, tracker=tracker, alphas=alphas, quantiles=quantiles, clips=clips, seed=seed)
     made = partial(results.provenance, files, parameters, "audiosae.sections.steering")
     figures, tables = project / f"results/steering/{codec}.json", project / f"data/steering/{codec}"
     sounds = project / f"book/_static/sounds/{codec}/04_steering"
     written = [tables / "targets.csv", tables / "heard.csv", sounds / "reconstructed/index.json", sounds / "steering/index.json"]
-    if not (results.current(figures, made()) and all(path.is_file() for path in written)):
+    if not results.current(figures, made(), *written):
         device = determinism.prepare(seed)
-        desk = _Desk(
-            codecs.load(codec, weights).to(device),
-            SparseAutoencoder.load(files["weights/sae"]).to(device),
-            probes.load(files["weights/probes"]),
-            frames.load(files["data/frames"]),
-            corpus.load(project / "data/corpus").set_index("clip"),
-            tracker,
-        )
+        model, sae = codecs.load(codec, weights).to(device), SparseAutoencoder.load(files["weights/sae"]).to(device)
+        fitted, table = probes.load(files["weights/probes"]), frames.load(files["data/frames"])
+        desk = _Desk(model, sae, fitted, table, corpus.load(project / "data/corpus").set_index("clip"), tracker)
         figures.unlink(missing_ok=True)  # from here on its sounds may be new: a run that is killed leaves no figures beside them
         write_table(sounds / "reconstructed", desk.reconstructions(), "One test clip of each part, matched in loudness.")
         goals = desk.goals(quantiles)
@@ -114,27 +95,21 @@ def run(
         heard = pd.DataFrame([row for clip in tqdm(chosen, desc="steering", unit="clip") for row in desk.effects(clip, goals, alphas)])
         desk.write_switch(sounds / "steering", chosen[:: max(1, len(chosen) // HEARD)][:HEARD], goals, quantiles, alphas)
         strongest = 20 if 20 in alphas else max(alphas)
-        rows = [
-            {
-                "property": prop,
-                "class": k,
-                "target": labels.class_name(prop, k, desk.table.edges[prop]),
-                "step": steering.relative_strength(desk.sae, steering.direction(desk.fitted, prop, k), strongest),
-            }
-            for prop, ks in goals.items()
-            for k in ks
-        ]
-        tables.mkdir(parents=True, exist_ok=True)
-        whole.write(tables / "targets.csv", pd.DataFrame(rows).to_csv(index=False).encode())
-        whole.write(tables / "heard.csv", heard.to_csv(index=False).encode())
+        rows = []
+        for prop, k in [(prop, k) for prop, ks in goals.items() for k in ks]:
+            step = steering.relative_strength(sae, fitted[prop].weight[k], strongest)
+            rows.append((prop, k, labels.class_name(prop, k, table.edges[prop]), step))
+        targets = pd.DataFrame(rows, columns=["property", "class", "target", "step"])
+        whole.write(tables / "targets.csv", targets.to_csv(index=False))
+        whole.write(tables / "heard.csv", heard.to_csv(index=False))
         effects = steering.effects(heard)
         summary = {prop: steering.summarise(effects, heard, prop, strongest, seed) for prop in goals}
         for prop, ks in goals.items():
-            summary[prop] |= {"targets": ks, "relative_strength": [row["step"] for row in rows if row["property"] == prop]}
+            summary[prop] |= {"targets": ks, "relative_strength": targets.loc[targets["property"] == prop, "step"].tolist()}
         results.write(figures, {"properties": summary, "provenance": made()})  # now it is known which programs ran
     # Text stays text: a clip may well be called 007, or NA.
     targets, heard = (pd.read_csv(path, dtype={"clip": str}, keep_default_na=False, na_values=[""]) for path in written[:2])
-    return Steering(results.read(figures), targets, heard, sounds / "reconstructed", sounds / "steering")
+    return Steering(results.read(figures), targets, heard, sounds)
 
 
 class _Desk:
@@ -144,8 +119,8 @@ class _Desk:
         self, codec: Codec, sae: SparseAutoencoder, fitted: dict[str, Probe], table: Frames, manifest: pd.DataFrame, tracker: str
     ) -> None:
         self.codec, self.sae, self.fitted, self.table, self.manifest, self.tracker = codec, sae, fitted, table, manifest, tracker
-        self._steered = cache(self._steered)
-        self._original = cache(self._original)
+        self._once = cache(self._steer)
+        self._original = cache(lambda clip: self._heard(self._read(clip)))
 
     def reconstructions(self) -> dict[str, dict[str, Sound]]:
         """One test clip of each part: the original, decoded, and decoded from the SAE."""
@@ -171,7 +146,7 @@ class _Desk:
         voiced = voiced[voiced >= VOICED * table.groupby("clip", observed=True).size().reindex(voiced.index)]
         return list(voiced.index[np.linspace(0, len(voiced) - 1, min(count, len(voiced))).astype(int)])
 
-    def effects(self, clip: str, goals: Mapping[str, Sequence[int]], alphas: Sequence[float]) -> Iterator[dict[str, object]]:
+    def effects(self, clip: str, goals: Mapping[str, Sequence[int]], alphas: Sequence[float]) -> Iterator[dict[str, Any]]:
         """Where each steering of a clip took each property, in bins: rows for `steering.effects`."""
         _, before = self.steered(clip, "pitch", goals["pitch"][0], 0)
         for prop, ks in goals.items():
@@ -179,17 +154,16 @@ class _Desk:
                 _, after = self.steered(clip, prop, k, alpha)
                 row = {"clip": clip, "steered": prop, "target": k, "alpha": alpha}
                 for when, heard in (("before", before), ("after", after)):
-                    row |= {f"{p}_{when}": steering.in_bins(getattr(heard, p), self.table.edges[p]) for p in labels.PROPERTIES}
+                    row |= {f"{p}_{when}": place for p, place in heard.places(self.table.edges).items()}
                 yield row
 
     def steered(self, clip: str, prop: str, k: int, alpha: float) -> tuple[np.ndarray, Heard]:
         """Wave and measurements of one steered clip; α = 0 is the SAE's reconstruction whatever the target."""
-        return self._steered(clip, prop, k, alpha) if alpha else self._steered(clip, labels.PROPERTIES[0], 0, 0)
+        return self._once(clip, prop, k, alpha) if alpha else self._once(clip, labels.PROPERTIES[0], 0, 0)
 
-    def _steered(self, clip: str, prop: str, k: int, alpha: float) -> tuple[np.ndarray, Heard]:
-        direction = steering.direction(self.fitted, prop, k).to(next(self.sae.parameters()).device)
-        wave = steering.render(self.codec, steering.steer(self.sae, self._latents(clip), direction, alpha))
-        return wave, self._listen(wave)
+    def _steer(self, clip: str, prop: str, k: int, alpha: float) -> tuple[np.ndarray, Heard]:
+        direction = self.fitted[prop].weight[k].to(next(self.sae.parameters()).device)
+        return self._heard(steering.render(self.codec, steering.steer(self.sae, self._latents(clip), direction, alpha)))
 
     def write_switch(
         self, folder: Path, clips: Sequence[str], goals: Mapping[str, Sequence[int]], quantiles: Sequence[float], alphas: Sequence[float]
@@ -214,26 +188,16 @@ class _Desk:
             readout = aim | steering.readout(self.steered(spread[clip], property, k, α)[1])
             return Sound(row[strengths.index(α)], self.codec.sample_rate, readout, beside=original)
 
-        write_switch(
-            folder,
-            "Steering one property of a sound",
-            {"clip": list(spread), "property": list(labels.PROPERTIES), "target": names, "α": strengths},
-            render,
-            "Does the chosen property move, and do the others stay?",
-            beside="the original",
-            pictures=True,
-        )
-
-    def _original(self, clip: str) -> tuple[np.ndarray, Heard]:
-        wave = self._read(clip)
-        return wave, self._listen(wave)
+        axes: dict[str, list[Any]] = {"clip": list(spread), "property": list(labels.PROPERTIES), "target": names, "α": strengths}
+        caption = "Does the chosen property move, and do the others stay?"
+        write_switch(folder, "Steering one property of a sound", axes, render, caption, beside="the original", pictures=True)
 
     def _read(self, clip: str) -> np.ndarray:
         """[channels, samples] as the codec takes it."""
         return audio.for_codec(*audio.read(self.manifest.loc[clip, "file"]), self.codec.sample_rate, self.codec.channels)
 
-    def _listen(self, wave: np.ndarray) -> Heard:
-        return steering.listen(wave, self.codec.sample_rate, self.tracker, self.codec.frame_rate)
+    def _heard(self, wave: np.ndarray) -> tuple[np.ndarray, Heard]:
+        return wave, steering.listen(wave, self.codec.sample_rate, self.tracker, self.codec.frame_rate)
 
     def _latents(self, clip: str) -> torch.Tensor:
         """[frames, dim]."""

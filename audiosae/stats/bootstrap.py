@@ -23,13 +23,7 @@ class Estimate(NamedTuple):
 
 
 def draws(units: int, seed: int) -> np.ndarray:
-    """Which units each resample holds: int [RESAMPLES, units].
-
-    Raises
-    ------
-    ParameterError
-        Without a unit.
-    """
+    """Which units each resample holds: int [RESAMPLES, units]; a `ParameterError` without a unit."""
     if units == 0:
         raise ParameterError("an interval needs at least one recording; none can be used for this figure.")
     return np.random.default_rng(seed).integers(units, size=(RESAMPLES, units))
@@ -45,24 +39,11 @@ def interval(values: np.ndarray) -> list[float]:
 
     A resample may lack what the figure is about, such as a class.
     """
-    return [float(x) for x in np.percentile(values[np.isfinite(values)], [2.5, 97.5])]
+    return np.percentile(values[np.isfinite(values)], [2.5, 97.5]).tolist()
 
 
 def ratio(hits: np.ndarray, counts: np.ndarray, seed: int) -> list[float]:
-    """Interval of Σ hits / Σ counts over recordings: [low, high].
-
-    Parameters
-    ----------
-    hits, counts
-        One number a recording, such as frames classified correctly and frames in all.
-    seed
-        Of the resampling.
-
-    Raises
-    ------
-    ParameterError
-        Without a recording.
-    """
+    """Interval of Σ hits / Σ counts over recordings, such as frames classified correctly and frames in all: [low, high]."""
     chosen = draws(len(hits), seed)
     return interval(hits[chosen].sum(axis=1) / counts[chosen].sum(axis=1))
 
@@ -73,17 +54,7 @@ def mean(values: np.ndarray, seed: int) -> list[float]:
 
 
 def over_recordings(values: np.ndarray, recordings: np.ndarray, seed: int) -> Estimate:
-    """Mean of one number a frame, with its interval over recordings.
-
-    Parameters
-    ----------
-    values
-        Such as whether a frame is classified correctly [frames].
-    recordings
-        The recording of each frame [frames].
-    seed
-        Of the resampling.
-    """
+    """Mean of one number a frame, such as whether it is classified correctly, with its interval over the recordings of the frames."""
     _, index = np.unique(recordings, return_inverse=True)
     sums, counts = np.bincount(index, weights=values), np.bincount(index)
     return Estimate(float(np.mean(values)), ratio(sums, counts, seed), len(counts))

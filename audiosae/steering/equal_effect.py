@@ -24,22 +24,9 @@ QUANTITIES = ("strength", "leakage", "log_mel_db")
 
 
 def crossing(strengths: np.ndarray, on_target: np.ndarray, others: np.ndarray, level: float) -> np.ndarray:
-    """Where curves first reach a level.
+    """The strength and the other quantities where curves first reach a level above 0 [curves, 1 + quantities]; NaN where they never do.
 
-    Parameters
-    ----------
-    strengths
-        Increasing, above 0 [strengths].
-    on_target
-        One curve a row [curves, strengths]; NaN reaches nothing.
-    others
-        What else is asked for there [curves, quantities, strengths].
-    level
-        Above 0.
-
-    Returns
-    -------
-    The strength and the other quantities [curves, 1 + quantities]; NaN where the level is never reached.
+    `strengths` increase, above 0; `on_target` is [curves, strengths], where NaN reaches nothing; `others` is [curves, quantities, strengths].
     """
     if not len(strengths):
         return np.full((len(on_target), 1 + others.shape[1]), np.nan)
@@ -65,13 +52,10 @@ class Crossing:
 
     def summary(self) -> dict[str, Any]:
         """strength, leakage, log_mel_db, their intervals (see `interval`), reached (share of the resamples), and clips."""
-        point, resampled = self.values[0], self.values[1:]
-        return {
-            **{name: _or_none(value) for name, value in zip(QUANTITIES, point)},
-            **{f"{name}_ci95": interval(resampled[:, i]) if np.isfinite(point[i]) else None for i, name in enumerate(QUANTITIES)},
-            "reached": float(np.isfinite(resampled[:, 0]).mean()),
-            "clips": self.clips,
-        }
+        found: dict[str, Any] = {"reached": float(np.isfinite(self.values[1:, 0]).mean()), "clips": self.clips}
+        for name, values in zip(QUANTITIES, self.values.T, strict=True):
+            found[name], found[f"{name}_ci95"] = _with_interval(values)
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,14 +71,9 @@ class Resampled:
 
     @classmethod
     def of(cls, sounds: pd.DataFrame, effects: pd.DataFrame, clips: list[str], seed: int) -> Resampled:
-        """Resample clips.
+        """Resample clips, in an order that is the same for all methods.
 
-        Parameters
-        ----------
-        sounds, effects
-            Of one method and steered property: clip, alpha, log_mel_db; and what `steering.effects` makes of them.
-        clips, seed
-            All clips, in an order that is the same for all methods, and the seed of the draws.
+        `sounds` are of one method and steered property: clip, alpha, log_mel_db; `effects` is what `steering.effects` makes of them.
         """
         own = effects["measured"] == effects["steered"]
         strengths = np.array(sorted(sounds["alpha"].unique()), dtype=float)
@@ -122,10 +101,10 @@ def interval(values: np.ndarray) -> list[float] | None:
 
 def difference(one: Crossing, other: Crossing) -> dict[str, Any]:
     """Leakage of one method less that of another: difference and ci95; null where one of them does not get there."""
-    gap = (one.values - other.values)[:, QUANTITIES.index("leakage")]
-    return {"difference": _or_none(gap[0]), "ci95": interval(gap[1:]) if np.isfinite(gap[0]) else None}
+    gap, ci95 = _with_interval((one.values - other.values)[:, QUANTITIES.index("leakage")])
+    return {"difference": gap, "ci95": ci95}
 
 
-def _or_none(value: float) -> float | None:
-    """A finite number, or None."""
-    return float(value) if np.isfinite(value) else None
+def _with_interval(values: np.ndarray) -> tuple[float | None, list[float] | None]:
+    """The first value, and the interval of the others; None for both where it is not finite."""
+    return (float(values[0]), interval(values[1:])) if np.isfinite(values[0]) else (None, None)

@@ -27,60 +27,25 @@ AROUND = 0.25
 """Seconds on either side of an edge in which the change is looked for."""
 
 
-def thirds(frames: int) -> slice:
-    """The middle third of a clip; fewer than three frames are a `ParameterError`."""
+def middle_third(frames: int) -> slice:
+    """Of a clip; fewer than three frames are a `ParameterError`."""
     if frames < 3:
         raise ParameterError(f"{frames} frames have no middle third; take longer excerpts.")
     return slice(frames // 3, 2 * frames // 3)
 
 
-def spliced(outside: np.ndarray, inside: np.ndarray, part: slice, samples_a_frame: float) -> np.ndarray:
-    """One wave [channels, samples] with some frames of another."""
-    joined = outside.copy()
-    cut = slice(round(part.start * samples_a_frame), round(part.stop * samples_a_frame))
-    joined[:, cut] = inside[:, cut]
-    return joined
-
-
-def tracks(
-    wave: np.ndarray, sample_rate: int, frames: int, frame_rate: float, tracker: str, edges: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """The three properties of a wave [channels, samples] frame by frame, as places in bins; NaN where a frame lacks one."""
-    measured = labels.describe(wave, sample_rate, frame_rate, tracker, frames)
-    is_voiced = labels.voiced(measured.confidence, measured.rms)
-    values = {
-        "pitch": np.where(is_voiced, pitch.to_midi(np.maximum(measured.f0, 1e-3)), np.nan),
-        "amplitude": measured.rms,
-        "timbre": np.where(measured.rms > labels.SILENCE, measured.centroid, np.nan),
-    }
-    return {prop: steering.in_bins(values[prop], edges[prop]) for prop in labels.PROPERTIES}
-
-
 def transition(course: np.ndarray, edge: int, around: int, level: float) -> dict[str, int] | None:
-    """How a change sets in: from 10 % to 90 % of its final level.
-
-    Parameters
-    ----------
-    course
-        Change of each frame.
-    edge
-        The first frame that is steered.
-    around
-        Frames on either side in which to look.
-    level
-        The final level.
+    """How a change [frames] sets in, from 10 % to 90 % of its final level, within some frames around the first that is steered, the edge.
 
     Returns
     -------
     `begins`, the first frame with 10 % of the level, counted from the edge: negative where the change runs ahead of it; and `takes`,
     frames from there to the first one with 90 %. None where there is no level to rise to, or it is not reached.
     """
-    if not level > 0:
-        return None
     first = max(edge - around, 0)
     near = course[first : edge + around]
     begun = np.flatnonzero(near >= 0.1 * level)
-    if not len(begun):
+    if not level > 0 or not len(begun):
         return None
     settled = np.flatnonzero(near[begun[0] :] >= 0.9 * level)
     return {"begins": int(begun[0]) + first - edge, "takes": int(settled[0])} if len(settled) else None
@@ -94,16 +59,12 @@ def steer_middle(
 
     Parameters
     ----------
-    codec, latents
-        Latents of a clip [frames, dim], and their codec.
-    moves
-        From `methods.vectors`.
+    latents
+        Of a clip [frames, dim].
+    moves, targets, strength
+        From `methods.vectors`; classes of each property; the relative strength r.
     unsteered
         Latents and wave, of the SAE and of the codec, by "sae" and "codec".
-    targets, strength
-        Classes of each property; the relative strength r.
-    tracker, edges
-        As for the labels.
 
     Returns
     -------
@@ -111,10 +72,20 @@ def steer_middle(
     Properties that begin nearer than `steering.MARGIN` bins to their targets are left out.
     """
     frames, found = len(latents), []
-    part = thirds(frames)
+    part = middle_third(frames)
+    samples_a_frame = codec.sample_rate / codec.frame_rate
+    cut = slice(round(part.start * samples_a_frame), round(part.stop * samples_a_frame))
 
     def heard(wave: np.ndarray) -> dict[str, np.ndarray]:
-        return tracks(wave, codec.sample_rate, frames, codec.frame_rate, tracker, edges)
+        """The properties of a wave [channels, samples] frame by frame, as places in bins; NaN where a frame lacks one."""
+        measured = labels.describe(wave, codec.sample_rate, codec.frame_rate, tracker, frames)
+        is_voiced = labels.voiced(measured.confidence, measured.rms)
+        values = {
+            "pitch": np.where(is_voiced, pitch.to_midi(np.maximum(measured.f0, 1e-3)), np.nan),
+            "amplitude": measured.rms,
+            "timbre": np.where(measured.rms > labels.SILENCE, measured.centroid, np.nan),
+        }
+        return {prop: steering.in_bins(values[prop], edges[prop]) for prop in labels.PROPERTIES}
 
     for variant in VARIANTS:
         still, wave = unsteered["codec" if variant in FROM_CODEC else "sae"]
@@ -129,23 +100,15 @@ def steer_middle(
             partly = still.clone()
             partly[part] = moved[part]
             whole, some = codec.decode(torch.stack([moved, partly])).cpu().numpy()
-            joined = spliced(wave, whole, part, codec.sample_rate / codec.frame_rate)
-            course, ideal = (np.sign(k - place) * (heard(sound)[prop] - before[prop]) for sound in (some, joined))
+            spliced = wave.copy()
+            spliced[:, cut] = whole[:, cut]
+            course, ideal = (np.sign(k - place) * (heard(sound)[prop] - before[prop]) for sound in (some, spliced))
             found.append({"variant": variant, "prop": prop, "course": course, "spliced": ideal})
     return found
 
 
 def thirds_of_clips(records: list[dict[str, Any]], frame_rate: float, seed: int) -> dict[str, Any]:
-    """Means over clips of one variant and property.
-
-    Parameters
-    ----------
-    records
-        From `steer_middle`, all of equal length; an empty list is no clips.
-    frame_rate
-        In Hz.
-    seed
-        Of the intervals.
+    """Means over clips of one variant and property, from records of `steer_middle` of equal length.
 
     Returns
     -------
@@ -163,7 +126,7 @@ def thirds_of_clips(records: list[dict[str, Any]], frame_rate: float, seed: int)
         return {"clips": 0}
     stacked = {name: np.stack([record[name] for record in records]) for name in ("course", "spliced")}
     frames = stacked["course"].shape[1]
-    part, around = thirds(frames), round(AROUND * frame_rate)
+    part, around = middle_third(frames), round(AROUND * frame_rate)
     found: dict[str, Any] = {"clips": len(records)}
     for name, where in (("before", slice(0, part.start)), ("inside", part), ("after", slice(part.stop, frames))):
         means = np.array([_mean(clip) for clip in stacked["course"][:, where]])

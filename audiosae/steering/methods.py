@@ -30,11 +30,10 @@ from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.steering import Heard
 
-FEATURE_MEANS, RAW_PROBE, RAW_MEANS, SIGNAL = "feature_means", "raw_probe", "raw_means", "signal"
-VECTORS = (*steering.VARIANTS, FEATURE_MEANS, RAW_PROBE, RAW_MEANS)
-METHODS = (*VECTORS, SIGNAL)
-BASELINES = METHODS[3:]
+FEATURE_MEANS, RAW_PROBE, RAW_MEANS, SIGNAL = BASELINES = ("feature_means", "raw_probe", "raw_means", "signal")
 """Methods without a probe on features, which the SAE's variants should beat."""
+
+METHODS = (*steering.VARIANTS, *BASELINES)
 
 FROM_CODEC = ("remainder", RAW_PROBE, RAW_MEANS, SIGNAL)
 """Methods whose strength 0 is the codec's own sound; that of the others is the SAE's reconstruction."""
@@ -54,27 +53,15 @@ def along_latents(sae: SparseAutoencoder, latents: torch.Tensor, direction: torc
     return latents + strength * sae.dim**0.5 / direction.norm() * direction * sae.std
 
 
-def along_features(
-    sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, strength: float | torch.Tensor, variant: str
-) -> torch.Tensor:
-    """`steering.steer` with α such that α ‖w‖ / ‖f‖ is the given strength, a number or one a frame [frames, 1]."""
+def along_features(sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, strength: float, variant: str) -> torch.Tensor:
+    """`steering.steer` with α such that α ‖w‖ / ‖f‖ is the given strength."""
     return steering.steer(sae, latents, direction, strength * sae.hidden**0.5 / direction.norm(), variant)
 
 
 def difference_of_means(values: torch.Tensor, target: torch.Tensor, every: torch.Tensor) -> torch.Tensor:
-    """From the mean of all frames to that of the target class.
+    """From the mean of all frames to that of the target class: [numbers].
 
-    Parameters
-    ----------
-    values
-        Features or standardised latents [rows, numbers].
-    target, every
-        How many frames of the target class, and of all classes, each row stands for [rows]; no frame of the target class is a
-        `ParameterError`.
-
-    Returns
-    -------
-    [numbers].
+    Each row of `values` [rows, numbers] stands for `target` frames of that class, and for `every` frames of any [rows].
     """
     if not target.sum():
         raise ParameterError("no training frame of the target class is left for a mean; raise few_frames or move the quantiles.")
@@ -89,62 +76,46 @@ def _means(
     """For each target class the difference of means of features and of standardised latents."""
     used = counts.sum(dim=1) > 0
     latents, counts = latents[used], counts[used]
-    both = sae.encode(latents), sae.normalised(latents)
-    return {k: tuple(difference_of_means(x, counts[:, k], counts.sum(dim=1)) for x in both) for k in targets}
+    f, z, every = sae.encode(latents), sae.normalised(latents), counts.sum(dim=1)
+    return {k: (difference_of_means(f, counts[:, k], every), difference_of_means(z, counts[:, k], every)) for k in targets}
 
 
 def vectors(
     sae: SparseAutoencoder, latents: torch.Tensor, on_features: dict[str, Probe], counts: dict[str, Counts],
     targets: dict[str, list[int]], penalties: list[float], iterations: int,
 ) -> dict[str, Move]:  # fmt: skip
-    """The methods that add a vector, by the names in `VECTORS`.
+    """The methods that add a vector, all but `SIGNAL`, by name.
 
     Parameters
     ----------
-    sae, latents
-        The SAE, and the rows that means and probes are taken from [rows, dim], on one device.
+    latents
+        The rows that means and probes are taken from [rows, dim], on the SAE's device.
     on_features
         The probes of section 3, by property.
-    counts
-        Of the rows, by property.
-    targets
-        Classes of each property.
+    counts, targets
+        Of the rows, and classes, by property.
     penalties, iterations
         Of the probes on latents; see `probes.fit`.
     """
-    both = [(prop, k) for prop, ks in targets.items() for k in ks]
-    rows = {(prop, k): steering.direction(on_features, prop, k).to(latents.device) for prop, k in both}
-    means = {(prop, k): pair for prop, ks in targets.items() for k, pair in _means(sae, latents, counts[prop][0], ks).items()}
+    rows = {prop: probe.weight.to(latents.device) for prop, probe in on_features.items()}
+    means = {prop: _means(sae, latents, counts[prop][0], ks) for prop, ks in targets.items()}
     on_latents = {prop: probes.fit(sae.normalised(latents), *counts[prop], penalties, iterations) for prop in targets}
 
     def by_variant(variant: str) -> Move:
-        return lambda x, prop, k, r: along_features(sae, x, rows[prop, k], r, variant)
+        return lambda x, prop, k, r: along_features(sae, x, rows[prop][k], r, variant)
 
     return {
         **{variant: by_variant(variant) for variant in steering.VARIANTS},
-        FEATURE_MEANS: lambda x, prop, k, r: along_features(sae, x, means[prop, k][0], r, "paper"),
+        FEATURE_MEANS: lambda x, prop, k, r: along_features(sae, x, means[prop][k][0], r, "paper"),
         RAW_PROBE: lambda x, prop, k, r: along_latents(sae, x, on_latents[prop].weight[k], r),
-        RAW_MEANS: lambda x, prop, k, r: along_latents(sae, x, means[prop, k][1], r),
+        RAW_MEANS: lambda x, prop, k, r: along_latents(sae, x, means[prop][k][1], r),
     }
 
 
 def tilt(wave: np.ndarray, sample_rate: int, pivot: float, strength: float) -> np.ndarray:
-    """Tilt the spectrum about a frequency by a first-order filter, and keep the level.
+    """Tilt the spectrum of a wave [channels, samples] about a frequency by a first-order filter, and keep its root mean square.
 
-    H(s) = (G s + ω) / (s + G ω) has gain 1/G far below the pivot, 1 at it, and G far above.
-
-    Parameters
-    ----------
-    wave
-        [channels, samples].
-    sample_rate, pivot
-        In Hz; the pivot under half the sample rate.
-    strength
-        20 log10 G, in dB; positive is brighter.
-
-    Returns
-    -------
-    A wave of the same shape and root mean square.
+    H(s) = (G s + ω) / (s + G ω) has gain 1/G far below the pivot in Hz, 1 at it, and G far above; the strength is 20 log10 G, in dB.
     """
     g, omega = 10 ** (strength / 20), 2 * sample_rate * np.tan(np.pi * pivot / sample_rate)
     filtered = scipy.signal.lfilter(*scipy.signal.bilinear([g, omega], [1, g * omega], sample_rate), wave)
@@ -155,7 +126,7 @@ def tilt(wave: np.ndarray, sample_rate: int, pivot: float, strength: float) -> n
 def tilt_towards(wave: np.ndarray, sample_rate: int, pivot: float, target: float, frame_rate: float) -> float:
     """The tilt in dB that brings the mean spectral centroid to a target in Hz, or as near as `STEEPEST` allows.
 
-    Parameters are those of `tilt`, and the rate of the windows in which the centroid is measured, as for the labels.
+    `frame_rate` is that of the windows in which the centroid is measured; the rest as for `tilt`.
     """
 
     def missing(strength: float) -> float:
@@ -174,22 +145,18 @@ def tilt_towards(wave: np.ndarray, sample_rate: int, pivot: float, target: float
 def processed(
     wave: np.ndarray, sample_rate: int, heard: Heard, prop: str, target: float, shares: list[float], frame_rate: float
 ) -> list[np.ndarray]:
-    """Move a property by signal processing.
+    """Move a property by signal processing: one wave a share; none where the wave lacks the property.
 
     Parameters
     ----------
-    wave, sample_rate, heard
-        [channels, samples], in floating point so that a gain does not clip; Hz; and what was measured of the wave.
-    prop, target
-        The property, and where to: a MIDI note, a linear RMS, or Hz.
+    wave, heard
+        [channels, samples], in floating point so that a gain does not clip; and what was measured of it.
+    target
+        A MIDI note, a linear RMS, or Hz.
     shares
         Of the whole move: of the semitones of a phase vocoder (librosa), the decibels of a gain, or those of `tilt`.
     frame_rate
         As for `tilt_towards`.
-
-    Returns
-    -------
-    One wave a share; none where the wave lacks the property.
     """
     before = getattr(heard, prop)
     if not np.isfinite(before) or before == 0:

@@ -25,41 +25,28 @@ from audiosae.sae import SparseAutoencoder
 if TYPE_CHECKING:
     from audiosae.codecs import Codec
 
-MEL_BANDS, MEL_FLOOR = 64, 60.0
-"""Bands of the log-mel distance, and how many dB under the loudest of them all quieter ones count as equally silent."""
-
 CHECKED = 1.0
 """Seconds of each sound that make the round trip."""
 
 
 def log_mel_distance(still: np.ndarray, moved: np.ndarray, sample_rate: int) -> float:
-    """Root mean square difference of log-mel spectra over bands, mean over frames, in dB, of two [channels, samples] matched in LUFS."""
+    """Root mean square difference of log-mel spectra over bands, mean over frames, in dB, of two [channels, samples] matched in LUFS.
+
+    What is 60 dB under the loudest band of the first counts as silent. See also `similarity.log_mel_mae`, for which levels count.
+    """
     still, moved = audio.to_mono(still), audio.to_mono(moved)
     gap = loudness.loudness(still, sample_rate) - loudness.loudness(moved, sample_rate)
     moved = moved * np.float32(10 ** (gap / 20) if np.isfinite(gap) else 1.0)  # what is silent stays so
-    power = [
-        librosa.feature.melspectrogram(y=wave, sr=sample_rate, n_fft=2048, hop_length=512, n_mels=MEL_BANDS) for wave in (still, moved)
-    ]
-    floor = max(float(power[0].max()) * 10 ** (-MEL_FLOOR / 10), 1e-20)
+    power = [librosa.feature.melspectrogram(y=wave, sr=sample_rate, n_fft=2048, hop_length=512, n_mels=64) for wave in (still, moved)]
+    floor = max(float(power[0].max()) * 10 ** (-60.0 / 10), 1e-20)
     one, other = (10 * np.log10(np.maximum(bands, floor)) for bands in power)
     return float(np.sqrt(((one - other) ** 2).mean(axis=0)).mean())
 
 
 def round_trip(codec: Codec, sae: SparseAutoencoder, latents: torch.Tensor, waves: torch.Tensor) -> np.ndarray:
-    """Root mean square distance, in standardised units, between latents and what the codec encodes of their sound.
+    """Root mean square distance, in the SAE's standardised units, between latents and what the codec encodes of their sound [batch].
 
-    Parameters
-    ----------
-    codec, sae
-        Whose latents they are, and the SAE with their mean and deviation.
-    latents
-        [batch, frames, dim]; the first second is used.
-    waves
-        Decoded from them [batch, channels, samples].
-
-    Returns
-    -------
-    [batch].
+    Of the latents [batch, frames, dim], and of the waves [batch, channels, samples] that were decoded from them, the first second is used.
     """
     frames = min(latents.shape[1], round(CHECKED * codec.frame_rate))
     again = codec.encode(waves[..., : round(frames * codec.sample_rate / codec.frame_rate)])

@@ -1,10 +1,12 @@
 """Codebooks in training: where they start, and what becomes of vectors that nothing is rounded to.
 
-The `encodec` package moves each vector to the mean of what was rounded to it. Its own ways to start and to revive are
-not used: its k-means sees one batch, and a vector that it revives is overwritten with the old one in the same step.
+The `encodec` package moves each vector to the mean of what was rounded to it. Its own k-means sees one batch, and a vector that it
+revives is overwritten with the old one in the same step.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,20 +23,10 @@ DEAD = 0.05
 
 @torch.no_grad()
 def start(quantizer: ResidualVectorQuantizer, latents: list[torch.Tensor], seed: int) -> None:
-    """Set each codebook to k-means centres of what the ones before it leave over.
-
-    Parameters
-    ----------
-    quantizer
-        Its codebooks are set in place.
-    latents
-        One [batch, dim, frames] for each of some batches; together many times as many frames as a codebook has vectors.
-    seed
-        Of k-means.
-    """
+    """Set each codebook to k-means centres of what the ones before it leave over, from some batches [batch, dim, frames]."""
     residual = torch.cat(latents).transpose(1, 2).flatten(0, 1).float().cpu()
     for number, layer in enumerate(quantizer.vq.layers):
-        book = layer._codebook
+        book: Any = layer._codebook
         size = len(book.embed)
         with threadpool_limits(1):  # sums that several threads share come out differently from run to run
             means = MiniBatchKMeans(size, random_state=seed + number, n_init=1, batch_size=4096).fit(residual.numpy())
@@ -50,18 +42,10 @@ def start(quantizer: ResidualVectorQuantizer, latents: list[torch.Tensor], seed:
 
 @torch.no_grad()
 def revive(quantizer: ResidualVectorQuantizer, encoded: torch.Tensor) -> None:
-    """Put dead vectors where frames of the batch are, chosen at random (Dhariwal et al. 2020, Jukebox, 3.2).
-
-    Parameters
-    ----------
-    quantizer
-        Its codebooks are changed in place.
-    encoded
-        [batch, dim, frames], before rounding.
-    """
+    """Put dead vectors where random frames of a batch [batch, dim, frames] are (Dhariwal et al. 2020, Jukebox, 3.2)."""
     residual = encoded
     for layer in quantizer.vq.layers:
-        book = layer._codebook
+        book: Any = layer._codebook
         frames = residual.transpose(1, 2).flatten(0, 1)
         uses = len(frames) / len(book.embed)  # a batch, of an average vector
         dead = book.cluster_size < DEAD * uses

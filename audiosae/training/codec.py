@@ -4,8 +4,7 @@
         --account results/codec/encodec.json --minutes 60 …
 
 A codec with codebooks starts without them; then they start from k-means, and the rest of the steps rounds to them. A second,
-shorter round refines the result on another render with more single voices, since notes near the ends of the range are rare in
-the first.
+shorter round refines the result on another render with more single voices, since extreme notes are rare in the first.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from audiosae.files.code import digest
 from audiosae.files.determinism import prepare
 from audiosae.training import codebooks, loop, losses
 from audiosae.training.data import batch, render
-from audiosae.training.recipes import RECIPES, Recipe
+from audiosae.training.recipes import RECIPES
 
 AVERAGE = 0.995
 """Decay a step of the moving average of the weights."""
@@ -49,8 +48,7 @@ class Loss:
     Attributes
     ----------
     windows
-        Of the spectra, in samples. The longest decides which intervals the spectra can tell apart: two low notes a semitone
-        apart are 5 Hz apart.
+        Of the spectra, in samples; the longest decides which intervals they can tell apart.
     waveform, spectral, level
         See `losses.reconstruction`.
     bottleneck
@@ -110,8 +108,6 @@ class Learner(loop.Learner):
     ----------
     name, shape
         The codec, a name in `RECIPES`, and its sizes.
-    settings, loss
-        See there.
     waves, refining
         What the two rounds draw examples from, float32 [clips, channels, samples].
     checks
@@ -119,19 +115,20 @@ class Learner(loop.Learner):
     """
 
     def __init__(
-        self, name: str, shape: object, settings: Settings, loss: Loss, waves: np.ndarray, refining: np.ndarray, checks: torch.Tensor
+        self, name: str, shape: Any, settings: Settings, loss: Loss, waves: np.ndarray, refining: np.ndarray, checks: torch.Tensor
     ) -> None:
-        self.recipe: Recipe = RECIPES[name]
-        self.shape, self.settings, self.loss, self.device = shape, settings, loss, checks.device
-        self.waves, self.refining, self.checks = waves, refining, checks
+        self.recipe, self.settings, self.loss, self.device = RECIPES[name], settings, loss, checks.device
+        self.shape, self.waves, self.refining, self.checks = shape, waves, refining, checks
         options: dict[str, Any] = {"betas": (0.8, 0.99), "weight_decay": 1e-4}
         super().__init__(name, self.recipe.network(shape).to(self.device), AVERAGE, **options)
         self.rounds = hasattr(self.network, "quantizer")
-        self.judge = losses.discriminator().to(self.device) if loss.adversarial else None
-        self.judge_optimizer = torch.optim.AdamW(self.judge.parameters(), **options) if self.judge else None
+        self.judges: dict[str, Any] = {}
+        if loss.adversarial:
+            judge = losses.discriminator().to(self.device)
+            self.judges = {"judge": judge, "judge_optimizer": torch.optim.AdamW(judge.parameters(), **options)}
 
     def parts(self) -> dict[str, Any]:
-        return super().parts() | ({"judge": self.judge, "judge_optimizer": self.judge_optimizer} if self.judge else {})
+        return super().parts() | self.judges
 
     def start(self) -> None:
         self.recipe.start(self.network, self._examples(self.waves, self.settings.seed, self.settings.steps))
@@ -140,25 +137,27 @@ class Learner(loop.Learner):
     def step(self, number: int) -> None:
         """One step of the codec; in the second round one of the discriminator too."""
         settings, refining = self.settings, number >= self.settings.steps
+        half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.half)
         if self.rounds and number == settings.rounding_from:
             with torch.no_grad():
                 seen = [self.network.encoder(self._examples(self.waves, settings.seed + 1, each)) for each in range(codebooks.BATCHES)]
             codebooks.start(self.network.quantizer, seen, settings.seed)
         wave = self._examples(self.refining if refining else self.waves, settings.seed, number)
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.half):
+        with half:
             encoded = self.network.encoder(wave)
         latents, penalty = self.recipe.bottleneck(self.network, encoded.float(), number >= settings.rounding_from)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.half):
+        with half:
             decoded = self.network.decoder(latents).float()
         total = self.loss.bottleneck * penalty
         for name, value in self._terms(decoded, wave).items():
             total = total + getattr(self.loss, name) * value
         rate = settings.rate(number)
-        if self.judge and refining:
+        if self.judges and refining:
+            judge, optimizer = self.judges.values()
             one, other = (heard.flatten(0, 1)[:, None] for heard in (decoded, wave))
-            loop.descend(losses.discrimination(self.judge, one, other), self.judge, self.judge_optimizer, rate)
-            total = total + self.loss.adversarial * losses.adversarial(self.judge, one, other)
+            loop.descend(losses.discrimination(judge, one, other), judge, optimizer, rate)
+            total = total + self.loss.adversarial * losses.adversarial(judge, one, other)
         loop.descend(total, self.network, self.optimizer, rate)
         self.average.update_parameters(self.network)
 
@@ -191,19 +190,8 @@ class Learner(loop.Learner):
         return losses.reconstruction(decoded.flatten(0, 1), wave.flatten(0, 1), self.loss.windows, self.recipe.module.SAMPLE_RATE)
 
 
-def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Path) -> pd.DataFrame:
-    """Train a codec, and write its checkpoint.
-
-    Parameters
-    ----------
-    codec
-        A name in `RECIPES`.
-    shape
-        The codec's own `Shape`.
-    settings, loss
-        See there.
-    target
-        Checkpoint to write.
+def train(codec: str, shape: Any, settings: Settings, loss: Loss, target: Path) -> pd.DataFrame:
+    """Train a codec, whose `Shape` is given, and write its checkpoint.
 
     Returns
     -------
@@ -243,19 +231,8 @@ def train(codec: str, shape: object, settings: Settings, loss: Loss, target: Pat
 
 
 def describe(codec: str, path: Path) -> dict[str, Any]:
-    """What the book tells of a trained codec, read from its checkpoint.
-
-    Returns
-    -------
-    numbers
-        In the checkpoint, codebooks included.
-    steps
-        Of both rounds.
-    hours_rendered, hours_heard
-        Of music in both renders, and in all examples together.
-    mega_bytes
-        Of the file.
-    """
+    """What the book tells of a trained codec, read from its checkpoint: the count of its `numbers` (codebooks included), the steps,
+    the hours of music in both renders and in all examples, and the size of the file."""
     tensors, header = checkpoint.load(path, f"codec/{codec}")
     settings, recipe = header["provenance"]["settings"], RECIPES[codec]
     steps = settings["steps"] + settings["refine_steps"]
@@ -271,7 +248,7 @@ def describe(codec: str, path: Path) -> dict[str, Any]:
 def stage(codec: str) -> Callable[..., None]:
     """The command that trains one codec; which sizes it takes depends on the codec."""
 
-    def run(target: Path, curve: Path, account: Path, settings: Settings, shape: object, loss: Loss) -> None:
+    def run(target: Path, curve: Path, account: Path, settings: Settings, shape: Any, loss: Loss) -> None:
         loop.write_curve(train(codec, shape, settings, loss, target), curve)
         results.write(account, describe(codec, target))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,9 +17,8 @@ import torch
 from audiosae.audio import SAMPLE_RATE, for_codec
 from audiosae.codecs.protocol import Codec
 from audiosae.corpus import performance
-from audiosae.corpus.clip import Clip
+from audiosae.corpus.clip import PARTS, Clip
 from audiosae.corpus.embedded import plan
-from audiosae.corpus.scores import PARTS
 from audiosae.files import resume
 from audiosae.generation import prompts
 
@@ -34,14 +34,12 @@ _Kept = TypeVar("_Kept")
 def render(
     minutes: float, clip_seconds: float, seed: int, split: str, sample_rate: int, channels: int, folder: Path, chorales: float = 1.0
 ) -> np.ndarray:
-    """Play scores of one split, for a codec.
+    """Play scores of one split ("train" or "validation"), for a codec.
 
     Parameters
     ----------
     minutes, clip_seconds, seed
         See `corpus.embedded.plan`.
-    split
-        train or validation.
     sample_rate, channels
         Of the codec.
     folder
@@ -68,25 +66,16 @@ def render_latents(
 
     Returns
     -------
-    latents
-        float16 [clips, frames, dim].
-    hot
-        The words of each clip's prompt, float32 [clips, words].
+    Latents, float16 [clips, frames, dim], and the words of each clip's prompt, float32 [clips, words].
     """
 
-    def encode(waves: list[torch.Tensor]) -> np.ndarray:
-        return codec.encode(torch.stack(waves).to(device)).cpu().numpy().astype(np.float16)
-
     def write(path: Path) -> None:
-        latents, texts, waiting = [], [], []
-        for clip in _play(minutes, clip_seconds, seed, split):
-            texts.append(prompts.describe(clip))
-            waiting.append(torch.from_numpy(for_codec(clip.wave, SAMPLE_RATE, codec.sample_rate, codec.channels)))
-            if len(waiting) == BATCH:
-                latents.append(encode(waiting))
-                waiting = []
-        if waiting:
-            latents.append(encode(waiting))
+        latents, texts = [], []
+        clips = _play(minutes, clip_seconds, seed, split)
+        while several := list(islice(clips, BATCH)):
+            waves = np.stack([for_codec(clip.wave, SAMPLE_RATE, codec.sample_rate, codec.channels) for clip in several])
+            latents.append(codec.encode(torch.from_numpy(waves).to(device)).cpu().numpy().astype(np.float16))
+            texts += [prompts.describe(clip) for clip in several]
         np.savez(path, latents=np.concatenate(latents), hot=prompts.encode(texts).numpy())
 
     def read(path: Path) -> tuple[np.ndarray, np.ndarray]:

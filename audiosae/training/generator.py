@@ -56,17 +56,7 @@ class Settings(loop.Settings):
 
 
 class Learner(loop.Learner):
-    """The generator that is trained.
-
-    Parameters
-    ----------
-    shape, settings
-        See there.
-    known, unseen
-        Latents and words from `render_latents`, of training and of validation pieces.
-    device
-        Where it runs.
-    """
+    """The generator that is trained, from latents and words (`render_latents`) of training and of validation pieces."""
 
     def __init__(self, shape: Shape, settings: Settings, known: tuple, unseen: tuple, device: torch.device) -> None:
         self.settings, self.known, self.unseen, self.device = settings, known, unseen, device
@@ -85,7 +75,7 @@ class Learner(loop.Learner):
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Any]:
-        """Loss on training pieces since the last row, and on validation pieces at evenly spread times, always with the same noise."""
+        """Loss on training pieces since the last row, and on validation pieces at evenly spread times with the same noise."""
         training, self.lately = float(np.mean(self.lately)), []
         latents, hot = self.unseen
         rng = np.random.default_rng(self.settings.seed)
@@ -115,7 +105,7 @@ class Learner(loop.Learner):
         return tuple(torch.from_numpy(np.asarray(each, dtype=np.float32)).to(self.device) for each in (music, words, noise, time))
 
 
-def _loss(network: torch.nn.Module, music: torch.Tensor, words: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+def _loss(network: Any, music: torch.Tensor, words: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
     """The flow's loss, on standardised latents."""
     music = (music - network.mean) / network.std
 
@@ -137,10 +127,6 @@ def train(shape: Shape, settings: Settings, target: Path) -> pd.DataFrame:
     ------
     ParameterError
         If the loss is no number any more.
-    CheckpointError
-        If the VAE's weights are damaged.
-    OSError
-        If the disk is full.
     """
     parent = codec_weights.FOLDER / f"{embedded.CODEC}.safetensors"
     made = {"shape": vars(shape), "settings": vars(settings), "codec": file_hash(parent), "code": digest(["audiosae.training.generator"])}
@@ -152,7 +138,8 @@ def train(shape: Shape, settings: Settings, target: Path) -> pd.DataFrame:
     unseen = render_latents(codec, CHECKS * seconds / 60, seconds, seed, "validation", states, device)
     learner = Learner(shape, settings, known, unseen, device)
     progress = loop.run(learner, settings, states, device)
-    embedded.save(learner.average.module, target, {**made, "validation": progress["validation"].iloc[-1]})
+    network: Any = learner.average.module
+    embedded.save(network, target, {**made, "validation": progress["validation"].iloc[-1]})
     return progress
 
 

@@ -1,7 +1,7 @@
 """The training loop of the codecs and of the generator.
 
 What is kept is a moving average of the weights. A killed run continues from its last saved state and ends with the same bytes,
-because every step draws from a seed of its own. On a GPU the same loop runs there.
+because every step draws from a seed of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class Settings:
     steps, learning_rate
         Of AdamW with a cosine schedule.
     save_every
-        Steps between saved states, each with a line of progress.
+        Steps between saved states, each with a row of progress.
     seed
         Of corpus, weights, and what each step draws.
     """
@@ -52,55 +53,32 @@ class Settings:
         return self.steps
 
 
-class Learner:
-    """A network, the moving average of its weights, and its optimizer.
+class Learner(ABC):
+    """A network on its device, the moving average of its weights, and its optimizer (AdamW, with these `options`)."""
 
-    Parameters
-    ----------
-    name
-        For messages.
-    network
-        On its device.
-    decay
-        Of the moving average, a step.
-    betas, weight_decay
-        Of AdamW.
-    """
-
-    def __init__(self, name: str, network: nn.Module, decay: float, betas: tuple[float, float], weight_decay: float) -> None:
+    def __init__(self, name: str, network: Any, decay: float, **options: Any) -> None:
         self.name, self.network = name, network
         self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
-        self.optimizer = torch.optim.AdamW(network.parameters(), betas=betas, weight_decay=weight_decay)
+        self.optimizer = torch.optim.AdamW(network.parameters(), **options)
 
     def parts(self) -> dict[str, resume.Part]:
         """What a step changes, by name."""
         return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
 
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: B027 – a network may start as it is
         """Set the weights before the first step."""
 
+    @abstractmethod
     def step(self, number: int) -> None:
         """Learn from the examples of one step, which its number alone decides."""
-        raise NotImplementedError
 
+    @abstractmethod
     def validate(self, number: int) -> dict[str, Any]:
         """One row of progress after a step: losses of the averaged weights above all."""
-        raise NotImplementedError
 
 
 def run(learner: Learner, settings: Settings, states: Path, device: torch.device) -> pd.DataFrame:
-    """Train, from the last saved state if there is one.
-
-    Parameters
-    ----------
-    learner
-        As it is before the first step.
-    settings
-        How long, and from which seed.
-    states
-        Folder of the saved state, from `state_folder`.
-    device
-        Where the learner is.
+    """Train, from the last saved state in the folder `states` if there is one; the learner is as before its first step.
 
     Returns
     -------

@@ -6,6 +6,8 @@ kb/s; a term on the level of each frame keeps a decoder that is unsure from play
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
 from encodec.msstftd import MultiScaleSTFTDiscriminator
 from torch import nn
@@ -22,23 +24,15 @@ _FLOOR = 1e-4
 
 
 def reconstruction(decoded: torch.Tensor, original: torch.Tensor, windows: tuple[int, ...], sample_rate: int) -> dict[str, torch.Tensor]:
-    """Terms of the loss, each a mean over clips that counts soft and loud clips alike.
-
-    Parameters
-    ----------
-    decoded, original
-        float32 [batch, samples].
-    windows
-        Of the spectra, in samples; hops are a quarter of them.
-    sample_rate
-        In Hz; decides how long the frames of the level are.
+    """Terms of the loss, each a mean over clips [batch, samples] that counts soft and loud clips alike.
 
     Returns
     -------
     waveform
         Energy of the error over energy of the original.
     spectral
-        Spectral convergence (Arık et al. 2019) plus a tenth of the mean absolute difference of log magnitudes, summed over `windows`.
+        Spectral convergence (Arık et al. 2019) plus a tenth of the mean absolute difference of log magnitudes, summed over `windows`
+        (in samples; hops are a quarter).
     level
         Mean absolute error of the RMS of frames, over the RMS of the clip.
     """
@@ -65,26 +59,19 @@ def discriminator() -> nn.Module:
 
 
 def discrimination(discriminator: nn.Module, decoded: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
-    """Hinge loss of the discriminator: it should put originals above 1 and decoded waves below −1.
-
-    Parameters
-    ----------
-    decoded, original
-        float32 [batch, 1, samples]; no gradient flows into `decoded`.
-    """
+    """Hinge loss of the discriminator on waves [batch, 1, samples]: originals above 1, decoded ones below −1."""
     fake, _ = discriminator(decoded.detach())
     real, _ = discriminator(original)
     return sum((1 + f).relu().mean() + (1 - r).relu().mean() for f, r in zip(fake, real, strict=True)) / len(fake)
 
 
 def adversarial(discriminator: nn.Module, decoded: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
-    """What the codec minimises: the hinge of its decoded waves, plus the relative distance of the discriminator's features from
-    those of the originals."""
+    """What the codec minimises: the hinge of decoded waves, plus how far the discriminator's features are from the originals'."""
     logits, features = discriminator(decoded)
     with torch.no_grad():
         _, targets = discriminator(original)
     fooled = sum((1 - logit).relu().mean() for logit in logits) / len(logits)
-    pairs = [(a, b) for scale, target in zip(features, targets, strict=True) for a, b in zip(scale, target, strict=True)]
+    pairs = zip(chain(*features), chain(*targets), strict=True)
     return fooled + torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in pairs]).mean()
 
 

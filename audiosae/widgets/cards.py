@@ -6,7 +6,8 @@ matters if in some class's training frames it adds more, on average, than any ot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,8 @@ from audiosae.sae import SparseAutoencoder
 ENOUGH_FRAMES = 20
 """Training frames that a class needs to name a feature."""
 
-CURVE = 60
-"""Points of an activation curve: the largest activation in each sixtieth of a clip."""
-
-NEAR = 4
-"""How many neighbours a card names."""
+CURVE, NEAR = 60, 4
+"""How many points an activation curve has, and how many neighbours a card names."""
 
 
 @torch.no_grad()
@@ -38,23 +36,9 @@ def features_of(table: Frames, sae: SparseAutoencoder) -> torch.Tensor:
 def speakers(table: Frames, features: torch.Tensor, fitted: Mapping[str, Probe]) -> pd.DataFrame:
     """The feature that adds most to the score of each class, on average over its training frames.
 
-    Parameters
-    ----------
-    table
-        Labels of frames.
-    features
-        Of the same frames, from `features_of`.
-    fitted
-        Probes of this codec.
-
     Returns
     -------
-    One row a class with at least `ENOUGH_FRAMES` training frames: property, number, feature, strength.
-
-    Raises
-    ------
-    ParameterError
-        If no class has.
+    One row a class with at least `ENOUGH_FRAMES` training frames: property, number, feature, strength. No such class is a `ParameterError`.
     """
     rows = []
     for prop in labels.PROPERTIES:
@@ -72,19 +56,8 @@ def speakers(table: Frames, features: torch.Tensor, fitted: Mapping[str, Probe])
 @torch.no_grad()
 def cards(
     table: Frames, features: torch.Tensor, sae: SparseAutoencoder, fitted: Mapping[str, Probe], named: pd.DataFrame, clips: int
-) -> list[dict[str, object]]:
-    """Cards of named features.
-
-    Parameters
-    ----------
-    table, features
-        The frames to look for strong moments in, and their features.
-    sae, fitted
-        Of this codec.
-    named
-        From `speakers`, of these frames or of others.
-    clips
-        How many clips a card shows.
+) -> list[dict[str, Any]]:
+    """Cards of features that `speakers` named, of these frames or of others, with some clips of strong moments on each.
 
     Returns
     -------
@@ -97,7 +70,7 @@ def cards(
     fires
         Share of the frames in which it is not zero.
     clips
-        [{clip, time (s), activation, curve (0 to 100 of that activation)}], strongest first.
+        [{clip, time (s), activation, curve (the largest in each sixtieth of the clip, 0 to 100 of that activation)}], strongest first.
     near
         [[feature, cosine of the decoder's directions]], nearest first.
     """
@@ -131,7 +104,7 @@ def cards(
     return made
 
 
-def _strongest(activation: np.ndarray, starts: np.ndarray, of_clip: np.ndarray, times: np.ndarray, clips: int) -> list[dict[str, object]]:
+def _strongest(activation: np.ndarray, starts: np.ndarray, of_clip: np.ndarray, times: np.ndarray, clips: int) -> list[dict[str, Any]]:
     """The clips with the largest activation; of equals, the first."""
     peaks = np.maximum.reduceat(activation, starts)
     found = []
@@ -153,6 +126,6 @@ def _strongest(activation: np.ndarray, starts: np.ndarray, of_clip: np.ndarray, 
     return found
 
 
-def class_names(edges: Mapping[str, Sequence[float]]) -> dict[str, list[str]]:
+def class_names(edges: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     """Every class of every property in words and units, for the axes of a card."""
-    return {prop: [labels.class_name(prop, k, np.asarray(edges[prop])) for k in range(len(edges[prop]) - 1)] for prop in labels.PROPERTIES}
+    return {prop: [labels.class_name(prop, k, edges[prop]) for k in range(len(edges[prop]) - 1)] for prop in labels.PROPERTIES}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,7 @@ from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.widgets import cards as feature_cards
 from audiosae.widgets.browser import LiveBrowser, describe_clip
-from audiosae.widgets.live import Live
-from audiosae.widgets.sound import Sound
+from audiosae.widgets.sound import Live, Sound
 from audiosae.widgets.switch import LiveSwitch
 
 LONGEST = 15.0
@@ -33,61 +33,32 @@ LONGEST = 15.0
 
 @dataclass
 class OwnSound:
-    """One sound and the models that it goes through.
-
-    Attributes
-    ----------
-    codec, sae, fitted, edges
-        The codec, its autoencoder, the probes, and the edges of each property's bins.
-    wave
-        [channels, samples] at the codec's rate: the beginning of the file.
-    table
-        Its frames, with latents and labels.
-    path
-        Of the file.
-    """
+    """One sound, with the codec, its autoencoder and the probes that it goes through."""
 
     codec: Codec
     sae: SparseAutoencoder
     fitted: dict[str, Probe]
-    edges: dict[str, np.ndarray]
     wave: np.ndarray
+    """[channels, samples] at the codec's rate: the beginning of the file."""
     table: Frames
-    path: Path
-
-    @property
-    def latents(self) -> torch.Tensor:
-        """[frames, dim]."""
-        return torch.from_numpy(self.table.latents)
+    """Its frames, with latents and labels."""
 
     def towards(self, prop: str, k: int, alpha: float) -> Sound:
         """Steered by α towards class k of a property, as in section 4, with the original beside it; α = 0 is the reconstruction."""
-        return self._moved(steering.direction(self.fitted, prop, k), alpha, shared=prop == "amplitude")
+        return self._moved(self.fitted[prop].weight[k], alpha, shared=prop == "amplitude")
 
     def pushed(self, feature: int, strength: float) -> Sound:
         """One feature pushed up or down, with the original beside it.
 
-        Parameters
-        ----------
-        feature
-            Its number.
-        strength
-            Of the push, in lengths of the feature vector: at 1 the step is as long as what was there.
-
-        Raises
-        ------
-        ParameterError
-            If the autoencoder has no such feature.
+        The strength is in lengths of the feature vector: at 1 the step is as long as what was there.
         """
-        if not 0 <= feature < self.sae.hidden:
-            raise ParameterError(f"no feature {feature}; this autoencoder has 0 to {self.sae.hidden - 1}.")
         direction = torch.zeros(self.sae.hidden)
         direction[feature] = self.sae.hidden**0.5
         return self._moved(direction, strength, shared=False)
 
     def _moved(self, direction: torch.Tensor, strength: float, shared: bool) -> Sound:
         """A step along a direction; one gain for both sounds where loudness is the subject, else they are matched."""
-        after = steering.render(self.codec, steering.steer(self.sae, self.latents, direction, strength))
+        after = steering.render(self.codec, steering.steer(self.sae, torch.from_numpy(self.table.latents), direction, strength))
         length = min(after.shape[1], self.wave.shape[1])
         pair = [self.wave[:, :length], after[:, :length]]
         original, steered = loudness.shared_gain(pair) if shared else loudness.match_loudness(pair, self.codec.sample_rate)
@@ -101,7 +72,7 @@ class OwnSound:
     def _readout(self, wave: np.ndarray) -> dict[str, str]:
         return steering.readout(steering.listen(wave, self.codec.sample_rate, self.table.tracker, self.codec.frame_rate))
 
-    def cards(self, named: pd.DataFrame) -> list[dict[str, object]]:
+    def cards(self, named: pd.DataFrame) -> list[dict[str, Any]]:
         """Cards of the features that `named` names, see `feature_cards.speakers`, as far as they fire in this sound."""
         made = feature_cards.cards(self.table, feature_cards.features_of(self.table, self.sae), self.sae, self.fitted, named, clips=1)
         return [card for card in made if card["clips"]]
@@ -123,51 +94,27 @@ class OwnSound:
 
     def widgets(self, named: pd.DataFrame) -> Iterator[Live]:
         """Steering towards any class, pushing any feature, and cards of the features that fire; `named` as for `cards`."""
-        goals = {
-            f"{prop} {labels.class_name(prop, k, self.edges[prop])}": (prop, k)
-            for prop in labels.PROPERTIES
-            for k in range(len(self.edges[prop]) - 1)
-        }
-        yield LiveSwitch(
-            "Steer towards a class",
-            {"towards": list(goals), "α": [n / 2 for n in range(121)]},
-            lambda towards, α: self.towards(*goals[towards], α),
-            beside="the original",
-            pictures=True,
-        )
-        yield LiveSwitch(
-            "Push one feature",
-            {"feature": list(range(self.sae.hidden)), "strength": [n / 4 for n in range(33)]},
-            self.pushed,
-            beside="the original",
-            pictures=True,
-        )
+        classes = feature_cards.class_names(self.table.edges)
+        goals = {f"{prop} {name}": (prop, k) for prop, names in classes.items() for k, name in enumerate(names)}
+
+        def steer(towards: str, α: float) -> Sound:
+            return self.towards(*goals[towards], α)
+
+        axes: dict[str, list[Any]] = {"towards": list(goals), "α": [n / 2 for n in range(121)]}
+        yield LiveSwitch("Steer towards a class", axes, steer, beside="the original", pictures=True)
+        axes = {"feature": list(range(self.sae.hidden)), "strength": [n / 4 for n in range(33)]}
+        yield LiveSwitch("Push one feature", axes, self.pushed, beside="the original", pictures=True)
         if cards := self.cards(named):
             mono = audio.to_mono(self.wave)
             name = cards[0]["clips"][0]["clip"]
             alone = Sound(loudness.match_loudness([mono], self.codec.sample_rate)[0], self.codec.sample_rate)
             described = {name: describe_clip(mono, self.codec.sample_rate, name)}
-            yield LiveBrowser("Features in your sound", cards, feature_cards.class_names(self.edges), described, lambda _: alone)
+            yield LiveBrowser("Features in your sound", cards, classes, described, lambda _: alone)
 
 
 @lru_cache(maxsize=4)
 def models(codec: str, weights: str, project: Path) -> tuple[Codec, SparseAutoencoder, dict[str, Probe], Frames]:
-    """What the sections made for a codec: the codec, its autoencoder, its probes, and the corpus's frames.
-
-    Parameters
-    ----------
-    codec, weights
-        As params.yaml names them, see `codecs.load`.
-    project
-        The folder that holds checkpoints/ and data/.
-
-    Raises
-    ------
-    ParameterError
-        If the frames come from other weights.
-    CheckpointError, CorpusError
-        If the pipeline has not run.
-    """
+    """What the sections made in a project for a codec and its weights: the codec, its autoencoder, its probes, and the corpus's frames."""
     table = frames.load(project / f"data/frames/{codec}.arrow")
     # A table is data, and must not name a program to run.
     if table.weights != weights:
@@ -181,20 +128,7 @@ def models(codec: str, weights: str, project: Path) -> tuple[Codec, SparseAutoen
 
 
 def load(path: str | Path, codec: str, weights: str, project: Path) -> OwnSound:
-    """Read a file and encode its beginning.
-
-    Parameters
-    ----------
-    path
-        Of a wav, flac, mp3 or ogg file.
-    codec, weights, project
-        As for `models`.
-
-    Raises
-    ------
-    AudioError
-        If the file is missing, damaged, or shorter than a frame.
-    """
+    """Read a wav, flac, mp3 or ogg file and encode its beginning, with `models` of these names."""
     model, sae, fitted, corpus = models(codec, weights, project)
     wave, rate = audio.read(path)
     wave = wave[:, : int(LONGEST * rate)]
@@ -208,4 +142,4 @@ def load(path: str | Path, codec: str, weights: str, project: Path) -> OwnSound:
     for prop, column in (("amplitude", "rms"), ("timbre", "centroid")):
         table[prop] = labels.to_bins(table[column].to_numpy(), corpus.edges[prop])
     found = Frames(latents.astype(np.float32), table, corpus.edges, codec, corpus.weights, corpus.tracker, model.frame_rate)
-    return OwnSound(model, sae, fitted, corpus.edges, ready, found, Path(path))
+    return OwnSound(model, sae, fitted, ready, found)

@@ -1,4 +1,4 @@
-"""One sound with what was measured on it, and the folder in which a widget's sounds lie."""
+"""What all widgets share: a sound with what was measured on it, the folder of its files, and the page's question to Python."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import anywidget
 import numpy as np
+from anywidget.experimental import command
 
 from audiosae.audio.loudness import encode_mp3
 from audiosae.errors import ParameterError
@@ -19,41 +22,29 @@ ASSETS = Path(__file__).parent / "static" / "audiosae"
 STATIC = "static:"
 """Begins an address below the book's ``_static``; the book's own extension makes it relative to each page."""
 
+Answer = tuple[dict[str, Any], list[bytes]]
+"""Values, and files."""
+
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound for a listener.
-
-    Parameters
-    ----------
-    wave
-        float32 [samples] or [channels, samples], every peak under −1 dBFS.
-    sample_rate
-        In Hz.
-    readout
-        Measured values as text, such as ``{"pitch": "A4, 440 Hz"}``, in the order in which they are shown.
-    beside
-        What it can be compared with by a switch, matched with it; see `write_switch`.
-    """
+    """A sound for a listener."""
 
     wave: np.ndarray
+    """float32 [samples] or [channels, samples], every peak under −1 dBFS."""
     sample_rate: int
     readout: Mapping[str, str] = field(default_factory=dict)
+    """Measured values as text, such as ``{"pitch": "A4, 440 Hz"}``, in the order in which they are shown."""
     beside: Sound | None = None
+    """What it can be compared with by a switch, matched with it; see `write_switch`."""
 
     def mp3(self) -> bytes:
-        """Compress; raises `AudioError` for peaks over −1 dBFS or samples that are not finite."""
+        """Compress; an `AudioError` for peaks over −1 dBFS or samples that are not finite."""
         return encode_mp3(self.wave, self.sample_rate)
 
 
 def static_address(folder: Path) -> str:
-    """Address of a folder below ``_static``, as ``static:sounds/…``.
-
-    Raises
-    ------
-    ParameterError
-        If no folder above it is called ``_static``: the book would not find its sounds.
-    """
+    """Address of a folder below the book's ``_static``, as ``static:sounds/…``; a `ParameterError` for one elsewhere."""
     parts = folder.resolve().parts
     if "_static" not in parts[:-1]:
         raise ParameterError(f"{folder}: sounds for the book lie below a folder `_static`, such as book/_static/sounds.")
@@ -61,23 +52,26 @@ def static_address(folder: Path) -> str:
     return STATIC + "/".join(parts[last + 1 :])
 
 
-def read_index(folder: Path) -> dict[str, object]:
-    """The ``index.json`` of a widget's folder.
-
-    Raises
-    ------
-    ParameterError
-        If it is missing: nothing was written there.
-    """
+def read_index(folder: Path) -> dict[str, Any]:
+    """The ``index.json`` of a widget's folder; a `ParameterError` if nothing was written there."""
     path = folder / "index.json"
     if not path.is_file():
         raise ParameterError(f"{path} is missing: run the section that writes it, or `dvc repro`.")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_index(folder: Path, index: Mapping[str, object], indent: int | None = None) -> None:
-    """Write ``index.json``, after the sounds, so that it never names one that is not there."""
-    whole.write(folder / "index.json", (json.dumps(index, ensure_ascii=False, indent=indent) + "\n").encode())
+def write_index(folder: Path, index: Mapping[str, Any], indent: int | None = None) -> None:
+    """Write ``index.json``."""
+    whole.write(folder / "index.json", json.dumps(index, ensure_ascii=False, indent=indent) + "\n")
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], index: Mapping[str, Any], indent: int | None = None) -> None:
+    """Write a widget's sounds and pictures by name, and ``index.json`` last, so that it never names one that is not there."""
+    static_address(folder)
+    for name, data in files.items():
+        whole.write(folder / name, data)
+    drop_others(folder, set(files))
+    write_index(folder, index, indent)
 
 
 def drop_others(folder: Path, keep: set[str]) -> None:
@@ -85,3 +79,36 @@ def drop_others(folder: Path, keep: set[str]) -> None:
     for path in [*folder.glob("*.mp3"), *folder.glob("*.webp")]:
         if path.name not in keep:
             path.unlink()
+
+
+class Live(anywidget.AnyWidget):
+    """A widget whose module asks Python for sounds; a subclass says which module, and answers.
+
+    In the module: ``const [{ error, ...content }, buffers] = await experimental.invoke("ask", message, { signal })``.
+    `html` is for pages without Python; empty where there is no such page.
+    """
+
+    _css = ASSETS / "audiosae.css"
+
+    def __init__(self, title: str, html: str = "", **traits: Any) -> None:
+        self._title, self._html = title, html
+        super().__init__(**traits)
+
+    def answer(self, message: Mapping[str, Any]) -> Answer:
+        """What a message asks for."""
+        raise NotImplementedError
+
+    @command
+    def ask(self, message: Mapping[str, Any], _: list[bytes]) -> Answer:
+        """Answer a message; an error, of a reader's own function too, goes to the page, where the reader sees it."""
+        try:
+            return self.answer(message)
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}"}, []
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        return {**data, **({"text/html": self._html} if self._html else {})}, metadata
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._title!r})"

@@ -22,15 +22,7 @@ LOWEST = 40.0
 
 
 def picture(wave: np.ndarray, sample_rate: int) -> bytes:
-    """Draw a sound as a WebP: time from left to right, mel bands from 40 Hz to half the sample rate upwards.
-
-    Parameters
-    ----------
-    wave
-        [channels, samples] or [samples], full scale 1.
-    sample_rate
-        In Hz.
-    """
+    """Draw a sound [channels, samples] or [samples] as a WebP: time to the right, mel bands from 40 Hz to half the sample rate upwards."""
     from matplotlib import colormaps  # here, as a section that writes no pictures does without matplotlib
 
     mono = to_mono(np.atleast_2d(wave))

@@ -8,6 +8,7 @@ Nothing is computed and no sound is copied: the desk's index.json points to the 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from audiosae.errors import ParameterError
 from audiosae.files.params import TITLES, codecs
@@ -17,37 +18,22 @@ SWITCH = "04_steering/steering"
 """Where section 4 writes, below the folder of a codec."""
 
 
-def merge(indices: dict[str, dict]) -> dict:
-    """One switch of several: the first control chooses among them.
+def merge(indices: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """One switch of several, by name: the first control chooses among them, and the second among the clips that all have.
 
-    Parameters
-    ----------
-    indices
-        Name to the index.json that `write_switch` wrote, in order. The first axis, clips, is cut to what all have; the others must
-        be the same.
-
-    Returns
-    -------
-    An index for a folder beside `sounds`, whose files lie in the folders of the names.
-
-    Raises
-    ------
-    ParameterError
-        If they have no clip in common, or their other axes differ.
+    The index is for a folder beside `sounds`, whose files lie in the folders of the names.
     """
     first = next(iter(indices.values()))
     (name, _, kind), *others = first["axes"]
-    for codec, index in indices.items():
-        if index["axes"][1:] != others:
-            raise ParameterError(f"the steering desk needs the same properties, targets and α for every codec; {codec} has others.")
     clips = [clip for clip in first["axes"][0][1] if all(clip in index["axes"][0][1] for index in indices.values())]
     if not clips:
         raise ParameterError("the steering desk needs a clip that was steered with every codec, and there is none.")
 
-    def moved(entry: dict, codec: str) -> dict:
+    def moved(entry: dict[str, Any], codec: str) -> dict[str, Any]:
         return {key: f"../sounds/{codec}/{SWITCH}/{value}" if key in ("file", "picture") else value for key, value in entry.items()}
 
-    states, besides = {}, {}
+    states: dict[str, Any] = {}
+    besides: dict[str, Any] = {}
     for number, (codec, index) in enumerate(indices.items()):
         places = {index["axes"][0][1].index(clip): place for place, clip in enumerate(clips)}
         for key, state in index["states"].items():
@@ -72,7 +58,6 @@ def write(sounds: Path, target: Path, params: Path, /) -> None:
     params
         Of params.yaml, which names the codecs.
     """
-    target.mkdir(parents=True, exist_ok=True)
     write_index(target, merge({codec: read_index(sounds / codec / SWITCH) for codec in codecs(params)}))
 
 

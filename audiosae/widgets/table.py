@@ -4,70 +4,43 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 
 from audiosae.errors import ParameterError
-from audiosae.files import whole
-from audiosae.widgets.sound import ASSETS, Sound, drop_others, read_index, static_address, write_index
+from audiosae.widgets.sound import ASSETS, Sound, read_index, static_address, write_folder
 
 
 def write_table(folder: Path, rows: Mapping[str, Mapping[str, Sound]], caption: str = "") -> None:
-    """Write the sounds of a table, and an ``index.json`` with its rows, columns, caption, files and readouts.
+    """Write the sounds of a table, and an ``index.json``, into a folder of its own below the book's ``_static``.
 
-    Parameters
-    ----------
-    folder
-        Below the book's ``_static``, used by this table alone.
-    rows
-        Row label to cells, a cell being a column label and its `Sound`. Columns stand in the order in which they
-        first occur; a row may lack some.
-    caption
-        One sentence that says what to listen for.
-
-    Raises
-    ------
-    ParameterError
-        For no rows, or a folder outside ``_static``.
-    AudioError
-        For a sound that is too loud or not finite.
+    Each row has a label and cells, of column labels and sounds. Columns stand in the order in which they first occur; a row may lack some.
+    The caption says what to listen for.
     """
     columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
     if not columns:
         raise ParameterError("a table of sounds needs at least one row with one sound.")
-    static_address(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    files: list[list[str | None]] = []
+    sounds: dict[str, Sound] = {}
+    names: list[list[str | None]] = []
     readouts: list[list[list[tuple[str, str]]]] = []
     for r, cells in enumerate(rows.values()):
-        files.append([f"{r}-{c}.mp3" if column in cells else None for c, column in enumerate(columns)])
+        names.append([f"{r}-{c}.mp3" if column in cells else None for c, column in enumerate(columns)])
         readouts.append([list(cells[column].readout.items()) if column in cells else [] for column in columns])
-        for c, column in enumerate(columns):
-            if column in cells:
-                whole.write(folder / files[r][c], cells[column].mp3())
-    drop_others(folder, {name for row in files for name in row if name})
-    write_index(folder, {"caption": caption, "columns": columns, "rows": list(rows), "files": files, "readouts": readouts})
+        sounds |= {name: cells[column] for name, column in zip(names[-1], columns, strict=True) if name}
+    with ThreadPoolExecutor() as pool:
+        files = dict(zip(sounds, pool.map(Sound.mp3, sounds.values()), strict=True))
+    write_folder(folder, files, {"caption": caption, "columns": columns, "rows": list(rows), "files": names, "readouts": readouts})
 
 
 class SoundTable:
-    """Show what `write_table` wrote: players in rows and columns, in plain HTML.
-
-    Parameters
-    ----------
-    folder
-        That it wrote.
-
-    Raises
-    ------
-    ParameterError
-        If nothing was written there.
-    """
+    """Show what `write_table` wrote in a folder, or a `ParameterError`: players in rows and columns, in plain HTML."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = Path(folder)
-        self._index = read_index(self._folder)
+        self._folder, self._index = folder, read_index(folder)
 
     def html(self, address: str) -> str:
         """The table, with its sounds at an address; an empty one puts them into the page itself."""
@@ -97,7 +70,7 @@ class SoundTable:
         told = f'<dl class="audiosae-readout">{items}</dl>' if items else ""
         return f'<td><audio controls preload="none" src="{source}" aria-label="{escape(label, quote=True)}"></audio>{told}</td>'
 
-    def _repr_mimebundle_(self, **options: object) -> dict[str, object]:
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         data = ipywidgets.HTML(self.html(""))._repr_mimebundle_(**options)
         return {**data, "text/html": self.html(static_address(self._folder)), "text/plain": repr(self)}
 

@@ -30,7 +30,7 @@ def figure(found: dict[str, Any], names: dict[str, Any]) -> str:
     Parameters
     ----------
     found
-        As `audiosae.evidence.verdict_rules.Figure`.
+        As `audiosae.evidence.verdicts.Figure`.
     names
         Results by file, and formatters.
     """

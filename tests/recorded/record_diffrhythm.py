@@ -74,7 +74,7 @@ def trajectories(original: Any, ours: diffrhythm.Generator, frames: int, states:
         original.sample(
             cond=torch.zeros(1, frames, 64), text=torch.zeros(1, frames, dtype=torch.long), duration=frames, max_duration=frames,
             style_prompt=formula.style(text)[None], negative_style_prompt=formula.style("vocal")[None], steps=states,
-            cfg_strength=flow.GUIDANCE_SCALE, seed=seed, start_time=torch.zeros(1), song_duration=torch.full((1,), frames / ours.frames),
+            cfg_strength=flow.GUIDANCE_SCALE, seed=seed, start_time=torch.zeros(1), song_duration=torch.full((1,), frames / ours.network.frames),
             latent_pred_segments=[(0, frames)],
         )[1]
         for seed, text in enumerate(formula.PROMPTS)

@@ -191,7 +191,7 @@ export function build(element, index, fetchClip, address) {
   else open([...index.cards].sort(SORTS.strength[1])[0].feature, false);
 }
 
-// The form in JupyterLab: anywidget calls this, and Python answers each question with an MP3, see `widgets.live`.
+// The form in JupyterLab: anywidget calls this, and Python answers each question with an MP3, see `widgets.sound`.
 function render({ model, el, experimental }) {
   const element = make("div", { className: "audiosae-features" });
   el.append(element);

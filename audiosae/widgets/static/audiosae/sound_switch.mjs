@@ -206,7 +206,7 @@ function curvesOf({ label, by, sets }) {
   return { node, show };
 }
 
-// The form in JupyterLab: anywidget calls this, and Python answers each question with an MP3 and a picture, see `widgets.live`.
+// The form in JupyterLab: anywidget calls this, and Python answers each question with an MP3 and a picture, see `widgets.sound`.
 async function render({ model, el, experimental }) {
   const element = make("div", { className: "audiosae-switch" });
   el.append(element);

@@ -1,58 +1,32 @@
 """The third source: the paper's own five data sets, from where the user has them (section 3.1).
 
-A folder holds one folder, or link, for each: cocochorales, damp-vsep, groove, guitarset, maestro. What is in them,
-which split is used and what counts as monophonic stands at the head of the module of each.
-
-From each recording one clip is drawn, at random; when every recording has given one, a second; and so on. So few
-minutes come from many recordings, and of a long recording only the clips that are used are ever read.
+A folder holds one folder, or link, for each: cocochorales, damp-vsep, groove, guitarset, maestro; see `datasets`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterator
-from itertools import count
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from audiosae.audio import SAMPLE_RATE, check, opened, read_part, refuse_truncated, resample
-from audiosae.corpus.clip import QUOTA, SHORTEST, SPLITS, Clip, make_clip
-from audiosae.corpus.paper.cocochorales import COCOCHORALES
-from audiosae.corpus.paper.damp_vsep import DAMP_VSEP
-from audiosae.corpus.paper.dataset import Dataset, Notes, Recording
-from audiosae.corpus.paper.groove import GROOVE
-from audiosae.corpus.paper.guitarset import GUITARSET
-from audiosae.corpus.paper.maestro import MAESTRO
-from audiosae.corpus.scores import PARTS
+from audiosae.audio import SAMPLE_RATE, read_part, resample
+from audiosae.audio.io import check, read_length
+from audiosae.corpus.clip import PARTS, QUOTA, SHORTEST, SPLITS, Clip, in_turn, make_clip
+from audiosae.corpus.datasets import DATASETS, Dataset, Notes, Recording
 from audiosae.errors import CorpusError
 
-DATASETS: tuple[Dataset, ...] = (COCOCHORALES, DAMP_VSEP, GROOVE, GUITARSET, MAESTRO)
-
-_SILENCE = 2.0**-23
-"""A clip that stays below is silent once it is written with 24 bits."""
+_SILENCE = 2.0**-23  # a clip that stays below is silent once it is written with 24 bits
 
 
-def clips(folder: str | Path, minutes: float, clip_seconds: float, shares: dict[str, float], seed: int) -> Iterator[Clip]:
+def clips(folder: str | Path, minutes: float, clip_seconds: float, shares: Mapping[str, float], seed: int) -> Iterator[Clip]:
     """Draw clips from the data sets.
 
     A data set has `minutes` times its share, divided over the splits by `QUOTA` (the makers' own splits have a smaller test). What a
-    split cannot give is taken from the others, train first; what the whole data set cannot give is said and left out. Silent clips
-    are passed over.
-
-    Parameters
-    ----------
-    folder
-        Holds the folders of the data sets.
-    minutes
-        Length of the corpus.
-    clip_seconds
-        Longest clip. A rest shorter than half a second is dropped.
-    shares
-        Share of each part, in any unit; a data set whose share is 0 is not looked for.
-    seed
-        Of the draws. Splits do not depend on it.
+    split cannot give is taken from the others, train first; what the whole data set cannot give is said and left out. Each recording
+    gives one clip, at random, before one gives a second. Silent clips are passed over. Splits do not depend on the seed. A data set
+    whose share is 0 is not looked for.
 
     Raises
     ------
@@ -109,46 +83,27 @@ def _draw(deck: Iterator[Clip], seconds: float, clip_seconds: float, progress: t
 
 
 def _deck(dataset: Dataset, recordings: list[Recording], split: str, clip_seconds: float, seed: int) -> Iterator[Clip]:
-    """All clips of a split, in the order in which they are drawn."""
+    """All clips of a split, in the order in which they are drawn; only what is drawn is read."""
     rng = np.random.default_rng([seed, PARTS.index(dataset.part), SPLITS.index(split)])
-    order = rng.permutation(len(recordings))
-    waiting: deque[tuple[Recording, list[int] | None]] = deque((recordings[i], None) for i in order)
-    number = count()
-    while waiting:
-        recording, starts = waiting.popleft()
-        if starts is None:  # its first turn
-            starts = [int(start) for start in rng.permutation(_starts(recording.file, clip_seconds))]
-        if not starts:
-            continue
-        waiting.append((recording, starts))
-        start = starts.pop()
+
+    def starts(i: int) -> np.ndarray:
+        samples, rate = read_length(recordings[i].file)
+        every = range(0, samples, int(clip_seconds * rate))
+        return rng.permutation([start for start in every if samples - start >= SHORTEST * rate])[::-1]
+
+    number = 0
+    for i, start in in_turn(len(recordings), starts, rng):
+        recording = recordings[i]
         wave, rate = read_part(recording.file, start, clip_seconds)
         if wave.any():
             check(wave, rate, where=recording.file)
         wave = np.ascontiguousarray(resample(wave, rate, SAMPLE_RATE))
         if np.abs(wave).max() < _SILENCE:
             continue
-        yield make_clip(
-            wave,
-            _notes(dataset, recording.annotation, start / rate, wave.shape[1] / SAMPLE_RATE),
-            clip=f"{dataset.part}-{split}-{next(number):05d}",
-            part=dataset.part,
-            piece=recording.piece,
-            instrument=recording.instrument,
-            family=recording.family,
-            seed=seed,
-            monophonic=recording.monophonic,
-            split=split,
-        )
-
-
-def _starts(path: str, clip_seconds: float) -> list[int]:
-    """Where the clips of a recording begin, in samples of its own rate; only the header is read."""
-    with opened(Path(path)) as file:
-        refuse_truncated(Path(path), file, file.frames)
-        shortest = SHORTEST * file.samplerate
-        every = range(0, file.frames, int(clip_seconds * file.samplerate))
-        return [start for start in every if file.frames - start >= shortest]
+        notes = _notes(dataset, recording.annotation, start / rate, wave.shape[1] / SAMPLE_RATE)
+        clip = f"{dataset.part}-{split}-{number:05d}"
+        yield make_clip(wave, notes, {**recording._asdict(), "clip": clip, "part": dataset.part, "seed": seed})
+        number += 1
 
 
 def _notes(dataset: Dataset, annotation: str, start: float, seconds: float) -> Notes:
