@@ -17,7 +17,7 @@ from audiosae.corpus import building, groove, performance
 from audiosae.corpus.building import build
 from audiosae.corpus.clip import PARTS, SPLITS, Clip, split_of
 from audiosae.corpus.embedded import Session, plan
-from audiosae.corpus.instruments import BY_NAME, GUITARS, KITS, ORCHESTRA, VOICES
+from audiosae.corpus.instruments import BY_NAME, ENSEMBLES, GUITARS, KITS, ORCHESTRA, PIANOS, VOICES
 from audiosae.corpus.performance import perform
 from audiosae.corpus.render import Event, Track, render, to_loudness
 from audiosae.corpus.scores import Note, pool, voices
@@ -150,6 +150,12 @@ def test_a_score_gives_its_voices() -> None:
     middles = [np.mean([note.midi for note in line]) for line in found]
     assert middles == sorted(middles, reverse=True)  # soprano, alto, tenor, bass
     assert found[0][0].midi == 67 and found[0][0].onset == 0  # Aus meines Herzens Grunde begins on G
+
+
+def test_instruments_are_known_once_and_ensembles_are_of_them() -> None:
+    everyone = [*ORCHESTRA, *VOICES, *GUITARS, *PIANOS]
+    assert len(BY_NAME) == len(everyone) and all(player.low < player.high for player in everyone)
+    assert all(name in BY_NAME for players in ENSEMBLES.values() for name in players)
 
 
 def test_drums_are_in_time_and_in_order() -> None:

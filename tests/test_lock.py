@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from audiosae.pipeline import frozen, verify
+from audiosae.pipeline import frozen, lock
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,7 +42,7 @@ def free(root: Path) -> set[str]:
 
 
 def test_dvc_lock_matches_the_repository() -> None:
-    found = verify.discrepancies(ROOT, free(ROOT)) + broken(ROOT)
+    found = lock.discrepancies(ROOT, free(ROOT)) + broken(ROOT)
     assert not (found := [line for line in found if "make weights" not in line]), "run `dvc repro` and commit dvc.lock:\n" + "\n".join(
         found
     )
@@ -67,6 +67,6 @@ def test_a_codec_and_a_dependency_that_are_gone_from_the_pipeline_are_told(tmp_p
     (tmp_path / "params.yaml").write_text(re.sub(r"\n  wavtokenizer: \{weights.*", "", params, count=1))
     text = (tmp_path / "dvc.yaml").read_text()
     (tmp_path / "dvc.yaml").write_text(text.replace("        - results/pitch_trackers.json\n", "", 1))
-    found = "\n".join(verify.discrepancies(tmp_path, free(ROOT)))
+    found = "\n".join(lock.discrepancies(tmp_path, free(ROOT)))
     assert "probing@wavtokenizer: dvc.lock keeps this stage, which dvc.yaml and params.yaml do not name." in found
     assert "extraction@encodec: recorded with a dependency on results/pitch_trackers.json, which dvc.yaml does not name." in found

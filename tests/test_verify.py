@@ -14,8 +14,8 @@ import pytest
 from dvc.repo import Repo
 
 from audiosae.errors import ParameterError
-from audiosae.pipeline import check, frozen, verify
-from audiosae.pipeline.comparison import EQUAL, GATHERED, Comparison, Difference, Tolerance, tolerance
+from audiosae.pipeline import check, frozen, lock, verify
+from audiosae.pipeline.comparison import EQUAL, GATHERED, OTHER_PROCESSOR, Comparison, Difference, Tolerance, tolerance
 
 FILES = {
     ".dvc/config": "[core]\n    analytics = false\n[parsing]\n    bool = boolean_optional\n    list = nargs\n['remote \"embedded\"']\n    url = embedded\n",
@@ -278,11 +278,11 @@ def test_a_copy_that_is_kept_holds_what_was_made(project: Path, tmp_path: Path) 
 
 def test_without_a_ledger_or_a_pipeline_nothing_is_verified(project: Path) -> None:
     (project / "dvc.lock").rename(project / "moved")
-    with pytest.raises(verify.VerifyError, match="dvc.lock is missing"):
+    with pytest.raises(lock.VerifyError, match="dvc.lock is missing"):
         verify.verify(project)
     (project / "moved").rename(project / "dvc.lock")
     (project / "params.yaml").write_text("codecs: [one\n")
-    with pytest.raises(verify.VerifyError, match="the pipeline cannot be read"):
+    with pytest.raises(lock.VerifyError, match="the pipeline cannot be read"):
         verify.verify(project)
 
 
@@ -435,3 +435,7 @@ def test_each_kind_of_figure_has_its_tolerance(file: str, place: str, what: str)
 ])  # fmt: skip
 def test_a_tolerance_allows_what_it_says(kind: Tolerance, published: object, regenerated: object, allowed: bool) -> None:
     assert kind.allows(published, regenerated) is allowed
+
+
+def test_every_tolerance_says_what_it_is_of_and_why() -> None:
+    assert all(kind.what and kind.reason for kind in (*OTHER_PROCESSOR[:-1], GATHERED))  # the last is EQUAL

@@ -10,30 +10,27 @@ changed. The exit status is 1 if anything differs.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from audiosae.errors import AudiosaeError, ParameterError
+from audiosae.errors import ParameterError
 from audiosae.files import results
 from audiosae.files.whole import file_hash
 from audiosae.pipeline import check, frozen
 from audiosae.pipeline.comparison import EQUAL, Comparison
+from audiosae.pipeline.lock import VerifyError, discrepancies, overlap, stages_of
 from audiosae.pipeline.platform_fingerprint import fingerprint
 from audiosae.pipeline.released import copy_project
 
@@ -41,10 +38,6 @@ RESULTS = "results"
 
 SHOWN = 20
 """Differences that are told of one file, and lines of what a failed stage printed last."""
-
-
-class VerifyError(AudiosaeError):
-    """The pipeline or its ledger, dvc.lock, cannot be read, so that nothing can be verified."""
 
 
 def verify(project: Path, only: Sequence[str] = (), keep: Path | None = None) -> int:
@@ -70,7 +63,7 @@ def verify(project: Path, only: Sequence[str] = (), keep: Path | None = None) ->
         raise ParameterError(f"--keep {keep}: is not empty; name a new folder.")
     try:
         repo = Repo(str(project))
-        stages = _stages(repo)
+        stages = stages_of(repo)
         regenerated = {stage.name for stage in plan(repo, stages).stages}
         chosen = plan(repo, stages, only)
     except DvcException as error:
@@ -101,88 +94,12 @@ def verify(project: Path, only: Sequence[str] = (), keep: Path | None = None) ->
     return differences
 
 
-def _stages(repo: Repo) -> list[PipelineStage]:
-    return [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
-
-
 def _published_fingerprint(root: Path) -> str | None:
     """Of the processor that made the published results; None where they do not say."""
     try:
         return results.read(root / RESULTS / "summary.json").get("provenance", {}).get("arithmetic")
     except results.ResultsError:
         return None
-
-
-# --- the ledger: what can be told before anything is computed -------------------------------------------------------------
-
-
-def discrepancies(project: Path, rerun: Collection[str]) -> list[str]:
-    """Say where the working tree is not what dvc.lock records, a line each, with the stage and the parameter or file.
-
-    Of every stage, the command, the parameters, and those outputs that git keeps or a remote ships must be the recorded ones; of those in
-    `rerun`, code and other inputs as well. A VerifyError if there is no dvc.lock.
-    """
-    if not (project / "dvc.lock").is_file():
-        raise VerifyError(f"{project / 'dvc.lock'} is missing; run `make repro`, which writes it.")
-    recorded = frozen.stages(project, "dvc.lock")
-    # The stage `check` would write these hashes anew, so they are computed here.
-    code = {f"data/code/{name}.txt": hashlib.md5(f"{text}\n".encode()).hexdigest() for name, text in check.code_hashes(project).items()}
-    changed: dict[str, list[str]] = {}
-    # DVC compares, with an empty memory: it trusts that of files whose size and time have not changed.
-    with tempfile.TemporaryDirectory() as fresh, Repo(str(project), config={"core": {"site_cache_dir": fresh}}) as repo:
-        stages = {stage.name: stage for stage in _stages(repo)}
-        made = [Path(out.fs_path) for stage in stages.values() for out in stage.outs]
-        found = [
-            f"{name}: dvc.lock keeps this stage, which dvc.yaml and params.yaml do not name." for name in recorded if name not in stages
-        ]
-        for name, stage in stages.items():
-            if name not in recorded:
-                found.append(f"{name}: not in dvc.lock, so it never ran to its end; run `make repro`.")
-                continue
-            found += [f"{name}: {line}" for line in _unlike(repo, stage, recorded[name], inputs=name in rerun)]
-            for dependency in stage.deps if name in rerun else ():
-                path = dependency.def_path
-                if path in code:
-                    same = dependency.hash_info.value == code[path]
-                else:  # parameters were told with their values; what a stage makes is held against its own record
-                    told = dependency in stage.params or any(_overlap(Path(dependency.fs_path), out) for out in made)
-                    same = told or not dependency.workspace_status()
-                if not same:
-                    changed.setdefault(path, []).append(name)
-    for path, names in changed.items():
-        what = f"the code behind {path} was changed" if path in code else f"{path} is not the file that dvc.lock records"
-        found.append(f"{', '.join(names)}: {what}.")
-    return found
-
-
-def _unlike(repo: Repo, stage: PipelineStage, recorded: Mapping[str, Any], inputs: bool) -> Iterator[str]:
-    """What differs in a stage's command, its parameters, its kept outputs and, where `inputs` count, the list of them."""
-    now, then = (shlex.split(command if isinstance(command, str) else "\n".join(command)) for command in (stage.cmd, recorded["cmd"]))
-    for kind, a, b, c, d in SequenceMatcher(None, now, then, autojunk=False).get_opcodes():
-        if kind != "equal":  # told with the word before, the name of the option
-            here, there = " ".join(now[max(a - 1, 0) : b]), " ".join(then[max(c - 1, 0) : d])
-            yield f"its command has `{here}` here (params.yaml or dvc.yaml), `{there}` in dvc.lock."
-    for dependency in stage.params:
-        values, before = dependency.read_params(), dependency.hash_info.value or {}
-        for name in dependency.params or values.keys() | before.keys():
-            if values.get(name) != before.get(name):
-                yield f"{name} is {values.get(name)} in {dependency}, {before.get(name)} in dvc.lock."
-    for out in stage.outs:
-        # What neither git keeps nor a remote ships is simply made again.
-        if not (stage.frozen or out.remote or not (out.use_cache or repo.scm.is_ignored(out.fs_path))):
-            continue
-        if not out.exists:
-            yield f"{out} is missing; " + ("run `make weights`." if out.remote else "run `make repro`.")
-        elif out.workspace_status():
-            yield f"{out} is not the file that dvc.lock records."
-    gone = {entry["path"] for entry in recorded.get("deps", [])} - {dependency.def_path for dependency in stage.deps}
-    for path in sorted(gone) if inputs else ():
-        yield f"recorded with a dependency on {path}, which dvc.yaml does not name."
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    """Whether two paths are the same, or one lies inside the other."""
-    return one == other or one in other.parents or other in one.parents
 
 
 # --- the results once more ------------------------------------------------------------------------------------------------
@@ -253,7 +170,7 @@ def plan(repo: Repo, stages: Sequence[PipelineStage], only: Sequence[str] = ()) 
 def _gathers(stage: PipelineStage, made: Sequence[Path]) -> bool:
     """Whether all that a stage reads of what stages make, hashes of code aside, is results."""
     paths = [Path(dependency.def_path) for dependency in stage.deps if dependency not in stage.params]
-    read = [path for path in paths if path.parts[:2] != ("data", "code") and any(_overlap(path, out) for out in made)]
+    read = [path for path in paths if path.parts[:2] != ("data", "code") and any(overlap(path, out) for out in made)]
     return bool(read) and all(path.parts[0] == RESULTS for path in read)
 
 
@@ -265,7 +182,7 @@ def _make_copy(project: Path, copy: Path, chosen: Plan) -> None:
     made = [Path(out.def_path) for stage in chosen.computing for out in stage.outs]
     for path in {Path(dependency.def_path) for stage in chosen.stages for dependency in stage.deps}:
         source, target = project / path, copy / path
-        if path.is_absolute() or target.exists() or not source.exists() or any(_overlap(path, out) for out in made):
+        if path.is_absolute() or target.exists() or not source.exists() or any(overlap(path, out) for out in made):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
@@ -356,7 +273,7 @@ def _report_left(root: Path, stages: Sequence[PipelineStage], left: Mapping[str,
         by_reason.setdefault(reason, []).append(named)
     made = [Path(file) for of_stage in files.values() for file in of_stage]
     others = sorted(path.relative_to(root) for path in (root / RESULTS).rglob("*") if path.is_file())
-    if strays := [path.as_posix() for path in others if not any(_overlap(path, out) for out in made)]:
+    if strays := [path.as_posix() for path in others if not any(overlap(path, out) for out in made)]:
         by_reason["no stage writes them, so nothing was checked"] = strays
     said = {"frozen": "frozen, so checked against dvc.lock only", "writes no results": "no results follow from these"}
     for reason, names in by_reason.items():
