@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import axe_playwright_python
 import pytest
 from conftest import Clone
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Request, Route
 
 from audiosae.widgets.sound import ASSETS
 
@@ -231,13 +231,17 @@ def visit(page: Page, faults: list[str], book: Served, name: str, thorough: bool
 def visited(browser: Browser, book: Served, names: list[str], thorough: bool) -> None:
     """Visit pages with one browser, which keeps styles and scripts from page to page."""
     found, loaded = {}, []
-    with opened(browser, book.address) as (page, faults):
-        page.on("requestfinished", lambda request: loaded.append(request.sizes()["responseBodySize"]))
-        page.on(
-            "request", lambda request: request.url.endswith(".mp3") and faults.append(f"fetched before it was asked for: {request.url}")
-        )
-        for name in names:
+
+    def asked(request: Request) -> None:
+        if request.is_navigation_request():  # a page is opened, perhaps for the second time
             loaded.clear()
+        if request.url.endswith(".mp3"):
+            faults.append(f"fetched before it was asked for: {request.url}")
+
+    with opened(browser, book.address) as (page, faults):
+        page.on("request", asked)
+        page.on("requestfinished", lambda request: loaded.append(request.sizes()["responseBodySize"]))
+        for name in names:
             faults.clear()
             found[name] = visit(page, faults, book, name, thorough)
             if sum(loaded) >= 5e6:
