@@ -55,7 +55,9 @@ LOOK = """() => {
         if (control.labels.length !== 1 || !control.labels[0].textContent) told.push("a control without a name");
     if (!/Built (from|in a copy of) .*commit/.test(document.querySelector("footer.bd-footer-content").textContent))
         told.push("its foot does not name the commit");
-    const links = all("[href], [src]").map((element) => element.getAttribute("href") || element.getAttribute("src") || "");
+    // The browser of features answers its own addresses, #feature-N, by script.
+    const links = all("[href], [src]").filter((element) => !element.closest("[data-audiosae-features]"))
+        .map((element) => element.getAttribute("href") || element.getAttribute("src") || "");
     const mounted = all(".audiosae-switch[data-state]").length, wanted = all("[data-audiosae-src]").length;
     if (mounted !== wanted) told.push(`${wanted} widgets are wanted, ${mounted} mounted`);
     return { told, links, mounted, sounds: all(".audiosae-table audio").length };
