@@ -183,19 +183,52 @@ def test_a_record_that_is_gone_or_damaged_is_said(project: Path, text: str | Non
     refused(project, frozen.FrozenError, f"git checkout {frozen.RECORD}")
 
 
+CHECKS = """
+from pathlib import Path
+from audiosae.pipeline import check
+
+print(*(wrong := check.altered(Path.cwd())))
+Path("data/code").mkdir(parents=True)
+for name, text in check.code_hashes(Path.cwd()).items():
+    Path("data/code", f"{name}.txt").write_text(f"{text}\\n")
+raise SystemExit(len(wrong))
+"""
+PROBING = '\n\nif __name__ == "__main__":\n    x = 1\n'
+
+
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A pipeline of one stage, which wrote a probe from data."""
+    """A pipeline of two stages, the check and one that wrote a probe from data."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "data.txt").write_text("1")
-    (tmp_path / "dvc.yaml").write_text(
-        "stages: {probing: {cmd: cp data.txt checkpoints/probe.bin, deps: [data.txt], outs: [checkpoints/probe.bin]}}\n"
-    )
+    files = {
+        "checkpoints/.keep": "", "data.txt": "1", "checks.py": CHECKS, "audiosae/__init__.py": "", "audiosae/probing.py": PROBING,
+        "dvc.lock": "schema: '2.0'\nstages: {}\n",
+        "dvc.yaml": f"""
+stages:
+  check: {{cmd: {sys.executable} -P checks.py, always_changed: true, outs: [data/code]}}
+  probing: {{cmd: cp data.txt checkpoints/probe.bin, deps: [data.txt, data/code/probing.txt], outs: [checkpoints/probe.bin]}}
+""",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     Repo.init(str(tmp_path), no_scm=True).close()
     with Repo(str(tmp_path)) as repo:
         repo.reproduce()
     return tmp_path
+
+
+def test_dvc_itself_stops_at_such_a_probe_but_not_where_code_has_changed(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    probe = trained / "checkpoints/probe.bin"
+    probe.chmod(0o644)
+    probe.write_text("2")
+    with Repo(str(trained)) as repo, pytest.raises(DvcException):
+        repo.reproduce()
+    assert "checkpoints/probe.bin is not the file that the stage probing wrote" in capfd.readouterr().out
+    (trained / "audiosae/probing.py").write_text(PROBING.replace("1", "2"))
+    with Repo(str(trained)) as repo:
+        repo.reproduce()
+    assert probe.read_text() == "1"
 
 
 def test_a_probe_that_its_stage_did_not_write_is_named(trained: Path) -> None:
