@@ -188,7 +188,7 @@ from pathlib import Path
 from audiosae.pipeline import check
 
 print(*(wrong := check.altered(Path.cwd())))
-Path("data/code").mkdir(parents=True)
+Path("data/code").mkdir(parents=True, exist_ok=True)
 for name, text in check.code_hashes(Path.cwd()).items():
     Path("data/code", f"{name}.txt").write_text(f"{text}\\n")
 raise SystemExit(len(wrong))
@@ -205,7 +205,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "dvc.lock": "schema: '2.0'\nstages: {}\n",
         "dvc.yaml": f"""
 stages:
-  check: {{cmd: {sys.executable} -P checks.py, always_changed: true, outs: [data/code]}}
+  check: {{cmd: {sys.executable} -P checks.py, always_changed: true, outs: [data/code: {{persist: true}}]}}
   probing: {{cmd: cp data.txt checkpoints/probe.bin, deps: [data.txt, data/code/probing.txt], outs: [checkpoints/probe.bin]}}
 """,
     }  # fmt: skip
@@ -238,6 +238,13 @@ def test_a_probe_that_its_stage_did_not_write_is_named(trained: Path) -> None:
     probe.write_text("2")
     [line] = check.altered(trained)
     assert line.startswith("checkpoints/probe.bin is not the file that the stage probing wrote")
+    code = trained / "data/code/probing.txt"
+    written = code.read_text()
+    code.chmod(0o644)
+    code.write_text("other code ran here last, before dvc.lock was pulled")
+    assert check.altered(trained) == []
+    code.write_text(written)
+    assert len(check.altered(trained)) == 1
     (trained / "data.txt").write_text("3")  # it is computed again anyway, as after a run that was stopped half-way
     assert check.altered(trained) == []
     probe.unlink()

@@ -118,7 +118,8 @@ def altered(project: Path) -> list[str]:
         return []
     from dvc.repo import Repo  # takes a second, and is needed only where something is wrong
 
-    # Compared here and not by `dvc status`: DVC, which runs this, has removed data/code and lets nobody else look at it.
+    # Compared here and not by `dvc status`: DVC, which runs this, lets nobody else look at data/code. What stands there is of the code that
+    # ran last: other code than dvc.lock has, where dvc.lock came with a `git pull`.
     code = code_md5(project)
     found = []
     with Repo(str(project)) as repo:
@@ -126,7 +127,8 @@ def altered(project: Path) -> list[str]:
             if stage.frozen or not wrong.get(name := getattr(stage, "name", "")):
                 continue
             same = (
-                dependency.hash_info.value == code[path] if (path := dependency.def_path) in code else not dependency.workspace_status()
+                dependency.hash_info.value == code.get(dependency.def_path, dependency.hash_info.value)
+                and (dependency.def_path in code and not dependency.exists or not dependency.workspace_status())
                 for dependency in stage.deps
             )
             if not stage.cmd_changed and all(same):
@@ -194,8 +196,12 @@ def main() -> None:
     checked, recordings, folder = map(Path, sys.argv[1:])
     whole.write(checked, CHECKED)
     whole.write(recordings, "".join(_recordings(source)))
-    for name, text in code_hashes(project).items():
+    found = code_hashes(project)
+    for name, text in found.items():
         whole.write(folder / f"{name}.txt", f"{text}\n")
+    for path in folder.glob("*.txt"):
+        if path.stem not in found:
+            path.unlink()
 
 
 if __name__ == "__main__":
