@@ -17,14 +17,16 @@ from damaged_states import KINDS
 from encodec.quantization import ResidualVectorQuantizer
 from torch.distributions import Normal, kl_divergence
 
+from audiosae.audio import similarity
 from audiosae.codecs import diffrhythm_vae, encodec, wavtokenizer
 from audiosae.errors import ParameterError, report
 from audiosae.files import determinism, results
 from audiosae.files.checkpoint import load
-from audiosae.training import codebooks, data, losses
+from audiosae.files.whole import file_hash
+from audiosae.training import codebooks, data, losses, runs
 from audiosae.training import codec as training
-from audiosae.training.codec import Learner, Loss, Settings
-from audiosae.training.losses import reconstruction
+from audiosae.training.codec import Learner, Settings
+from audiosae.training.losses import Loss, reconstruction
 from audiosae.training.recipes import RECIPES, scale_layers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,17 +34,19 @@ CPU = torch.device("cpu")
 SETTINGS = Settings(
     minutes=1.0,
     clip_seconds=1.2,
-    steps=4,
+    steps=6,
     learning_rate=1e-3,
+    start="scratch",
     continuous=0.25,
-    refine_steps=2,
-    refine_rate=1e-3,
+    chorales=1.0,
     batch_size=2,
+    crop=3200,
+    average=0.995,
     save_every=2,
     seed=0,
 )
 WINDOWS = 256, 512, 1024, 2048
-LOSS = Loss(windows=WINDOWS, waveform=1, spectral=1, level=0.5, bottleneck=0.25, adversarial=0)
+LOSS = Loss(WINDOWS, corner=800, waveform=1, spectral=1, mel=0.05, phase=0.3, level=0.5, pitch=0, side=0.5, bottleneck=0.25)
 SHAPES = {
     "encodec": encodec.Shape(2, 1, "none", 2),
     "wavtokenizer": wavtokenizer.Shape((8, 5, 4, 2), 8, 2, 1, "none", 32, 32, 1),
@@ -66,39 +70,103 @@ def waves(clips: int = 6, seed: int = 0, rate: int = 24000, channels: int = 1) -
 # --- losses -------------------------------------------------------------------------------------------------------------
 
 
-def pair() -> tuple[torch.Tensor, torch.Tensor]:
-    original = torch.from_numpy(waves(3)[:, 0, :8000])
+def pair(rate: int = 24000) -> tuple[torch.Tensor, torch.Tensor]:
+    """A decoded and an original batch of three tones: [3, 1, samples], some 0.7 s."""
+    original = torch.from_numpy(waves(3, rate=rate)[..., : 2 * rate // 3])
     return original + 0.05 * torch.randn(original.shape, generator=torch.Generator().manual_seed(0)), original
+
+
+def tone(hertz: float, rate: int = 24000, seconds: float = 1.0, phase: float = 0.0) -> torch.Tensor:
+    time = torch.arange(round(rate * seconds)) / rate
+    return torch.sin(2 * torch.pi * hertz * time + phase)[None, None]
+
+
+def terms(decoded: torch.Tensor, original: torch.Tensor, rate: int = 24000, **changes: Any) -> dict[str, float]:
+    return {name: float(value) for name, value in reconstruction(decoded, original, replace(LOSS, **changes), rate).items()}
 
 
 @pytest.mark.parametrize("rate", [24000, 44100])
 def test_equal_waves_have_no_loss(rate: int) -> None:
-    _, original = pair()
-    assert {name: float(value) for name, value in reconstruction(original, original, WINDOWS, rate).items()} == {
-        "waveform": 0,
-        "spectral": 0,
-        "level": 0,
-    }
+    _, original = pair(rate)
+    stereo = torch.cat([original, original.flip(0)], dim=1)
+    found = terms(stereo, stereo, rate, pitch=1)
+    assert set(found) == {"waveform", "spectral", "mel", "phase", "level", "pitch", "side"}
+    assert all(0 <= value < 1e-4 for value in found.values())
 
 
 def test_soft_and_loud_clips_count_alike() -> None:
     decoded, original = pair()
-    gain = torch.tensor([[0.01], [1.0], [3.0]])
-    expected = reconstruction(decoded, original, WINDOWS, 24000)
-    for name, value in reconstruction(decoded * gain, original * gain, WINDOWS, 24000).items():
-        assert float(value) == pytest.approx(float(expected[name]), rel=0.02), name
+    gain = torch.tensor([0.01, 1.0, 3.0])[:, None, None]
+    expected = terms(decoded, original)
+    for name, value in terms(decoded * gain, original * gain).items():
+        assert value == pytest.approx(expected[name], rel=0.02), name
 
 
 @pytest.mark.parametrize("rate", [24000, 44100])
 def test_losses_of_silence_and_of_a_wrong_sign_by_hand(rate: int) -> None:
-    _, original = pair()
-    silent, flipped = (reconstruction(gain * original, original, WINDOWS, rate) for gain in (0, -1))
-    assert float(silent["waveform"]) == pytest.approx(1, rel=1e-5)
-    assert float(silent["level"]) == pytest.approx(1, rel=0.03)
-    assert float(silent["spectral"]) > 4  # spectral convergence is 1 in each of four resolutions
-    assert float(flipped["waveform"]) == pytest.approx(4, rel=1e-5)
-    assert float(flipped["spectral"]) == pytest.approx(0, abs=1e-4)
-    assert float(flipped["level"]) == pytest.approx(0, abs=1e-5)
+    original = tone(220, rate, 0.7)
+    silent, flipped = (terms(gain * original, original, rate) for gain in (0, -1))
+    assert silent["waveform"] == pytest.approx(1 / 1.02, rel=0.01)  # all of it lies below the corner
+    assert silent["level"] == pytest.approx(1, rel=0.03)
+    assert silent["spectral"] > 4  # spectral convergence is 1 in each of four resolutions
+    assert flipped["waveform"] == pytest.approx(4 / 1.02, rel=0.01)
+    for blind in ("spectral", "mel", "phase", "level"):
+        assert flipped[blind] == pytest.approx(0, abs=1e-3), blind
+
+
+def test_the_waveform_counts_below_the_corner() -> None:
+    """Two tones of equal level, one of them lost: by the weight 1 / (1 + (f / 800 Hz)⁴) of its energy."""
+    low, high = tone(200), tone(3200)
+    both = low + high
+    weight = [1 / (1 + (hertz / 800) ** 4) for hertz in (200, 3200)]
+    for lost, share in ((low, weight[0]), (high, weight[1])):
+        assert terms(both - lost, both)["waveform"] == pytest.approx(share / (sum(weight) + 0.02 * 2), rel=0.03)
+
+
+def test_the_mel_term_is_in_decibels_and_each_of_its_windows_lasts_20_to_100_ms() -> None:
+    noise = torch.randn(2, 1, 24000, generator=torch.Generator().manual_seed(0))
+    assert terms(0.5 * noise, noise)["mel"] == pytest.approx(6.02, abs=0.01)
+    assert "mel" not in terms(0.5 * noise, noise, windows=(256, 4096))
+
+
+def test_the_phase_may_be_any_but_must_turn_at_the_right_speed() -> None:
+    original = tone(440)
+    shifted, semitone_up, silent = (terms(wave, original)["phase"] for wave in (tone(440, phase=1.2), tone(466.16), 0 * original))
+    assert shifted < 0.05 and semitone_up > 0.5 and silent == pytest.approx(1, abs=0.05)
+
+
+def test_what_crepe_hears_tells_another_pitch_from_another_phase() -> None:
+    original, found = tone(330), []
+    for decoded in (tone(330, phase=2.0), tone(392)):
+        torch.manual_seed(0)
+        found.append(terms(decoded, original, pitch=1)["pitch"])
+    assert found[0] < 0.5 < found[1] < 3
+
+
+def test_only_the_side_term_hears_a_lost_difference_of_the_channels() -> None:
+    """Of examples 0 and 2, of which the mean of the channels is heard, the other terms see nothing."""
+    left, right = (torch.randn(1, 1, 24000, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    stereo = torch.cat([left, right], dim=1)
+    mono = stereo.mean(dim=1, keepdim=True).expand(-1, 2, -1)
+    found = terms(mono, stereo)
+    assert found["side"] == pytest.approx(float(losses.spectral(0 * left[0], (left - right)[0] / 2**0.5, WINDOWS)) + 1, rel=0.02)
+    assert all(found[name] == pytest.approx(0, abs=1e-4) for name in found if name != "side")
+    # Of example 1 one channel is heard alone.
+    both = terms(mono.expand(2, -1, -1), stereo.expand(2, -1, -1))
+    assert both["level"] > 0.05 and both["spectral"] > 0.5
+
+
+def test_a_side_signal_30_db_below_a_mono_example_counts_as_much_as_one_that_is_lost() -> None:
+    mono = torch.randn(1, 1, 24000, generator=torch.Generator().manual_seed(0)).expand(-1, 2, -1)
+    faint = mono + torch.tensor([[[1.0], [-1.0]]]) * losses.QUIET * torch.randn(1, 1, 24000, generator=torch.Generator().manual_seed(1)) / 2
+    found, fainter = (terms(decoded, mono)["side"] for decoded in (faint, mono + (faint - mono) / 100))
+    # Spectral convergence against half of an RMS of 1, a tenth of log(1 / 0.001), and the level.
+    assert found == pytest.approx(len(WINDOWS) * (2 + 0.1 * np.log(1e3)) + 1, rel=0.1) and fainter < 0.1 * found
+
+
+def test_each_term_counts_by_its_weight() -> None:
+    values = {name: torch.tensor(float(number)) for number, name in enumerate(("waveform", "spectral", "mel", "bottleneck"), 1)}
+    assert float(LOSS.total(values)) == pytest.approx(1 * 1 + 1 * 2 + 0.05 * 3 + 0.25 * 4)
 
 
 def test_a_frame_of_the_level_lasts_as_long_at_the_higher_rate() -> None:
@@ -106,10 +174,10 @@ def test_a_frame_of_the_level_lasts_as_long_at_the_higher_rate() -> None:
     found = []
     for rate in (24000, 44100):
         click = torch.zeros(1, 2 * rate)
-        click[0, rate] = 1
+        click[0, rate] = (2 * rate) ** 0.5  # an RMS of 1
         frame = round(losses.LEVEL_WINDOW * rate)
-        missed = float(reconstruction(0 * click, click, WINDOWS, rate)["level"])
-        # Four of the frames, which start a quarter of their length apart, hold the click: each has an RMS of 1/√frame.
+        missed = float(losses.level(0 * click, click, rate))
+        # Four of the frames, which start a quarter of their length apart, hold the click.
         frames = (2 * rate - frame) // (frame // 4) + 1
         assert missed == pytest.approx(4 / frames * (2 * rate / frame) ** 0.5, rel=0.02)
         found.append(missed)
@@ -117,16 +185,29 @@ def test_a_frame_of_the_level_lasts_as_long_at_the_higher_rate() -> None:
 
 
 def test_a_longer_window_tells_apart_two_low_notes_that_a_short_one_confuses() -> None:
-    time = torch.arange(24000) / 24000
-    low, semitone_up = (torch.sin(2 * torch.pi * hertz * time)[None] for hertz in (82.41, 87.31))
-    short, long = (float(reconstruction(semitone_up, low, (window,), 24000)["spectral"]) for window in (512, 4096))
+    low, semitone_up = (2**0.5 * tone(hertz)[0] for hertz in (82.41, 87.31))
+    short, long = (float(losses.spectral(semitone_up, low, (window,))) for window in (512, 4096))
     assert 2 * short < long
 
 
 def test_losses_of_a_silent_clip_and_their_gradients_are_finite() -> None:
-    decoded = torch.zeros(1, 8000, requires_grad=True)
-    sum(reconstruction(decoded + 1e-6 * torch.randn(1, 8000), torch.zeros(1, 8000), WINDOWS, 24000).values()).backward()
-    assert torch.isfinite(decoded.grad).all()
+    decoded = torch.zeros(1, 2, 16000, requires_grad=True)
+    found = reconstruction(decoded + 1e-6 * torch.randn(1, 2, 16000), torch.zeros(1, 2, 16000), replace(LOSS, pitch=1), 24000)
+    LOSS.total(found).backward()
+    assert torch.isfinite(decoded.grad).all() and all(torch.isfinite(value) for value in found.values())
+
+
+def test_what_is_measured_in_validation_is_what_the_pages_tell() -> None:
+    original = 0.3 * tone(440).expand(2, -1, -1)
+    found = training.measure(torch.cat([original[:1] / 2, 0.3 * tone(466.16)]), original, WINDOWS, 24000)
+    assert set(found) == {"spectral", "level", "log_mel_db", "pitch"}
+    assert found["pitch"] == pytest.approx(0.5, abs=0.02)  # one example is a semitone off
+    assert found["level"] == pytest.approx(0.25, abs=0.02)  # the other is half as loud
+    expected = [
+        similarity.log_mel_mae(d.numpy(), o.numpy(), 24000)
+        for d, o in ((original[0, 0] / 2, original[0, 0]), (0.3 * tone(466.16)[0, 0], original[0, 0]))
+    ]
+    assert found["log_mel_db"] == pytest.approx(np.mean(expected))
 
 
 def test_the_vaes_divergence_is_that_of_normal_distributions() -> None:
@@ -139,26 +220,6 @@ def test_the_vaes_divergence_is_that_of_normal_distributions() -> None:
     torch.testing.assert_close(divergence, expected)
     assert float(((sampled - mean) / deviation).std()) == pytest.approx(1, abs=0.1)
     torch.testing.assert_close(recipe.bottleneck(network.eval(), encoded, True)[0], mean)
-
-
-def test_the_discriminators_losses_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    def judge(wave: torch.Tensor) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
-        return [wave.mean(dim=2), wave.amax(dim=2)], [[2 * wave], [wave, wave + 1]]
-
-    original, decoded = torch.full((1, 1, 4), 0.5), torch.full((1, 1, 4), 0.25)
-    # Each of two scales: (1 + 0.25) for what is decoded and (1 − 0.5) for the original.
-    assert float(losses.discrimination(judge, decoded, original)) == pytest.approx(1.75)
-    # To fool it, 1 − 0.25; and features that are off by 0.5 of 1, 0.25 of 0.5 and 0.25 of 1.5.
-    assert float(losses.adversarial(judge, decoded, original)) == pytest.approx(0.75 + (0.5 + 0.5 + 1 / 6) / 3)
-
-
-def test_no_gradient_of_the_discriminators_own_loss_reaches_the_codec() -> None:
-    decoded = torch.randn(1, 1, 2000, requires_grad=True)
-    judge = losses.discriminator()
-    losses.discrimination(judge, decoded, torch.randn(1, 1, 2000)).backward()
-    assert decoded.grad is None and all(parameter.grad is not None for parameter in judge.parameters())
-    losses.adversarial(judge, decoded, torch.randn(1, 1, 2000)).backward()
-    assert float(decoded.grad.abs().sum()) > 0
 
 
 # --- batches and the start ----------------------------------------------------------------------------------------------
@@ -315,23 +376,25 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(codebooks, "BATCHES", 2)
     for recipe in RECIPES.values():
         monkeypatch.setattr(recipe, "crop", 4096 if recipe.module is diffrhythm_vae else 3200)
+        monkeypatch.setattr(recipe, "windows", WINDOWS)
         monkeypatch.setattr(recipe, "half", False)  # which takes longer for networks as small as these
     monkeypatch.setattr(training, "CHECKS", 2)
-    monkeypatch.setattr(losses, "FILTERS", 1)
-    monkeypatch.setattr(losses, "WINDOWS", (256,))
+    monkeypatch.setattr(similarity, "agreement", lambda *_: {"pitch": 0.5})  # a tenth of a second has no pitch
     return tmp_path
 
 
 def run(codec: str, target: Path, settings: Settings = SETTINGS, loss: Loss = LOSS) -> pd.DataFrame:
-    return training.train(codec, SHAPES[codec], settings, loss, target)
+    """Train, and what the checkpoint tells of it."""
+    crop = 4096 if codec == "diffrhythm-vae" else 3200
+    training.train(codec, SHAPES[codec], replace(settings, crop=crop), loss, target)
+    return runs.curve(runs.told(target, f"codec/{codec}"))
 
 
-@pytest.mark.parametrize(("codec", "adversarial"), [("encodec", 0.5), ("wavtokenizer", 0), ("diffrhythm-vae", 0)])
-def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.MonkeyPatch, codec: str, adversarial: float) -> None:
-    loss = replace(LOSS, adversarial=adversarial)
-    whole = run(codec, quick / "whole.safetensors", loss=loss)
-    assert whole["step"].tolist() == [2, 4, 6] and whole["quantised"].tolist() == [codec != "diffrhythm-vae"] * 3
-    assert np.isfinite(whole[["waveform", "spectral", "level"]].to_numpy()).all()
+@pytest.mark.parametrize("codec", RECIPES)
+def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.MonkeyPatch, codec: str) -> None:
+    whole = run(codec, quick / "whole.safetensors")
+    assert whole["step"].tolist() == [2, 4, 6] and whole["quantised"].tolist() == [False, *2 * [codec != "diffrhythm-vae"]]
+    assert np.isfinite(whole[["spectral", "level", "log_mel_db", "pitch"]].to_numpy()).all()
     for path in sorted(quick.glob(".resume/*/state.pt")):
         path.unlink()
 
@@ -346,9 +409,9 @@ def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(Learner, "step", counted)
     with pytest.raises(Killed):
-        run(codec, quick / "resumed.safetensors", loss=loss)
+        run(codec, quick / "resumed.safetensors")
     assert not (quick / "resumed.safetensors").exists()
-    resumed = run(codec, quick / "resumed.safetensors", loss=loss)
+    resumed = run(codec, quick / "resumed.safetensors")
     assert steps[6:] == [4, 5]  # from the state after step 3, and no further back
     assert (quick / "resumed.safetensors").read_bytes() == (quick / "whole.safetensors").read_bytes()
     pd.testing.assert_frame_equal(resumed, whole)
@@ -357,36 +420,39 @@ def test_a_killed_run_ends_with_the_same_bytes(quick: Path, monkeypatch: pytest.
     heard = torch.from_numpy(waves(1, rate=made.sample_rate, channels=made.channels)[..., :4096])
     assert torch.isfinite(made.decode(made.encode(heard))).all()
     provenance = load(quick / "whole.safetensors", f"codec/{codec}")[1]["provenance"]
-    assert set(provenance) == {"corpus", "code", "parent", "codec", "shape", "settings", "loss"}
-    assert provenance["settings"] == asdict(SETTINGS) and provenance["parent"] is None
+    [told] = provenance["runs"]
+    assert set(told) == {"corpus", "code", "parent", "settings", "loss", "heard", "progress"} and told["parent"] is None
+    assert told["settings"] == asdict(replace(SETTINGS, crop=told["settings"]["crop"]))
 
 
-def learner(loss: Loss) -> Learner:
-    return Learner("encodec", SHAPES["encodec"], SETTINGS, loss, waves(), waves(seed=1), torch.zeros(0))
+@pytest.mark.parametrize("codec", RECIPES)
+def test_a_run_goes_on_from_the_weights_of_a_checkpoint(quick: Path, codec: str) -> None:
+    """At a learning rate of next to nothing it decodes as before, and so do its codebooks; and it tells of both runs."""
+    first = quick / "first.safetensors"
+    run(codec, first)
+    further = replace(SETTINGS, start=str(first), continuous=0, steps=2, learning_rate=1e-12, seed=1)
+    told = run(codec, quick / "second.safetensors", further)
+    assert told["run"].tolist() == [1, 1, 1, 2] and told["step"].tolist() == [2, 4, 6, 2]
+    rate = RECIPES[codec].module.SAMPLE_RATE
+    hours = 2 * (4096 if codec == "diffrhythm-vae" else 3200) / rate / 3600  # a step
+    np.testing.assert_allclose(told["hours"], [2 * hours, 4 * hours, 6 * hours, 8 * hours])
+    one, other = runs.told(quick / "second.safetensors", f"codec/{codec}")
+    assert one["parent"] is None and other["parent"] == file_hash(first) and other["settings"]["start"] == str(first)
+    before, after = (RECIPES[codec].module.load(path) for path in (first, quick / "second.safetensors"))
+    wave = torch.from_numpy(waves(1, rate=rate, channels=before.channels))
+    torch.testing.assert_close(after.decode(before.encode(wave)), before.decode(before.encode(wave)), atol=2e-3, rtol=0)
 
 
-def test_the_adversarial_round_changes_the_codec_and_trains_the_discriminator(quick: Path) -> None:
-    made, plain = learner(replace(LOSS, adversarial=1.0)), learner(LOSS)
-    plain.network.load_state_dict(made.network.state_dict())
-    judge = made.judges["judge"]
-    judged = [parameter.detach().clone() for parameter in judge.parameters()]
-    for one in (made, plain):
-        one.step(SETTINGS.rounding_from - 1)
-    assert all(map(torch.equal, judged, judge.parameters()))  # first round: not yet
-    assert all(map(torch.equal, made.network.parameters(), plain.network.parameters()))
-    for one in (made, plain):
-        torch.manual_seed(0)
-        codebooks.start(one.network.quantizer)
-        one.step(SETTINGS.steps)
-    assert not any(map(torch.equal, judged, judge.parameters()))
-    assert not all(map(torch.equal, made.network.parameters(), plain.network.parameters()))
+def test_a_start_of_other_sizes_is_refused(quick: Path) -> None:
+    run("encodec", quick / "a.safetensors")
+    with pytest.raises(ParameterError, match="has the sizes .*and shape says .*make them equal, or start from scratch"):
+        training.train("encodec", encodec.Shape(4, 1, "none", 2), replace(SETTINGS, start=str(quick / "a.safetensors")), LOSS, quick / "b")
 
 
 def test_what_is_saved_is_the_moving_average_with_the_codebooks_as_they_are(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Learner] = []
     monkeypatch.setattr(training, "Learner", lambda *given: made.append(Learner(*given)) or made[0])
-    monkeypatch.setattr(training, "AVERAGE", 0.5)
-    run("encodec", quick / "a.safetensors")
+    run("encodec", quick / "a.safetensors", replace(SETTINGS, average=0.5))
     tensors, _ = load(quick / "a.safetensors", "codec/encodec")
     network, average = made[0].network.state_dict(), made[0].average.module.state_dict()
     for name, tensor in tensors.items():
@@ -415,7 +481,7 @@ def test_the_saved_vae_has_plain_weights_that_sound_like_the_normalised_ones_it_
 
 
 def test_another_seed_is_another_codec(quick: Path) -> None:
-    short = replace(SETTINGS, steps=1, refine_steps=0, continuous=0)
+    short = replace(SETTINGS, steps=1, continuous=0)
     for name, seed in (("a", 0), ("b", 1)):
         run("encodec", quick / f"{name}.safetensors", replace(short, seed=seed))
     tensors = [load(quick / f"{name}.safetensors", "codec/encodec")[0] for name in "ab"]
@@ -457,7 +523,7 @@ def test_no_test_or_validation_piece_is_trained_on(tmp_path: Path, monkeypatch: 
     ("changes", "message"),
     [
         ({"clip_seconds": 0.1}, "clip_seconds must be above 0.13, .*of encodec; it is 0.1"),
-        ({"continuous": 1.0, "refine_steps": 0}, "continuous is 1.0, which leaves no step that uses the codebooks"),
+        ({"continuous": 1.0}, "continuous is 1.0, which leaves no step that uses the codebooks"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], message: str, quick: Path) -> None:
@@ -546,11 +612,14 @@ SAID = yaml.safe_load((ROOT / "params.yaml").read_text())["train_codec"]
 @pytest.mark.parametrize("codec", RECIPES)
 def test_the_command_takes_what_params_yaml_says(codec: str, quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said, taken = SAID[codec], []
+    monkeypatch.setattr(training, "train", lambda *arguments: taken.extend(arguments))
     monkeypatch.setattr(training, "describe", lambda *_: {"numbers": 3})
-    monkeypatch.setattr(training, "train", lambda *arguments: taken.extend(arguments) or pd.DataFrame({"step": [1]}))
+    monkeypatch.setattr(runs, "told", lambda *_: [{"heard": 2.0, "settings": {"steps": 4}, "progress": [{"step": 2, "level": 0.5}]}])
     tyro.cli(training.stage(codec), args=words(FILES | said))
     name, shape, settings, loss, target = taken
     assert name == codec and target == Path("c.safetensors")
+    assert (quick / "out/curve.csv").read_text() == "run,hours,step,level\n1,1,2,0.5\n"
+    assert results.read(quick / "out/account.json") == {"numbers": 3}
     expected = {
         group: {key: tuple(value) if isinstance(value, list) else value for key, value in said[group].items()}
         for group in ("shape", "loss")
@@ -558,8 +627,6 @@ def test_the_command_takes_what_params_yaml_says(codec: str, quick: Path, monkey
     assert asdict(shape) == expected["shape"] and type(shape) is RECIPES[codec].module.Shape
     assert asdict(loss) == expected["loss"]
     assert asdict(settings) == {key: value for key, value in said.items() if key not in ("shape", "loss")}
-    assert (quick / "out/curve.csv").read_text() == "step\n1\n"
-    assert results.read(quick / "out/account.json") == {"numbers": 3}
 
 
 def test_what_the_book_tells_of_a_training_is_counted_from_the_checkpoint(quick: Path) -> None:
@@ -567,6 +634,6 @@ def test_what_the_book_tells_of_a_training_is_counted_from_the_checkpoint(quick:
     told = training.describe("encodec", quick / "a.safetensors")
     tensors, _ = load(quick / "a.safetensors", "codec/encodec")
     assert told["numbers"] == sum(tensor.numel() for tensor in tensors.values()) and told["steps"] == 6
-    assert told["hours_rendered"] == pytest.approx(2 / 60)
+    assert told["runs"] == 1 and told["hours_rendered"] == pytest.approx(1 / 60)
     assert told["hours_heard"] == pytest.approx(6 * 2 * 3200 / 24000 / 3600)
     assert told["mega_bytes"] == (quick / "a.safetensors").stat().st_size / 1e6

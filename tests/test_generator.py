@@ -11,12 +11,13 @@ import torch
 
 from audiosae.codecs import diffrhythm_vae
 from audiosae.codecs import embedded as codec_weights
-from audiosae.errors import CheckpointError
+from audiosae.errors import CheckpointError, ParameterError
 from audiosae.files import checkpoint, determinism, resume
 from audiosae.files.whole import file_hash
 from audiosae.generation import embedded
 from audiosae.generation.transformer import Shape, Transformer
 from audiosae.training import generator as training
+from audiosae.training import runs
 
 SHAPE = Shape(latent=64, width=32, depth=2, heads=2, inner=48, condition=8)
 SETTINGS = training.Settings(
@@ -152,8 +153,12 @@ def test_a_damaged_header_is_told(changes: dict[str, object], told: str, tmp_pat
 def test_a_stopped_training_ends_as_if_it_had_not_been(tmp_path: Path, vae: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training, "CHECKS", 6)
-    curve = training.train(SHAPE, SETTINGS, tmp_path / "whole.safetensors")
+    training.train(SHAPE, SETTINGS, tmp_path / "whole.safetensors")
+    curve = runs.curve(runs.told(tmp_path / "whole.safetensors", embedded.KIND))
     assert curve["step"].tolist() == [2, 4] and np.isfinite(curve).all(axis=None)
+    # Two steps of 3 excerpts of 8 frames, two of 2 clips of a second.
+    hours = np.array([2 * 3 * 8 * 2048 / 44100, 2 * 3 * 8 * 2048 / 44100 + 2 * 2]) / 3600
+    assert curve["hours"].iloc[-1] == pytest.approx(hours[-1])
     state = next(tmp_path.glob(".resume/generator-*/state.pt"))
     state.unlink()
     write = resume.write
@@ -166,11 +171,31 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(tmp_path: Path, vae: Path
         killed.setattr(resume, "write", once)
         training.train(SHAPE, SETTINGS, tmp_path / "killed.safetensors")
     assert not (tmp_path / "killed.safetensors").exists()
-    again = training.train(SHAPE, SETTINGS, tmp_path / "resumed.safetensors")
-    assert again.equals(curve)
+    training.train(SHAPE, SETTINGS, tmp_path / "resumed.safetensors")
     assert (tmp_path / "resumed.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     header = checkpoint.load(tmp_path / "whole.safetensors", embedded.KIND)[1]
     assert header["provenance"]["codec"] == file_hash(vae)
+
+
+def test_a_run_goes_on_from_the_weights_of_a_checkpoint(tmp_path: Path, vae: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a learning rate of next to nothing the weights stay as they were; the statistics are those of its own music."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "CHECKS", 6)
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    training.train(SHAPE, SETTINGS, first)
+    further = replace(SETTINGS, start=str(first), learning_rate=1e-12, steps=2, seed=1)
+    training.train(SHAPE, further, second)
+    before, after = (checkpoint.load(path, embedded.KIND)[0] for path in (first, second))
+    for name, tensor in before.items():
+        if name in ("mean", "std"):
+            assert not torch.equal(tensor, after[name]), name
+        else:
+            torch.testing.assert_close(tensor, after[name], atol=1e-4, rtol=0)
+    told = runs.told(second, embedded.KIND)
+    assert [run["parent"] for run in told] == [None, file_hash(first)]
+    assert runs.curve(told)["run"].tolist() == [1, 1, 2]
+    with pytest.raises(ParameterError, match="has the sizes .*make them equal, or start from scratch"):
+        training.train(replace(SHAPE, depth=1), further, second)
 
 
 def learner(settings: training.Settings, latents: np.ndarray, hot: np.ndarray) -> training.Learner:

@@ -11,8 +11,15 @@ from audiosae.pipeline.training_curves import draw
 
 
 def curve(*quantised: bool) -> pd.DataFrame:
+    """Two runs, the first of which took two measures less."""
     steps = range(1, len(quantised) + 1)
-    return pd.DataFrame({"step": steps, "quantised": quantised, "spectral": [1 / step for step in steps], "level": 0.5})
+    run = [1] + [2] * (len(quantised) - 1)
+    table = pd.DataFrame({"run": run, "hours": [step / 2 for step in steps], "step": steps, "quantised": quantised, "level": 0.5})
+    return table.assign(
+        spectral=[1 / step for step in steps],
+        log_mel_db=[None if n == 1 else 9.0 for n in run],
+        pitch=[None if n == 1 else 0.9 for n in run],
+    )
 
 
 def test_a_picture_for_each_table_and_the_same_bytes_again(tmp_path: Path) -> None:
@@ -25,8 +32,14 @@ def test_a_picture_for_each_table_and_the_same_bytes_again(tmp_path: Path) -> No
     assert drawn[0] == drawn[1] and drawn[0].keys() == {"encodec.png"} and drawn[0]["encodec.png"].startswith(b"\x89PNG")
 
 
-def test_the_line_stands_where_codebooks_came_into_use() -> None:
-    for curves, steps in ((curve(False, False, True, True), [3]), (curve(False, False), [])):
-        axes = codec_training(curves).axes
-        assert [axis.get_ylabel() for axis in axes] == ["spectral loss (no unit)", "level loss (no unit)"]
-        assert [line.get_xdata()[0] for line in axes[0].lines if line.get_linestyle() == ":"] == steps
+def test_a_colour_a_run_over_hours_and_the_line_where_codebooks_came_into_use() -> None:
+    for curves, hours in ((curve(False, False, True, True), [1.5]), (curve(False, False), [])):
+        spectral, *_, pitch = codec_training(curves).axes
+        assert spectral.get_ylabel() == "spectral distance (no unit)" and pitch.get_ylabel() == "within 50 cents (share)"
+        assert {axis.get_xlabel() for axis in (spectral, pitch)} == {"music heard in training (hours)"}
+        assert [line.get_xdata()[0] for line in spectral.lines if line.get_linestyle() == ":"] == hours
+        drawn = [line for line in spectral.lines if line.get_linestyle() == "-"]
+        assert [list(line.get_xdata()) for line in drawn] == [[0.5], curves["hours"].tolist()[1:]]
+        assert (
+            len({str(line.get_color()) for line in drawn}) == 2 and len([line for line in pitch.lines if line.get_linestyle() == "-"]) == 1
+        )

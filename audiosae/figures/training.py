@@ -7,18 +7,25 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+MEASURES = {
+    "spectral": "spectral distance (no unit)",
+    "level": "level error (share of RMS)",
+    "log_mel_db": "log-mel distance (dB)",
+    "pitch": "within 50 cents (share)",
+}
+"""What `training.codec.measure` finds, and its unit."""
+
 
 def codec_training(curve: pd.DataFrame) -> Figure:
-    """Terms of a codec's loss on validation pieces (columns step, quantised, and one a term).
+    """What was measured on validation pieces over the hours of music heard, a colour a run (columns as of `training.codec.curve`).
 
-    Where the codec has codebooks, a dotted line says from when on they were in use.
+    Where the codec has codebooks, a dotted line says from when on they were in use. A measure that a run did not take is left out.
     """
-    terms = [name for name in curve if name not in ("step", "quantised")]
-    figure, axes = plt.subplots(1, len(terms), figsize=(3.6 * len(terms), 2.8))
-    for axis, term in zip(axes, terms, strict=True):
-        sns.lineplot(curve, x="step", y=term, marker="o", color="0.25", ax=axis)
+    figure, axes = plt.subplots(1, len(MEASURES), figsize=(3.6 * len(MEASURES), 2.8))
+    for axis, (name, label) in zip(axes, MEASURES.items(), strict=True):
+        sns.lineplot(curve.dropna(subset=[name]), x="hours", y=name, hue="run", palette="crest", marker="o", legend=False, ax=axis)
         if curve["quantised"].any():
-            axis.axvline(curve.loc[curve["quantised"], "step"].min(), color="0.5", linestyle=":")
-        axis.set(xlabel="training step", ylabel=f"{term} loss (no unit)")
+            axis.axvline(curve.loc[curve["quantised"], "hours"].min(), color="0.5", linestyle=":")
+        axis.set(xlabel="music heard in training (hours)", ylabel=label)
         axis.set_ylim(bottom=0)
     return figure

@@ -94,10 +94,10 @@ _LONG_RUN = {"minutes": Positive, "clip_seconds": Seconds, "steps": Count, "lear
 _SAE = {"epochs": Count, "batch": Count, "learning_rate": Positive, "seed": Seed}
 _PROBES = {"penalties": Penalties, "iterations": Count, "seed": Seed}
 _SHARES = _section(**dict.fromkeys(("chorales", "vocals", "drums", "guitar", "piano"), Number))
-_LOSS = _section(windows=Counts, waveform=Number, spectral=Number, level=Number, bottleneck=Number, adversarial=Number)
+_TERMS = dict.fromkeys(("waveform", "spectral", "mel", "phase", "level", "pitch", "side", "bottleneck"), Number)
 _CODEC = _section(
-    **_LONG_RUN, continuous=Share, refine_steps=Annotated[int, Field(ge=0)], batch_size=Count, refine_rate=Positive, shape=dict[str, Size],
-    loss=_LOSS,
+    **_LONG_RUN, start=Quotable, chorales=Positive, continuous=Share, batch_size=Count, crop=Count, average=Share, shape=dict[str, Size],
+    loss=_section(windows=Counts, corner=Positive, **_TERMS),
 )  # fmt: skip
 _EVIDENCE = _section(
     grid=_section(**_SAE, largest=Count, few_frames=Count, penalty=Number, iterations=Count),
@@ -116,7 +116,7 @@ _PARAMS: type[BaseModel] = _section(
     corpus=_section(source=Source, minutes=Positive, clip_seconds=Seconds, shares=_SHARES, seed=Seed),
     train_codec=GenericAlias(dict, (Name, _CODEC)),  # for mypy, which takes no variable for a type
     train_generator=_section(
-        **_LONG_RUN, short_share=Share, short_frames=Count, short_batch=Count, batch=Count, unprompted=Share, shape=dict[str, Count]
+        **_LONG_RUN, start=Quotable, short_share=Share, short_frames=Count, short_batch=Count, batch=Count, unprompted=Share, shape=dict[str, Count]
     ),
     extraction=_section(tracker=Literal["swift-f0", "crepe-tiny", "crepe-full"], seed=Seed),
     sae_training=_section(**_SAE, grid=Literal["small", "paper"], factor=Count, l1=Number),

@@ -41,6 +41,16 @@ def start(quantizer: ResidualVectorQuantizer, latents: list[torch.Tensor], seed:
 
 
 @torch.no_grad()
+def resume(quantizer: ResidualVectorQuantizer, frames: int) -> None:
+    """Go on with codebooks as they were shipped, without their averages: each vector counts as used by its share of `frames`."""
+    for layer in quantizer.vq.layers:
+        book: Any = layer._codebook
+        book.inited.fill_(1)
+        book.cluster_size.fill_(frames / len(book.embed))
+        book.embed_avg.copy_(book.embed * book.cluster_size[:, None])
+
+
+@torch.no_grad()
 def revive(quantizer: ResidualVectorQuantizer, encoded: torch.Tensor) -> None:
     """Put dead vectors where random frames of a batch [batch, dim, frames] are (Dhariwal et al. 2020, Jukebox, 3.2)."""
     residual = encoded

@@ -1,10 +1,9 @@
 """The stage `train_codec`: train one of the small codecs on a larger render of the embedded corpus.
 
     python -m audiosae.training.codec encodec --target checkpoints/encodec.safetensors --curve results/codec/encodec_training.csv
-        --account results/codec/encodec.json --minutes 60 …
+        --account results/codec/encodec.json --start scratch --minutes 60 …
 
-A codec with codebooks starts without them; then they start from k-means, and the rest of the steps rounds to them. A second,
-shorter round refines the result on another render with more single voices, since extreme notes are rare in the first.
+From scratch, a codec with codebooks begins without them; then they start from k-means, and the rest of the steps rounds to them.
 """
 
 from __future__ import annotations
@@ -16,89 +15,60 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 import torch
 import tyro
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from audiosae.audio import labels, similarity
+from audiosae.audio.pitch import SWIFT
 from audiosae.codecs import embedded
 from audiosae.errors import ParameterError, report
 from audiosae.files import checkpoint, results
 from audiosae.files.code import digest
-from audiosae.files.determinism import prepare
+from audiosae.files.whole import file_hash
 from audiosae.training import codebooks, loop, losses
+from audiosae.training import runs as chain
 from audiosae.training.data import batch, render
-from audiosae.training.recipes import RECIPES
-
-AVERAGE = 0.995
-"""Decay a step of the moving average of the weights."""
+from audiosae.training.losses import Loss
+from audiosae.training.recipes import RECIPES, copy_weights
 
 CHECKS = 32
 """Validation examples."""
 
-REFINE_CHORALES = 3.0
-"""Share of chorales in the second render; every other part has 1."""
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Weight of each term of the loss.
-
-    Attributes
-    ----------
-    windows
-        Of the spectra, in samples; the longest decides which intervals they can tell apart.
-    waveform, spectral, level
-        See `losses.reconstruction`.
-    bottleneck
-        Commitment loss of the codebooks, or divergence of the VAE.
-    adversarial
-        See `losses.adversarial`; in the second round alone.
-    """
-
-    windows: tuple[int, ...]
-    waveform: float
-    spectral: float
-    level: float
-    bottleneck: float
-    adversarial: float
+TRACKED = 50.0
+"""Frames a second whose pitch is compared on them."""
 
 
 @dataclass(frozen=True)
 class Settings(loop.Settings):
-    """How a codec is trained, besides `loop.Settings`.
+    """How a codec is trained in one run, besides `loop.Settings`.
 
     Attributes
     ----------
+    start
+        "scratch", or the checkpoint whose weights the run goes on from, see `runs`.
     continuous
-        Share of `steps` before the codebooks are used, below 1.
-    refine_steps, refine_rate
-        Of the second round, with a cosine schedule of its own (a warm restart, Loshchilov and Hutter 2017).
-    batch_size
-        Examples a step, of `Recipe.crop` samples.
+        Share of `steps` before the codebooks are used, below 1; 0 for a run that goes on.
+    chorales
+        Share of chorales, which are single voices above all, in the render; every other part has 1. Extreme notes are rare elsewhere.
+    batch_size, crop
+        Examples a step, and their samples (whole frames).
+    average
+        Decay a step of the moving average of the weights.
     """
 
+    start: str
     continuous: float
-    refine_steps: int
-    refine_rate: float
+    chorales: float
     batch_size: int
-
-    @property
-    def total(self) -> int:
-        """Steps of both rounds."""
-        return self.steps + self.refine_steps
+    crop: int
+    average: float
 
     @property
     def rounding_from(self) -> int:
         """The first step with codebooks."""
         return round(self.continuous * self.steps)
-
-    def rate(self, step: int) -> float:
-        """Learning rate at a step, counted over both rounds."""
-        if step < self.steps:
-            return loop.rate(self.learning_rate, step, self.steps, warm_up=100)
-        return loop.rate(self.refine_rate, step - self.steps, self.refine_steps)
 
 
 class Learner(loop.Learner):
@@ -108,66 +78,59 @@ class Learner(loop.Learner):
     ----------
     name, shape
         The codec, a name in `RECIPES`, and its sizes.
-    waves, refining
-        What the two rounds draw examples from, float32 [clips, channels, samples].
+    waves
+        What examples are drawn from, float32 [clips, channels, samples].
     checks
         Validation examples [batch, channels, crop], on the device where it is to run.
     """
 
-    def __init__(
-        self, name: str, shape: Any, settings: Settings, loss: Loss, waves: np.ndarray, refining: np.ndarray, checks: torch.Tensor
-    ) -> None:
+    def __init__(self, name: str, shape: Any, settings: Settings, loss: Loss, waves: np.ndarray, checks: torch.Tensor) -> None:
         self.recipe, self.settings, self.loss, self.device = RECIPES[name], settings, loss, checks.device
-        self.shape, self.waves, self.refining, self.checks = shape, waves, refining, checks
-        options: dict[str, Any] = {"betas": (0.8, 0.99), "weight_decay": 1e-4}
-        super().__init__(name, self.recipe.network(shape).to(self.device), AVERAGE, **options)
+        self.shape, self.waves, self.checks = shape, waves, checks
+        network = self.recipe.network(shape).to(self.device)
+        super().__init__(name, network, settings.average, betas=(0.8, 0.99), weight_decay=1e-4)
         self.rounds = hasattr(self.network, "quantizer")
-        self.judges: dict[str, Any] = {}
-        if loss.adversarial:
-            judge = losses.discriminator().to(self.device)
-            self.judges = {"judge": judge, "judge_optimizer": torch.optim.AdamW(judge.parameters(), **options)}
-
-    def parts(self) -> dict[str, Any]:
-        return super().parts() | self.judges
 
     def start(self) -> None:
-        self.recipe.start(self.network, self._examples(self.waves, self.settings.seed, self.settings.steps))
+        settings = self.settings
+        if settings.start == chain.SCRATCH:
+            self.recipe.start(self.network, self._examples(settings.seed, settings.steps))
+        else:
+            made = embedded.load(self.name, settings.start, lambda sizes: self.recipe.module.Network(self.recipe.module.Shape(**sizes)))
+            copy_weights(made, self.network)
+            if self.rounds:
+                with torch.no_grad():
+                    seen = self.network.encoder(self._examples(settings.seed, settings.steps))
+                codebooks.resume(self.network.quantizer, seen.shape[0] * seen.shape[2])
         self.average.module.load_state_dict(self.network.state_dict())
 
     def step(self, number: int) -> None:
-        """One step of the codec; in the second round one of the discriminator too."""
-        settings, refining = self.settings, number >= self.settings.steps
+        """One step of the codec."""
+        settings = self.settings
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.half)
-        if self.rounds and number == settings.rounding_from:
+        if self.rounds and settings.start == chain.SCRATCH and number == settings.rounding_from:
             with torch.no_grad():
-                seen = [self.network.encoder(self._examples(self.waves, settings.seed + 1, each)) for each in range(codebooks.BATCHES)]
+                seen = [self.network.encoder(self._examples(settings.seed + 1, each)) for each in range(codebooks.BATCHES)]
             codebooks.start(self.network.quantizer, seen, settings.seed)
-        wave = self._examples(self.refining if refining else self.waves, settings.seed, number)
+        wave = self._examples(settings.seed, number)
         self.network.train()
         with half:
             encoded = self.network.encoder(wave)
         latents, penalty = self.recipe.bottleneck(self.network, encoded.float(), number >= settings.rounding_from)
         with half:
             decoded = self.network.decoder(latents).float()
-        total = self.loss.bottleneck * penalty
-        for name, value in self._terms(decoded, wave).items():
-            total = total + getattr(self.loss, name) * value
-        rate = settings.rate(number)
-        if self.judges and refining:
-            judge, optimizer = self.judges.values()
-            one, other = (heard.flatten(0, 1)[:, None] for heard in (decoded, wave))
-            loop.descend(losses.discrimination(judge, one, other), judge, optimizer, rate)
-            total = total + self.loss.adversarial * losses.adversarial(judge, one, other)
-        loop.descend(total, self.network, self.optimizer, rate)
+        terms = losses.reconstruction(decoded, wave, self.loss, self.recipe.module.SAMPLE_RATE)
+        rate = loop.rate(settings.learning_rate, number, settings.steps, warm_up=100)
+        loop.descend(self.loss.total({**terms, "bottleneck": penalty}), self.network, self.optimizer, rate)
         self.average.update_parameters(self.network)
 
     @torch.no_grad()
     def validate(self, number: int) -> dict[str, Any]:
-        """Whether the codebooks are in use, and the terms of the loss of the averaged weights."""
+        """Whether the codebooks are in use, and how far the averaged weights are off: the same in every run, see `measure`."""
         network, rounding = self.result().eval(), number >= self.settings.rounding_from
         latents, _ = self.recipe.bottleneck(network, network.encoder(self.checks), rounding)
-        terms = self._terms(network.decoder(latents), self.checks)
-        return {"quantised": self.rounds and rounding, **{name: float(value) for name, value in terms.items()}}
+        found = measure(network.decoder(latents), self.checks, self.recipe.windows, self.recipe.module.SAMPLE_RATE)
+        return {"quantised": self.rounds and rounding, **found}
 
     def result(self) -> nn.Module:
         """The averaged weights, plain, with the codebooks as they are: these are averages already."""
@@ -182,65 +145,86 @@ class Learner(loop.Learner):
         plain.load_state_dict(state)
         return plain
 
-    def _examples(self, waves: np.ndarray, seed: int, step: int) -> torch.Tensor:
-        return batch(waves, self.settings.batch_size, self.recipe.crop, seed, step, self.device)
-
-    def _terms(self, decoded: torch.Tensor, wave: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Each channel counts as a clip."""
-        return losses.reconstruction(decoded.flatten(0, 1), wave.flatten(0, 1), self.loss.windows, self.recipe.module.SAMPLE_RATE)
+    def _examples(self, seed: int, step: int) -> torch.Tensor:
+        return batch(
+            self.waves, self.settings.batch_size, self.settings.crop, seed, step, self.device, pan=self.recipe.module.CHANNELS == 2
+        )
 
 
-def train(codec: str, shape: Any, settings: Settings, loss: Loss, target: Path) -> pd.DataFrame:
-    """Train a codec, whose `Shape` is given, and write its checkpoint.
+def measure(decoded: torch.Tensor, original: torch.Tensor, windows: tuple[int, ...], sample_rate: int) -> dict[str, float]:
+    """How far decoded examples are off, apart from the weights of any loss; waves [batch, channels, samples].
 
     Returns
     -------
-    Progress: step, quantised or not, and the terms of the loss on validation pieces.
+    spectral, level
+        As in `losses`, each channel a clip.
+    log_mel_db, pitch
+        As on the pages: `similarity.log_mel_mae`, mean over examples, and the share of voiced frames within 50 cents.
+    """
+    if not torch.isfinite(decoded).all():
+        return dict.fromkeys(("spectral", "level", "log_mel_db", "pitch"), float("nan"))  # which stops the run
+    reference, scale = losses.normalise(original.flatten(0, 1))
+    found = decoded.flatten(0, 1) / scale
+    pairs = [[each.cpu().numpy() for each in pair] for pair in zip(decoded, original, strict=True)]
+    mel = [similarity.log_mel_mae(one.mean(axis=0), other.mean(axis=0), sample_rate) for one, other in pairs]
+    after, before = ([labels.describe(wave, sample_rate, TRACKED, SWIFT) for wave in side] for side in zip(*pairs, strict=True))
+    return {
+        "spectral": float(losses.spectral(found, reference, windows)),
+        "level": float(losses.level(found, reference, sample_rate)),
+        "log_mel_db": float(np.mean(mel)),
+        "pitch": similarity.agreement(before, after, [True] * len(pairs))["pitch"],
+    }
+
+
+def train(codec: str, shape: Any, settings: Settings, loss: Loss, target: Path) -> None:
+    """Train a codec, whose `Shape` is given, and write its checkpoint, which tells of this run and of all before it.
 
     Raises
     ------
     ParameterError
-        If the clips are shorter than an example, or the loss is no number any more.
+        If the clips are shorter than an example, a start has other sizes than the shape, or the loss is no number any more.
+    CheckpointError
+        If the start is missing, damaged, or of another codec.
     OSError
         If the disk is full.
     """
     recipe = RECIPES[codec]
-    rate, crop = recipe.module.SAMPLE_RATE, recipe.crop
+    rate, crop = recipe.module.SAMPLE_RATE, settings.crop
     if settings.clip_seconds * rate <= crop:
         raise ParameterError(
             f"clip_seconds must be above {crop / rate:.2f}, the length of a training example of {codec}; it is {settings.clip_seconds}."
         )
-    if settings.rounding_from >= settings.total:
+    if settings.rounding_from >= settings.steps:
         raise ParameterError(f"continuous is {settings.continuous}, which leaves no step that uses the codebooks; lower it.")
-    made: dict[str, Any] = {"codec": codec, "shape": vars(shape), "settings": vars(settings), "loss": vars(loss)}
-    made["code"] = digest(["audiosae.training.codec"])
-    states = loop.state_folder(codec, made)
-    device = prepare(settings.seed)
+    runs = chain.earlier(settings.start, f"codec/{codec}", vars(shape))
+    made: dict[str, Any] = {"settings": vars(settings), "loss": vars(loss), "code": digest(["audiosae.training.codec"])}
+    made["parent"] = file_hash(settings.start) if runs else None
+    states = loop.state_folder(codec, {"codec": codec, "shape": vars(shape), **made})
+    device = loop.prepare(settings.seed)
     torch.use_deterministic_algorithms(device.type == "cpu")  # the quantiser's scatter has no such form on a GPU
-    length = (settings.minutes, settings.clip_seconds)
     sound: dict[str, Any] = {"sample_rate": rate, "channels": recipe.module.CHANNELS, "folder": states}
-    waves = render(*length, settings.seed, "train", **sound)
-    refining = render(*length, settings.seed + 1, "train", **sound, chorales=REFINE_CHORALES)
-    unseen = render(2, settings.clip_seconds, settings.seed, "validation", **sound)
-    checks = batch(unseen, CHECKS, crop, settings.seed, 0, device)
-    learner = Learner(codec, shape, settings, loss, waves, refining, checks)
+    waves = render(settings.minutes, settings.clip_seconds, settings.seed, "train", **sound, chorales=settings.chorales)
+    unseen = render(2, 5.0, 0, "validation", **sound)
+    checks = batch(unseen, CHECKS, recipe.crop, 0, 0, device)
+    learner = Learner(codec, shape, settings, loss, waves, checks)
     progress = loop.run(learner, settings, states, device)
-    corpus = [hashlib.sha256(data.tobytes()).hexdigest() for data in (waves, refining)]
-    embedded.save(codec, learner.result(), shape, target, {"corpus": corpus, "parent": None, **made})
-    return progress
+    made["corpus"] = hashlib.sha256(waves.tobytes()).hexdigest()
+    made["heard"] = settings.steps * settings.batch_size * crop / rate / 3600
+    made["progress"] = progress.to_dict("records")
+    embedded.save(codec, learner.result(), shape, target, {"codec": codec, "runs": [*runs, made]})
 
 
 def describe(codec: str, path: Path) -> dict[str, Any]:
-    """What the book tells of a trained codec, read from its checkpoint: the count of its `numbers` (codebooks included), the steps,
-    the hours of music in both renders and in all examples, and the size of the file."""
+    """What the book tells of a trained codec, read from its checkpoint: the count of its `numbers` (codebooks included), the steps and
+    the runs they belong to, the hours of music rendered and in all examples, and the size of the file."""
     tensors, header = checkpoint.load(path, f"codec/{codec}")
-    settings, recipe = header["provenance"]["settings"], RECIPES[codec]
-    steps = settings["steps"] + settings["refine_steps"]
+    runs = header["provenance"]["runs"]
     return {
         "numbers": sum(tensor.numel() for tensor in tensors.values()),
-        "steps": steps,
-        "hours_rendered": 2 * settings["minutes"] / 60,
-        "hours_heard": steps * settings["batch_size"] * recipe.crop / recipe.module.SAMPLE_RATE / 3600,
+        "runs": len(runs),
+        "steps": sum(run["settings"]["steps"] for run in runs),
+        "hours_rendered": sum(run["settings"]["minutes"] for run in runs) / 60,
+        "hours_heard": sum(run["heard"] for run in runs),
         "mega_bytes": path.stat().st_size / 1e6,
     }
 
@@ -249,7 +233,8 @@ def stage(codec: str) -> Callable[..., None]:
     """The command that trains one codec; which sizes it takes depends on the codec."""
 
     def run(target: Path, curve: Path, account: Path, settings: Settings, shape: Any, loss: Loss) -> None:
-        loop.write_curve(train(codec, shape, settings, loss, target), curve)
+        train(codec, shape, settings, loss, target)
+        loop.write_curve(chain.curve(chain.told(target, f"codec/{codec}")), curve)
         results.write(account, describe(codec, target))
 
     run.__annotations__ |= {"settings": Annotated[Settings, tyro.conf.arg(name="")], "shape": RECIPES[codec].module.Shape}

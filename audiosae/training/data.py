@@ -25,8 +25,8 @@ from audiosae.generation import prompts
 AUDIBLE = 1e-3
 """−60 dBFS: a crop that stays below teaches nothing."""
 
-BATCH = 8
-"""Clips that a codec encodes at a time."""
+BATCH = 1
+"""Clips that a codec encodes at a time: one stays in the cache, and is encoded 2.7 times as fast as one of eight."""
 
 _Kept = TypeVar("_Kept")
 
@@ -53,7 +53,7 @@ def render(
     """
 
     def write(path: Path) -> None:
-        clips = _play(minutes, clip_seconds, seed, split, chorales)
+        clips = play(minutes, clip_seconds, seed, split, chorales)
         np.save(path, np.stack([for_codec(clip.wave, SAMPLE_RATE, sample_rate, channels) for clip in clips]))
 
     return _keep(folder / f"{split}-{seed}.npy", write, lambda path: np.load(path, mmap_mode="r"))
@@ -71,7 +71,7 @@ def render_latents(
 
     def write(path: Path) -> None:
         latents, texts = [], []
-        clips = _play(minutes, clip_seconds, seed, split)
+        clips = play(minutes, clip_seconds, seed, split)
         while several := list(islice(clips, BATCH)):
             waves = np.stack([for_codec(clip.wave, SAMPLE_RATE, codec.sample_rate, codec.channels) for clip in several])
             latents.append(codec.encode(torch.from_numpy(waves).to(device)).cpu().numpy().astype(np.float16))
@@ -85,8 +85,11 @@ def render_latents(
     return _keep(folder / f"{split}-{seed}.npz", write, read)
 
 
-def batch(waves: np.ndarray, size: int, crop: int, seed: int, step: int, device: torch.device) -> torch.Tensor:
-    """Random crops [size, channels, crop] that are not silent; the same for the same seed and step."""
+def batch(waves: np.ndarray, size: int, crop: int, seed: int, step: int, device: torch.device, pan: bool = False) -> torch.Tensor:
+    """Random crops [size, channels, crop] that are not silent; the same for the same seed and step.
+
+    With `pan`, half of them lose up to 20 dB of their left or right channel: most stereo music is nearly the same in both.
+    """
     rng = np.random.default_rng([seed, step])
     crops: list[np.ndarray] = []
     while len(crops) < size:
@@ -94,10 +97,15 @@ def batch(waves: np.ndarray, size: int, crop: int, seed: int, step: int, device:
         found = waves[clip, :, start : start + crop]
         if np.abs(found).max() > AUDIBLE:
             crops.append(found)
-    return torch.from_numpy(np.stack(crops)).to(device)
+    chosen = np.stack(crops)
+    if pan:
+        balance = rng.uniform(-0.9, 0.9, size) * (rng.random(size) < 0.5)
+        chosen = chosen * np.minimum(np.stack([1 - balance, 1 + balance], axis=1), 1).astype(np.float32)[..., None]
+    return torch.from_numpy(chosen).to(device)
 
 
-def _play(minutes: float, clip_seconds: float, seed: int, split: str, chorales: float = 1.0) -> Iterator[Clip]:
+def play(minutes: float, clip_seconds: float, seed: int, split: str, chorales: float = 1.0) -> Iterator[Clip]:
+    """Clips of one split, in equal shares of the parts but for the chorales; parameters as for `render`."""
     sessions = plan(minutes, clip_seconds, {**dict.fromkeys(PARTS, 1.0), "chorales": chorales}, seed, (split,))
     return performance.play(sessions, clip_seconds)
 

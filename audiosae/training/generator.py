@@ -8,23 +8,23 @@ Most steps see short excerpts, many at a time; the last ones see the ten seconds
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 import torch
 import tyro
 
 from audiosae import codecs, command
 from audiosae.codecs import embedded as codec_weights
+from audiosae.files import checkpoint
 from audiosae.files.code import digest
-from audiosae.files.determinism import prepare
 from audiosae.files.whole import file_hash
 from audiosae.generation import embedded, flow
 from audiosae.generation.transformer import Shape
-from audiosae.training import loop
+from audiosae.training import loop, runs
 from audiosae.training.data import render_latents
 
 AVERAGE = 0.999
@@ -46,6 +46,8 @@ class Settings(loop.Settings):
         Whole clips a step after that.
     unprompted
         Share of examples without their prompt, for guidance (Ho and Salimans 2022).
+    start
+        "scratch", or the checkpoint whose weights the run goes on from, see `runs`.
     """
 
     short_share: float
@@ -53,6 +55,12 @@ class Settings(loop.Settings):
     short_batch: int
     batch: int
     unprompted: float
+    start: str = runs.SCRATCH
+
+    @property
+    def short_steps(self) -> int:
+        """How many steps see excerpts."""
+        return round(self.short_share * self.steps)
 
 
 class Learner(loop.Learner):
@@ -66,6 +74,14 @@ class Learner(loop.Learner):
         network.std.copy_(frames.std(dim=0))
         super().__init__("the generator", network, AVERAGE, betas=(0.9, 0.95), weight_decay=0.01)
         self.lately: list[float] = []  # losses since the last row of progress
+
+    def start(self) -> None:
+        """The statistics of the latents are those of this run's music; the weights may be another run's."""
+        if self.settings.start != runs.SCRATCH:
+            tensors, _ = checkpoint.load(self.settings.start, embedded.KIND)
+            kept = {name: tensor for name, tensor in tensors.items() if name not in ("mean", "std")}
+            self.network.load_state_dict(kept, strict=False)
+            self.average.module.load_state_dict(self.network.state_dict())
 
     def step(self, number: int) -> None:
         value = _loss(self.network, *self._examples(number))
@@ -92,7 +108,7 @@ class Learner(loop.Learner):
         """Music, words, noise and times of one step; the same for the same seed and step."""
         settings, (latents, hot) = self.settings, self.known
         rng = np.random.default_rng([settings.seed, step])
-        short = step < settings.short_share * settings.steps
+        short = step < settings.short_steps
         chosen = rng.integers(len(latents), size=settings.short_batch if short else settings.batch)
         frames = min(settings.short_frames, latents.shape[1]) if short else latents.shape[1]
         starts = rng.integers(latents.shape[1] - frames + 1, size=len(chosen))
@@ -116,36 +132,40 @@ def _loss(network: Any, music: torch.Tensor, words: torch.Tensor, noise: torch.T
     return flow.loss(predict, music, noise, time)
 
 
-def train(shape: Shape, settings: Settings, target: Path) -> pd.DataFrame:
-    """Train a generator, and write its checkpoint.
-
-    Returns
-    -------
-    Progress: step, and the loss on training and on validation pieces.
+def train(shape: Shape, settings: Settings, target: Path) -> None:
+    """Train a generator, and write its checkpoint, which tells of this run and of all before it.
 
     Raises
     ------
     ParameterError
-        If the loss is no number any more.
+        If a start has other sizes than the shape, or the loss is no number any more.
+    CheckpointError
+        If the start is missing, damaged, or no generator.
     """
-    parent = codec_weights.FOLDER / f"{embedded.CODEC}.safetensors"
-    made = {"shape": vars(shape), "settings": vars(settings), "codec": file_hash(parent), "code": digest(["audiosae.training.generator"])}
-    states = loop.state_folder("generator", made)
-    device = prepare(settings.seed)
+    before = runs.earlier(settings.start, embedded.KIND, vars(shape))
+    codec_file = file_hash(codec_weights.FOLDER / f"{embedded.CODEC}.safetensors")
+    made: dict[str, Any] = {"settings": vars(settings), "codec": codec_file, "code": digest(["audiosae.training.generator"])}
+    made["parent"] = file_hash(settings.start) if before else None
+    states = loop.state_folder("generator", {"shape": vars(shape), **made})
+    device = loop.prepare(settings.seed)
     codec = codecs.load(embedded.CODEC).to(device)
     seconds, seed = settings.clip_seconds, settings.seed
     known = render_latents(codec, settings.minutes, seconds, seed, "train", states, device)
     unseen = render_latents(codec, CHECKS * seconds / 60, seconds, seed, "validation", states, device)
     learner = Learner(shape, settings, known, unseen, device)
-    progress = loop.run(learner, settings, states, device)
+    made["progress"] = loop.run(learner, settings, states, device).to_dict("records")
+    made["corpus"] = hashlib.sha256(known[0].tobytes()).hexdigest()
+    short = settings.short_batch * min(settings.short_frames / codec.frame_rate, seconds)
+    whole = settings.batch * seconds
+    made["heard"] = (settings.short_steps * short + (settings.steps - settings.short_steps) * whole) / 3600
     network: Any = learner.average.module
-    embedded.save(network, target, {**made, "validation": progress["validation"].iloc[-1]})
-    return progress
+    embedded.save(network, target, {"codec": codec_file, "runs": [*before, made]})
 
 
 def stage(target: Path, curve: Path, settings: Annotated[Settings, tyro.conf.arg(name="")], shape: Shape) -> None:
     """Train the generator; write its checkpoint (target) and the curve (CSV)."""
-    loop.write_curve(train(shape, settings, target), curve)
+    train(shape, settings, target)
+    loop.write_curve(runs.curve(runs.told(target, embedded.KIND)), curve)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from audiosae.errors import ParameterError
-from audiosae.files import resume
+from audiosae.files import determinism, resume
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,13 @@ def run(learner: Learner, settings: Settings, states: Path, device: torch.device
             state = {name: part.state_dict() for name, part in learner.parts().items()}
             resume.write({**state, "step": step + 1, "progress": progress}, path)
     return pd.DataFrame(progress)
+
+
+def prepare(seed: int) -> torch.device:
+    """`determinism.prepare`, on one thread: two trainings side by side get further than one on two threads."""
+    device = determinism.prepare(seed)
+    torch.set_num_threads(1)
+    return device
 
 
 def state_folder(name: str, made: dict[str, Any]) -> Path:

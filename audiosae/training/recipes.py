@@ -31,7 +31,9 @@ class Recipe:
         Of `audiosae.codecs`. Its Network has an `encoder` (waves to [batch, …, frames]) and a `decoder` (latents [batch, dim, frames]
         to waves).
     crop
-        Samples of a training example, whole frames.
+        Samples of a validation example, whole frames.
+    windows
+        In samples, of the spectra in which validation examples are compared: the same in every run.
     start
         Sets the weights of a network before the first step, on one batch [batch, channels, crop].
     bottleneck
@@ -45,6 +47,7 @@ class Recipe:
 
     module: ModuleType
     crop: int
+    windows: tuple[int, ...]
     start: Callable[[Any, torch.Tensor], None]
     bottleneck: Callable[[Any, torch.Tensor, bool], tuple[torch.Tensor, torch.Tensor]]
     half: bool = True
@@ -86,6 +89,16 @@ def scale_layers(run: Callable[[], object], *parts: nn.Module) -> None:
     run()
     for hook in hooks:
         hook.remove()
+
+
+@torch.no_grad()
+def copy_weights(plain: nn.Module, network: nn.Module) -> None:
+    """Give a network to train the weights of a plain one of the same sizes, also where it keeps direction and length apart."""
+    weights = plain.state_dict()
+    for name, layer in network.named_modules():
+        if is_parametrized(layer, "weight"):
+            _set_weight(layer, weights.pop(f"{name}.weight"))
+    network.load_state_dict(weights, strict=False)
 
 
 @torch.no_grad()
@@ -145,7 +158,7 @@ def _sample(network: Any, encoded: torch.Tensor, _: bool) -> tuple[torch.Tensor,
 
 
 RECIPES = {
-    "encodec": Recipe(encodec, 16000, _start_encodec, _round),
-    "wavtokenizer": Recipe(wavtokenizer, 24000, _start_wavtokenizer, _round),
-    "diffrhythm-vae": Recipe(diffrhythm_vae, 32768, _start_vae, _sample, half=False, normalised=True),
+    "encodec": Recipe(encodec, 16000, (256, 512, 1024, 2048), _start_encodec, _round),
+    "wavtokenizer": Recipe(wavtokenizer, 24000, (256, 512, 1024, 2048, 4096), _start_wavtokenizer, _round),
+    "diffrhythm-vae": Recipe(diffrhythm_vae, 32768, (512, 1024, 2048, 4096, 8192), _start_vae, _sample, half=False, normalised=True),
 }
