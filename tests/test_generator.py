@@ -32,6 +32,7 @@ SETTINGS = training.Settings(
     unprompted=0.1,
     save_every=2,
     seed=0,
+    start="scratch",
 )
 
 

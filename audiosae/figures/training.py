@@ -17,7 +17,7 @@ MEASURES = {
 
 
 def codec_training(curve: pd.DataFrame) -> Figure:
-    """What was measured on validation pieces over the hours of music heard, a colour a run (columns as of `training.codec.curve`).
+    """What was measured on validation pieces over the hours of music heard, a colour a run (columns as of `training.runs.curve`).
 
     Where the codec has codebooks, a dotted line says from when on they were in use. A measure that a run did not take is left out.
     """

@@ -46,8 +46,6 @@ class Settings(loop.Settings):
 
     Attributes
     ----------
-    start
-        "scratch", or the checkpoint whose weights the run goes on from, see `runs`.
     continuous
         Share of `steps` before the codebooks are used, below 1; 0 for a run that goes on.
     chorales
@@ -58,7 +56,6 @@ class Settings(loop.Settings):
         Decay a step of the moving average of the weights.
     """
 
-    start: str
     continuous: float
     chorales: float
     batch_size: int

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,9 +23,6 @@ from audiosae.generation import prompts
 
 AUDIBLE = 1e-3
 """−60 dBFS: a crop that stays below teaches nothing."""
-
-BATCH = 1
-"""Clips that a codec encodes at a time: one stays in the cache, and is encoded 2.7 times as fast as one of eight."""
 
 _Kept = TypeVar("_Kept")
 
@@ -71,12 +67,11 @@ def render_latents(
 
     def write(path: Path) -> None:
         latents, texts = [], []
-        clips = play(minutes, clip_seconds, seed, split)
-        while several := list(islice(clips, BATCH)):
-            waves = np.stack([for_codec(clip.wave, SAMPLE_RATE, codec.sample_rate, codec.channels) for clip in several])
-            latents.append(codec.encode(torch.from_numpy(waves).to(device)).cpu().numpy().astype(np.float16))
-            texts += [prompts.describe(clip) for clip in several]
-        np.savez(path, latents=np.concatenate(latents), hot=prompts.encode(texts).numpy())
+        for clip in play(minutes, clip_seconds, seed, split):  # one stays in the cache, and is encoded 2.7 times as fast as one of eight
+            wave = torch.from_numpy(for_codec(clip.wave, SAMPLE_RATE, codec.sample_rate, codec.channels))
+            latents.append(codec.encode(wave[None].to(device))[0].cpu().numpy().astype(np.float16))
+            texts.append(prompts.describe(clip))
+        np.savez(path, latents=np.stack(latents), hot=prompts.encode(texts).numpy())
 
     def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path) as found:

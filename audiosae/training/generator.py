@@ -46,8 +46,6 @@ class Settings(loop.Settings):
         Whole clips a step after that.
     unprompted
         Share of examples without their prompt, for guidance (Ho and Salimans 2022).
-    start
-        "scratch", or the checkpoint whose weights the run goes on from, see `runs`.
     """
 
     short_share: float
@@ -55,7 +53,6 @@ class Settings(loop.Settings):
     short_batch: int
     batch: int
     unprompted: float
-    start: str = runs.SCRATCH
 
     @property
     def short_steps(self) -> int:

@@ -38,6 +38,8 @@ class Settings:
         Steps between saved states, each with a row of progress.
     seed
         Of corpus, weights, and what each step draws.
+    start
+        "scratch", or the checkpoint whose weights the run goes on from, see `runs`.
     """
 
     minutes: float
@@ -46,6 +48,7 @@ class Settings:
     learning_rate: float
     save_every: int
     seed: int
+    start: str
 
     @property
     def total(self) -> int:
