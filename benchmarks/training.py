@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/training.py [--threads 1] [--steps 4]
     MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=16000000000 OMP_NUM_THREADS=1 .venv/bin/python benchmarks/training.py
 
-The sizes and losses are those of params.yaml, the music is noise. The second line keeps freed memory, so that the kernel need not clear it
+The shapes and losses are those of params.yaml, the music is noise. The second line keeps freed memory, so that the kernel need not clear it
 again for each large tensor. A row is the fastest of several steps.
 """
 
@@ -23,6 +23,9 @@ from audiosae.training.codec import Learner, Settings
 from audiosae.training.losses import Loss
 from audiosae.training.recipes import RECIPES
 
+MUSIC = 6.4
+"""Seconds of music a step, however many examples share them."""
+
 BATCHES = (1, 4, 8)
 """Examples a step, each shorter the more there are."""
 
@@ -31,7 +34,7 @@ def step_seconds(name: str, said: dict[str, Any], batch: int, half: bool, steps:
     """Seconds of the fastest of some steps, and how many seconds of music it learns from."""
     module, shape, loss = RECIPES[name].module, said.pop("shape"), Loss(**said.pop("loss"))
     hop = 9600 if name != "diffrhythm-vae" else 2048
-    crop = said["batch_size"] * said["crop"] // batch // hop * hop
+    crop = round(MUSIC * module.SAMPLE_RATE / batch / hop) * hop
     settings = Settings(**{**said, "start": "scratch", "batch_size": batch, "crop": crop, "continuous": 1.0})
     sizes = module.Shape(**{key: tuple(size) if isinstance(size, list) else size for key, size in shape.items()})
     noise = np.random.default_rng(0).normal(0, 0.1, (2 * batch, module.CHANNELS, 2 * crop)).astype(np.float32)

@@ -29,7 +29,7 @@ texts = ""  # a file with one prompt a line; empty for the prompts that the test
 prompts = 64  # how many are generated
 seconds = 5.0  # of music each, as long as the clips of the corpus
 states = 32  # noise and music among them
-strength = 4.0  # of the guidance: DiffRhythm's guidance scale
+strength = 1.5  # of the guidance: the guidance scale, 4 for DiffRhythm itself
 batch = 8  # prompts at a time
 steered = 8  # prompts that are steered on the way …
 steered_seconds = 2.0  # … in pieces of this length
@@ -66,8 +66,8 @@ display(pd.Series({kind: ", ".join(words) for kind, words in KINDS.items()}, nam
 
 # %% [markdown]
 # The prompts used here describe the clips of test pieces, which no model was trained on. Each has a noise of its own,
-# from a seed, so the same seed gives the same music. Guidance is on: each step goes $v_c + 4\,(v_c - v_u)$, beyond the
-# velocity $v_c$ that knows the prompt, away from the velocity $v_u$ that does not.
+# from a seed, so the same seed gives the same music. Guidance is on: each step goes $v_c + s\,(v_c - v_u)$, beyond the velocity $v_c$ that knows
+# the prompt, away from the velocity $v_u$ that does not, with the strength $s$ of the cell above. DiffRhythm's 4 pushes the small one too far ({doc}`../../generator`).
 
 # %% tags=["hide-input"]
 SoundTable(found.sounds / "examples")
@@ -106,9 +106,8 @@ figure = figures.spread(found.arrays)
 display(found.spread.round(2))
 
 # %% [markdown]
-# Third, the instrument: a profile of what the classifiers say of each instrument's training clips is compared with the generated piece.
-# Place 1 of all instruments should be the one that the prompt
-# asked for; real clips of test pieces say how much can be expected of such profiles.
+# Third, the instrument: is the one heard that the prompt asked for? The judge is a small classifier of its own, a logistic regression on statistics of
+# the log-mel spectrum, trained on training pieces as they are and as the VAE decodes them. How good it is, say test clips, whose instrument is known.
 
 # %% tags=["hide-input"]
 if found.instrument is not None:

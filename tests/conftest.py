@@ -17,6 +17,8 @@ import torch
 import yaml
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from audiosae.pipeline.released import SHIPPED
+
 ROOT = Path(__file__).resolve().parents[1]
 
 SHORT = {
@@ -133,7 +135,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     made = Clone(tmp_path_factory.mktemp("clone"))
     made.add_codec(OWN)
     made.change(SHORT)
-    made.dvc("pull", "train_codec", "train_generator")
+    made.dvc("pull", *SHIPPED)
     made.dvc("repro")
     return made
 
@@ -170,7 +172,7 @@ def building(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Building]:
     dvc = ROOT / ".venv/bin/dvc"
     with log.open("wb") as printed:
         process = subprocess.Popen(
-            f"'{dvc}' pull train_codec train_generator && '{dvc}' repro", shell=True, cwd=made.root, env=made.environment,
+            f"'{dvc}' pull {' '.join(SHIPPED)} && '{dvc}' repro", shell=True, cwd=made.root, env=made.environment,
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     yield Building(made, process, log)

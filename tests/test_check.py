@@ -175,6 +175,26 @@ def test_outputs_that_nobody_recorded_count_as_altered_until_the_command_records
     refused(project, check.CheckError, f"nothing was run:\n  {paths[-1]} is not the file that was committed")
 
 
+def test_a_file_of_a_folder_that_was_changed_added_or_lost_is_told(project: Path) -> None:
+    folder = project / "book/_static/sounds/codecs"
+    for path in frozen.outputs(project):
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(path)
+    folder.unlink()
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.mp3").write_text("a")
+    (folder / "deep/b.mp3").write_text("b")
+    frozen.record(project)
+    assert frozen.altered(project) == []
+    (folder / "deep/b.mp3").write_text("forged")
+    assert "sounds/codecs is not the file" in frozen.altered(project)[0] and "make weights" in frozen.altered(project)[0]
+    (folder / "deep/b.mp3").rename(folder / "b.mp3")
+    (folder / "b.mp3").write_text("b")
+    assert len(frozen.altered(project)) == 1  # the same sounds elsewhere
+    (folder / "b.mp3").unlink()
+    assert len(frozen.altered(project)) == 1
+
+
 @pytest.mark.parametrize("text", [None, "no hash\n"])
 def test_a_record_that_is_gone_or_damaged_is_said(project: Path, text: str | None) -> None:
     (project / frozen.RECORD).unlink()

@@ -14,6 +14,7 @@ from tiny_project import CODEC, WEIGHTS, make
 from audiosae.audio.labels import PROPERTIES
 from audiosae.files import determinism, results
 from audiosae.generation import flow
+from audiosae.generation.instruments import Judge
 from audiosae.generation.trajectory import PATHS
 from audiosae.sections import generation as section
 
@@ -47,6 +48,10 @@ def test_what_was_computed_is_read_and_not_computed_again(tmp_path: Path, monkey
     (project / "vae.py").write_text(Path(WEIGHTS).read_text().replace('"mel"', '"diffrhythm-vae"'))
     (project / "texts.txt").write_text("violin, alone, high\n\nsoft\n")
     (project / "generator.safetensors").touch()
+    zero = np.zeros(384)
+    Judge(("violin", "tuba"), zero, zero + 1, np.zeros((2, 384)), np.array([1.0, 0.0])).save(
+        project / section.JUDGE, {}
+    )  # hears violins alone
     monkeypatch.setattr(determinism, "THREADS", 1)
 
     def accepting(*_: str) -> Bent:
@@ -57,7 +62,14 @@ def test_what_was_computed_is_read_and_not_computed_again(tmp_path: Path, monkey
     found = run(project)
     results.accepted.clear()
     assert found.figures["provenance"]["accepted"] == ["f" * 64] and "texts" in found.figures["provenance"]["inputs"]
-    assert set(found.figures["properties"]) == set(PROPERTIES) and found.instrument is None  # all clips are of one instrument
+    assert set(found.figures["properties"]) == set(PROPERTIES)
+    assert found.instrument.loc["generated"].to_dict() == {
+        "heard first": 1,
+        "heard in the first three": 1,
+        "pieces": 2,
+        "by chance, first": 0.5,
+    }
+    assert list(found.instrument.index) == ["generated"]  # whose prompts name a violin; nobody knows what the clips are
     assert {(row.way, row.property, row.window) for row in found.steering.itertuples()} == {
         (way, prop, when) for way in ("control vector", "another prompt") for prop in PROPERTIES for when in ("early", "late")
     }

@@ -21,11 +21,20 @@ def codec_training(curve: pd.DataFrame) -> Figure:
 
     Where the codec has codebooks, a dotted line says from when on they were in use. A measure that a run did not take is left out.
     """
-    figure, axes = plt.subplots(1, len(MEASURES), figsize=(3.6 * len(MEASURES), 2.8))
-    for axis, (name, label) in zip(axes, MEASURES.items(), strict=True):
-        sns.lineplot(curve.dropna(subset=[name]), x="hours", y=name, hue="run", palette="crest", marker="o", legend=False, ax=axis)
+    figure, axes = plt.subplots(2, 2, figsize=(8, 5), sharex=True)
+    for axis, (name, label) in zip(axes.flat, MEASURES.items(), strict=True):
+        first = axis is axes.flat[0]
+        sns.lineplot(
+            curve.dropna(subset=[name]),
+            x="hours",
+            y=name,
+            hue="run",
+            palette="crest",
+            marker="o",
+            legend="full" if first else False,
+            ax=axis,
+        )
         if curve["quantised"].any():
             axis.axvline(curve.loc[curve["quantised"], "hours"].min(), color="0.5", linestyle=":")
-        axis.set(xlabel="music heard in training (hours)", ylabel=label)
-        axis.set_ylim(bottom=0)
+        axis.set(xlabel="hours of music heard in training", ylabel=label, ylim=(0, 1.08 * curve[name].max()))
     return figure

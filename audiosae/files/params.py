@@ -26,7 +26,7 @@ TITLES = {
 VAE = "diffrhythm-vae"
 """The codec on whose latents every generator works."""
 
-TAKEN = ("clips", "evidence")
+TAKEN = ("clips", "codecs", "evidence")
 """Names of folders beside those of the codecs and generators."""
 
 
@@ -59,6 +59,7 @@ Seconds = Annotated[float, Field(ge=0.5)]
 Penalties = Annotated[list[Number], Field(min_length=1)]
 Strengths = Annotated[list[Positive], Field(min_length=1), AfterValidator(_increasing)]
 Quantiles = Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_increasing)]
+Tracker = Literal["swift-f0", "crepe-tiny", "crepe-full"]
 Size = Annotated[Any, AfterValidator(_size)]
 
 
@@ -118,7 +119,9 @@ _PARAMS: type[BaseModel] = _section(
     train_generator=_section(
         **_LONG_RUN, start=Quotable, short_share=Share, short_frames=Count, short_batch=Count, batch=Count, unprompted=Share, shape=dict[str, Count]
     ),
-    extraction=_section(tracker=Literal["swift-f0", "crepe-tiny", "crepe-full"], seed=Seed),
+    train_judge=_section(minutes=Positive, clip_seconds=Seconds, penalty=Positive, seed=Seed),
+    compare_codecs=_section(tracker=Tracker, seed=Seed),
+    extraction=_section(tracker=Tracker, seed=Seed),
     sae_training=_section(**_SAE, grid=Literal["small", "paper"], factor=Count, l1=Number),
     probing=_section(**_PROBES),
     steering=_section(alphas=Strengths, quantiles=Quantiles, clips=Count, seed=Seed),

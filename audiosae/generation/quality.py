@@ -1,7 +1,7 @@
 """Is it music of the kind that was asked for? Generated pieces beside test clips.
 
-How far their latents are from real ones, whether the properties are spread alike, and whether the classifiers hear the instrument that the
-prompt names. The first is a Fréchet distance: each window of a second is summed up by mean and standard deviation of each latent dimension,
+How far their latents are from real ones, and whether the properties are spread alike; whether the instrument that the prompt names is heard,
+says `instruments`. The first is a Fréchet distance: each window of a second is summed up by mean and standard deviation of each latent dimension,
 and each set of windows by a normal distribution, as in the Fréchet inception distance (Heusel et al. 2017):
 
     d² = ‖μ_1 − μ_2‖² + tr(Σ_1 + Σ_2 − 2 (Σ_1^½ Σ_2 Σ_1^½)^½)
@@ -15,15 +15,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.stats import wasserstein_distance
 
 from audiosae.audio import labels
 from audiosae.errors import ParameterError
 from audiosae.frames import Frames
-from audiosae.generation.prompts import instrument, plain
-from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
 
 DRAWS = 10
 """Random choices of windows over which a Fréchet distance is averaged."""
@@ -100,52 +96,6 @@ def classes(
         amplitude, timbre = labels.to_bins(measured.rms, edges["amplitude"]), labels.to_bins(measured.centroid, edges["timbre"])
         tables.append(pd.DataFrame({"pitch": pitch, "amplitude": amplitude, "timbre": timbre, "piece": number}))
     return pd.concat(tables, ignore_index=True)
-
-
-@torch.no_grad()
-def profile(latents: np.ndarray, sae: SparseAutoencoder, probes: Mapping[str, Probe]) -> np.ndarray:
-    """What the classifiers say of a clip [frames, dim]: the roots of the mean probabilities of all classes, one property behind
-    the other. The distance between two is Hellinger's."""
-    f = sae.encode(torch.from_numpy(latents).to(sae.mean.device))
-    return np.sqrt(np.concatenate([probe.logits(f).softmax(dim=-1).mean(dim=0).cpu().numpy() for probe in probes.values()]))
-
-
-def recognition(
-    final: np.ndarray, asked: Sequence[str], frames: Frames, manifest: pd.DataFrame, sae: SparseAutoencoder, probes: Mapping[str, Probe]
-) -> tuple[dict[str, dict[str, float] | None], int]:
-    """Whether the instrument that was asked for is heard: its place among all, by distance from their profiles over training clips.
-
-    Returns
-    -------
-    Shares "heard first" and "heard in the first three", and the number of "pieces" whose instrument is known, of the "generated" latents
-    [pieces, frames, dim] and of the "test clips"; None where there are none, or fewer than two instruments. And how many there are.
-    """
-    words = manifest.set_index("clip")["instrument"].map(plain)
-    profiles, names = {}, {}
-    for split in ("train", "test"):
-        of = _by_clip(frames, split)
-        profiles[split] = np.stack([profile(frames.latents[rows], sae, probes) for _, rows in of])
-        names[split] = np.array([words[clip] for clip, _ in of])
-    known = {name: profiles["train"][names["train"] == name].mean(axis=0) for name in sorted(set(names["train"]))}
-    made = np.stack([profile(one, sae, probes) for one in final])
-    judged = {
-        "generated": places(made, list(map(instrument, asked)), known),
-        "test clips": places(profiles["test"], list(names["test"]), known),
-    }
-    found: dict[str, dict[str, float] | None] = dict.fromkeys(judged)
-    for who, place in judged.items():
-        at = place[np.isfinite(place)]
-        if len(at) and len(known) > 1:
-            found[who] = {"heard first": float((at == 1).mean()), "heard in the first three": float((at <= 3).mean()), "pieces": len(at)}
-    return found, len(known)
-
-
-def places(profiles: np.ndarray, asked: Sequence[str | None], known: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The place of each piece's instrument by distance of profiles [pieces, classes]; 1 is heard rightly, NaN is not known."""
-    names = list(known)
-    away = np.linalg.norm(profiles[:, None] - np.stack(list(known.values()))[None], axis=-1)
-    order = np.argsort(np.argsort(away, axis=1), axis=1) + 1
-    return np.array([order[row, names.index(name)] if name in names else np.nan for row, name in enumerate(asked)])
 
 
 def _by_clip(frames: Frames, split: str) -> list[tuple[str, np.ndarray]]:

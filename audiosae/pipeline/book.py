@@ -21,13 +21,10 @@ from sphinx.util.console import color_terminal, nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from audiosae.errors import AudiosaeError
-from audiosae.files.params import TITLES, codecs, generators
+from audiosae.files.params import TAKEN, TITLES, codecs, generators
 
 ONLINE = {"sphinx_thebe", "sphinx_comments"}
 """Extensions that Jupyter Book loads by default, and that write addresses of other hosts into every page."""
-
-SHARED = {"clips"}
-"""Folders of sounds that belong to no codec and no generator."""
 
 COMMIT = "commit.txt"
 """In a file of its own, which .dvcignore names: the pages depend on their sources, not on the commit that holds them."""
@@ -82,7 +79,7 @@ def build(project: Path, builder: str = "html") -> None:
         if builder == "html":
             (target / ".buildinfo").unlink()
             for sounds in (target / "_static" / "sounds").glob("*"):
-                if sounds.name not in (*named["codec"], *named["generator"], *SHARED):
+                if sounds.name not in (*named["codec"], *named["generator"], *TAKEN):
                     shutil.rmtree(sounds)
             (target / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
             final = source / "_build" / "html"

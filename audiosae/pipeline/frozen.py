@@ -1,12 +1,13 @@
 """Outputs of frozen stages, held against the hashes with which they were committed: python -m audiosae.pipeline.frozen
 
 DVC never runs a frozen stage, and writes into dvc.lock whatever stands in the place of its outputs. So frozen.sha256 keeps their
-hashes apart, in the format of sha256sum. No stage writes it; this command does, after such a stage was computed anew
-(`make evidence` calls it).
+hashes apart, in the format of sha256sum; a folder has one for all its files. No stage writes it; this command does, after such a
+stage was computed anew (`make evidence` calls it).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -65,16 +66,25 @@ def altered(project: Path) -> list[str]:
         raise FrozenError(f"{file} is no list of hashes and paths ({error}); bring it back: git checkout {RECORD}") from error
     return [
         f"{path} is not the file that was committed for its frozen stage ({RECORD}). Bring it back: "
-        + ("delete it and run `make weights`" if path.startswith("checkpoints/") else f"git checkout {path}")
+        + (f"git checkout {path}" if path.startswith("results/") else "delete it and run `make weights`")
         + ". If you computed it anew yourself, record it: .venv/bin/python -m audiosae.pipeline.frozen"
         for path in outputs(project)
-        if (project / path).is_file() and file_hash(project / path) != hashes.get(path)
+        if (project / path).exists() and _hash(project / path) != hashes.get(path)
     ]
 
 
 def record(project: Path) -> None:
     """Take the outputs of frozen stages, as they stand, for the true ones."""
-    whole.write(project / RECORD, "".join(f"{file_hash(project / path)}  {path}\n" for path in outputs(project)))
+    whole.write(project / RECORD, "".join(f"{_hash(project / path)}  {path}\n" for path in outputs(project)))
+
+
+def _hash(path: Path) -> str:
+    """SHA-256 of a file, or of the list of a folder's files, each with its own."""
+    if path.is_file():
+        return file_hash(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    listed = "".join(f"{file_hash(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from audiosae.pipeline.summary import STAGES
 COPY = Path(".released")
 FIGURES = Path("results/released")
 GENERATOR = "diffrhythm"
-SHIPPED = ("train_codec", "train_generator")
+SHIPPED = ("train_codec", "train_generator", "compare_codecs")
 """The stages whose outputs travel inside the repository."""
 
 

@@ -17,11 +17,11 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from audiosae import codecs, corpus, frames, generation, probes, steering
+from audiosae import audio, codecs, corpus, frames, generation, probes, steering
 from audiosae.audio import loudness
 from audiosae.audio.labels import PROPERTIES
 from audiosae.files import determinism, results, whole
-from audiosae.generation import flow, guided_steering, quality, settling, trajectory
+from audiosae.generation import flow, guided_steering, instruments, quality, settling, trajectory
 from audiosae.generation import prompts as vocabulary
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
@@ -30,8 +30,11 @@ from audiosae.widgets import Sound, write_switch, write_table
 
 CODEC = "diffrhythm-vae"
 
-DECODED, PLAYED = 32, 8
-"""How many generated pieces are decoded and measured, and the first pieces of how many prompts a reader hears."""
+JUDGE = "checkpoints/instruments.safetensors"
+"""Names the instruments of pieces, see `generation.instruments`."""
+
+MEASURED, PLAYED = 32, 8
+"""How many generated pieces are measured as the clips were, and the first pieces of how many prompts a reader hears."""
 
 VOICED = 0.3
 """Share of a piece's frames that must have a pitch for it to be followed from state to state."""
@@ -92,6 +95,7 @@ def run(
         "weights/sae": project / f"checkpoints/sae/{CODEC}.safetensors",
         "weights/probes": project / f"checkpoints/probes/{CODEC}.safetensors",
         "weights/generator": generation.source(generator),
+        "weights/judge": project / JUDGE,
     }
     if vae not in ("embedded", "released"):
         files["weights/codec"] = codecs.source(CODEC, vae)
@@ -117,11 +121,19 @@ def run(
     length, shorter = (int(np.ceil(duration * codec.frame_rate)) for duration in (seconds, steered_seconds))
     classifiers = {"trained": fitted, "untrained": {prop: trajectory.untrained(probe, seed) for prop, probe in fitted.items()}}
     final, readings = trajectory.generate(studio.generator, asked, seeds, sae, classifiers, length, states, strength, batch)
-    waves = studio.render(final[:DECODED])
+    judge = instruments.load(files["weights/judge"])
+    described: list[np.ndarray] = []
+    waves: list[np.ndarray] = []
+    for piece in tqdm(final, desc="decoding", unit="piece"):
+        wave = steering.render(codec, piece)
+        described.append(instruments.describe(wave, codec.sample_rate))
+        waves += [wave] if len(waves) < MEASURED else []
     _write_examples(sounds / "examples", asked, waves, codec.sample_rate)
     heard = quality.classes(waves, codec.sample_rate, tracker, codec.frame_rate, table.edges)
     noise = studio.generator.noise(seeds, length).cpu().numpy()
-    judgement, arrays = _judge(studio, final.cpu().numpy(), noise, heard, asked, manifest, seed)
+    judgement, arrays = _music(studio, final.cpu().numpy(), noise, heard, manifest, seed)
+    judgement["instrument"] = _recognition(studio, judge, np.stack(described), asked, manifest)
+    arrays["chance/instrument"] = np.array(1 / len(judge.names))
     voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
     clear = [number for number in voiced.index if "alone" in asked[number] and voiced[number] >= VOICED]
     played = clear[0] if clear else 0
@@ -203,25 +215,41 @@ def _write_examples(folder: Path, asked: Sequence[str], waves: Sequence[np.ndarr
     write_table(folder, rows, "The first generated piece for each prompt, matched in loudness.")
 
 
-def _judge(
-    studio: _Studio, final: np.ndarray, noise: np.ndarray, heard: pd.DataFrame, asked: Sequence[str], manifest: pd.DataFrame, seed: int
+def _music(
+    studio: _Studio, final: np.ndarray, noise: np.ndarray, heard: pd.DataFrame, manifest: pd.DataFrame, seed: int
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Whether it is music: figures for results/, and arrays for the page."""
     table = studio.table
     sets = {"test clips": quality.clips(table, "test"), "generated": final, "noise": noise}
     real, other = (table.table[table.rows(split)][list(PROPERTIES)] for split in ("test", "train"))
-    instrument, count = quality.recognition(final, asked, table, manifest, studio.sae, studio.fitted)
     judgement = {
         "frechet": quality.distances(sets, quality.clips(table, "train"), round(studio.codec.frame_rate), seed),
         "spread": {"generated": quality.spread(heard, real), "training clips": quality.spread(other, real)},
-        "instrument": instrument,
     }
-    arrays = {"chance/instrument": np.array(1 / count)}
+    arrays = {}
     for prop, edges in table.edges.items():
         arrays[f"edges/{prop}"] = edges
         for who, of in (("generated", heard[prop]), ("test clips", real[prop])):
             arrays[f"{who}/{prop}"] = np.bincount(of[of >= 0], minlength=len(edges) - 1)
     return judgement, arrays
+
+
+def _recognition(
+    studio: _Studio, judge: instruments.Judge, generated: np.ndarray, asked: Sequence[str], manifest: pd.DataFrame
+) -> dict[str, dict[str, float] | None]:
+    """How often the judge hears the instrument that was asked for, and how often that of test clips, as they are and decoded."""
+    test, rate = manifest[manifest["split"] == "test"], studio.codec.sample_rate
+    names = [vocabulary.plain(str(name)) for name in test["instrument"]]
+    original, decoded = [], []
+    for row in test.itertuples():
+        original.append(instruments.describe(audio.for_codec(*audio.read(row.file), rate, studio.codec.channels), rate))
+        latents = studio.table.latents[(studio.table.table["clip"] == row.clip).to_numpy()]
+        decoded.append(instruments.describe(steering.render(studio.codec, torch.from_numpy(latents)), rate))
+    return {
+        "generated": instruments.shares(judge.places(generated, list(map(vocabulary.instrument, asked)))),
+        "test clips, decoded": instruments.shares(judge.places(np.stack(decoded), names)),
+        "test clips": instruments.shares(judge.places(np.stack(original), names)),
+    }
 
 
 def _write_states(folder: Path, studio: _Studio, prompt: str, seed: int, length: int) -> None:

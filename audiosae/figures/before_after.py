@@ -1,0 +1,50 @@
+"""Figures of the codecs before and after further training."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from audiosae.files.params import TITLES
+
+MEASURES = {
+    "pitch": "within 50 cents (share)",
+    "rms": "level (correlation)",
+    "centroid": "centroid (correlation)",
+    "log_mel_db": "log-mel distance (dB)",
+}
+
+
+def versions(figures: pd.DataFrame) -> Figure:
+    """A panel a measure and a row a codec: the first value and today's, with intervals (rows as of `training.before_after`)."""
+    figure, axes = plt.subplots(2, 2, figsize=(8, 4.4), sharey=True)
+    for axis, (name, label) in zip(axes.flat, MEASURES.items(), strict=True):
+        rows = figures[figures["figure"] == name]
+        for shift, version, filled in ((-0.12, "first", False), (0.12, "now", True)):
+            value, low, high = (rows[f"{version}{end}"].to_numpy() for end in ("", "_low", "_high"))
+            places = [place + shift for place in range(len(rows))]
+            axis.errorbar(
+                value, places, xerr=[value - low, high - value], fmt="o", color="0.25", mfc="0.25" if filled else "white", capsize=2
+            )
+        axis.set(xlabel=label, yticks=range(len(rows)), yticklabels=[TITLES.get(codec, codec) for codec in rows["codec"]])
+    axes[0, 0].invert_yaxis()
+    return figure
+
+
+def table(figures: pd.DataFrame) -> pd.DataFrame:
+    """The same as text: value and interval."""
+    digits = {"log_mel_db": 2}
+
+    def cell(row: pd.Series, version: str) -> str:
+        many = digits.get(row["figure"], 3)
+        value, low, high = (row[f"{version}{end}"] for end in ("", "_low", "_high"))
+        return f"{value:.{many}f} [{low:.{many}f}, {high:.{many}f}]".replace("-", "−")
+
+    made = {
+        (TITLES.get(row["codec"], row["codec"]), MEASURES[row["figure"]]): {
+            "first weights": cell(row, "first"), "today's": cell(row, "now"), "change": cell(row, "change"),
+        }
+        for _, row in figures.iterrows()
+    }  # fmt: skip
+    return pd.DataFrame(made).T
