@@ -8,7 +8,7 @@ ONLY     :=        # for `make evidence` and `make verify`: some stages, by name
 ACCEPT   ?=        # the SHA-256 of a released program that is not on record, to let it run; the message about it says more
 # Recipes read these from their environment: what is typed never becomes part of a command.
 export DATA WEIGHTS ONLY ACCEPT
-SHIPPED  := train_codec train_generator compare_codecs  # stages whose outputs travel inside the repository
+SHIPPED  := train_codec train_generator train_judge compare_codecs  # stages whose outputs travel inside the repository
 
 VENV  := .venv
 PY    := $(VENV)/bin/python

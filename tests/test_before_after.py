@@ -124,7 +124,9 @@ def test_sounds_and_figures_are_written(test: pd.DataFrame, tmp_path: Path, monk
             (tmp_path / folder / f"{name}.safetensors").write_text(folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(before_after.embedded, "FOLDER", tmp_path / "now")
-    manifest = pd.concat([test.rename(index=f"{{}}, {n}".format) for n in "ab"]).reset_index(names="clip").assign(split="test")
+    manifest = (
+        pd.concat([test.rename(index=f"{{}}, {n}".format) for n in "ab"]).reset_index(names="clip").assign(split="test", monophonic=True)
+    )
     monkeypatch.setattr(before_after, "corpus", SimpleNamespace(load=lambda _: manifest))
     monkeypatch.setattr(before_after.codecs, "load", lambda name, path: Transposing(1.0 if path.parent.name == "first" else 0.0))
     sounds = tmp_path / "book/_static/sounds/codecs"

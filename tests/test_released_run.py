@@ -37,6 +37,7 @@ stages:
     foreach: [encodec]
     do: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{"checkpoints/${item}.bin": {remote: embedded}}]}
   train_generator: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{checkpoints/generator.bin: {remote: embedded}}]}
+  train_judge: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{judge.bin: {remote: embedded}}]}
   compare_codecs: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{sounds.bin: {remote: embedded}}]}
   extraction:
     foreach: ${codecs}
@@ -61,7 +62,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     sources = {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "trainer.py": "", "examples/mel.py": "", "results/extraction/gone.json": "{}"}
-    for name, text in {**sources, "checkpoints/encodec.bin": "w", "checkpoints/generator.bin": "g", "sounds.bin": "s"}.items():
+    for name, text in {
+        **sources,
+        "checkpoints/encodec.bin": "w",
+        "checkpoints/generator.bin": "g",
+        "judge.bin": "j",
+        "sounds.bin": "s",
+    }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     (folder / ".venv").symlink_to(ROOT / ".venv")

@@ -29,7 +29,7 @@ from audiosae.pipeline.summary import STAGES
 COPY = Path(".released")
 FIGURES = Path("results/released")
 GENERATOR = "diffrhythm"
-SHIPPED = ("train_codec", "train_generator", "compare_codecs")
+SHIPPED = ("train_codec", "train_generator", "train_judge", "compare_codecs")
 """The stages whose outputs travel inside the repository."""
 
 
