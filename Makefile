@@ -8,7 +8,7 @@ ONLY     :=        # for `make evidence` and `make verify`: some stages, by name
 ACCEPT   ?=        # the SHA-256 of a released program that is not on record, to let it run; the message about it says more
 # Recipes read these from their environment: what is typed never becomes part of a command.
 export DATA WEIGHTS ONLY ACCEPT
-SHIPPED  := train_codec train_generator train_judge compare_codecs  # stages whose outputs travel inside the repository
+SHIPPED  := train_codec train_sae train_generator train_judge compare_codecs  # stages whose outputs travel inside the repository
 
 VENV  := .venv
 PY    := $(VENV)/bin/python
@@ -61,8 +61,8 @@ repro: weights  ## compute every result, figure and sound, and build the book
 	@$(DVC) repro
 	@echo 'the book is in $(dir $(HTML)); to read it: $(PY) -m http.server --directory $(dir $(HTML)), then open http://localhost:8000'
 
-# Frozen, since it takes an hour and a half; forced one by one, because to force them with what they need would train the codecs again.
-evidence: weights  ## compute the evidence of sections 6 to 11 anew (an hour and a half on 2 cores), or some of it: ONLY=evidence@grid
+# Frozen, since it takes two hours; forced one by one, because to force them with what they need would train the codecs again.
+evidence: weights  ## compute the evidence of sections 6 to 11 anew (two hours on 2 cores), or some of it: ONLY=evidence@grid
 	@$(DVC) repro probing
 	@set -f; for stage in $${ONLY:-$$($(DVC) stage list --name-only | grep ^evidence@)}; do $(DVC) repro --force --single-item "$$stage" || exit 1; done
 	@$(PY) -m audiosae.pipeline.frozen

@@ -29,6 +29,8 @@ codec = "encodec"
 grid = "small"  # "small", or "paper": 4 to 256 times the latent, λ from 0.005 to 0.15
 factor = 8  # the grid point that later sections use: hidden size over latent size …
 l1 = 0.05  # … and λ
+k = 32  # active features a frame of the k-sparse autoencoder, which is as wide
+seeds = 5  # how often that point is trained
 epochs = 20
 batch = 1024  # frames
 learning_rate = 0.001  # of Adam
@@ -45,8 +47,8 @@ from audiosae.sae.training import HELD_OUT
 from audiosae.sections import sae_training
 
 theme.style()
-found = sae_training.run(codec, grid, factor, l1, epochs, batch, learning_rate, seed, Path(".."))
-points, counts = found.points, found.counts
+found = sae_training.run(codec, grid, factor, l1, k, seeds, epochs, batch, learning_rate, seed, Path(".."))
+points, counts = found.points, found.figures["counts"]
 held_out = {"recordings": "test pieces", "codes": f"{HELD_OUT:.0%} of the codes, at random"}
 print(f"{counts['train']:,} frames of training pieces, {counts['test']:,} of test pieces, {counts['dim']} numbers each")
 print(f"{found.figures['distinct_frames']:,} of all {found.figures['frames']:,} frames are distinct")
@@ -71,8 +73,8 @@ print(f"held out: {held_out[found.figures['held_out']]}; reconstruction is measu
 figure = figures.training_curves(found.curves)
 
 # %% [markdown]
-# *Both terms of the loss over training. In the usual bargain a smaller penalty is paid for with reconstruction. Where the
-# penalty goes on falling while reconstruction improves too, it is had for nothing; the end of this page says how.*
+# *Both terms of the loss over training. Usually a smaller penalty costs reconstruction. Where the
+# penalty goes on falling while reconstruction improves too, it costs nothing; the end of this page says why.*
 
 # %% tags=["hide-input"]
 shown = points[["hidden", "l1", "sparsity", "l0", "dead", "fvu", "fvu_test", "scale"]].rename(columns={
@@ -81,7 +83,7 @@ shown = points[["hidden", "l1", "sparsity", "l0", "dead", "fvu", "fvu_test", "sc
 display(shown.round(4).set_index(["features", "λ"]))
 
 # %% [markdown]
-# *FVU* is the fraction of variance unexplained: 0 is a perfect copy, 1 is no better than always giving the mean. Its first
+# *FVU* is the fraction of variance unexplained: 0 is a perfect reconstruction, 1 is no better than always giving the mean. Its first
 # column is of what was held out, its second of all frames of test recordings; where recordings are what is held out, the
 # two are one. If the second is much lower, the SAE knows its codes by heart. *Dead* features are zero on every test
 # frame; they count towards sparsity without saying anything. The last column is the root mean square of $h$.
@@ -90,15 +92,40 @@ display(shown.round(4).set_index(["features", "λ"]))
 figure = figures.grid_points(points, found.chosen)
 
 # %% [markdown]
-# *Each mark is one SAE, and its height is the FVU of what was held out; the ringed one is used from here on. Lower is a
-# better copy. Sparser is further right in the left panel, and further left in the right one. Compare colours for what λ
+# *Each mark is one SAE, and its height is the FVU of what was held out; the ringed one has the width and λ that later sections use. Lower is a
+# better reconstruction. Sparser is further right in the left panel, and further left in the right one. Compare colours for what λ
 # does, and shapes for what width does.*
+#
+# ## A second autoencoder
+#
+# At this λ the paper's SAE is hardly sparse: the table above says how many of its features are active in a frame. A reader who expects one
+# feature to stand for one thing would rather train a *k-sparse* autoencoder today. It keeps the $k$ largest activations a frame, on average over a
+# batch (batch top-k; Bussmann et al. 2024, arXiv 2412.06410), has no penalty that could drift, and no RMS normalisation. It goes through all
+# later sections beside the paper's.
+#
+# ## Other seeds, and the one in use
+#
+# What could have come out otherwise? The ringed point is trained several times here, from seeds that follow one another.
+
+# %% tags=["hide-input"]
+display(found.kinds()[["fvu", "l0", "sparsity", "dead", "scale"]].rename(columns={
+    "fvu": "FVU (held out)", "l0": "L0 (active a frame)", "sparsity": "sparsity (share of zeros)", "dead": "dead (share)", "scale": "rms of h"}).round(4))
+print("in use: " + ("the one that ships with this book, trained once" if found.figures["shipped"] else "the first seed, trained here"))
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Strips of variance unexplained, active features and dead features over seeds, for the paper's autoencoder and the k-sparse one; the one in use is ringed"}}
+figure = figures.seeds(found.figures)
+
+# %% [markdown]
+# *Filled: the seeds trained here. Ringed: the autoencoder in use. It should lie where the seeds lie, and does so if it was trained alike.*
+#
+# A feature's number means something in one autoencoder only. So every feature that this book names and every sound that it steers is of one: it
+# was trained once and ships with the book, as the codecs do. With your own recordings or your own codec, it is the first seed of those trained here.
 #
 # ## A penalty that can be escaped
 #
-# There is a catch in this loss which the paper does not discuss. RMS normalisation makes $f$ independent of the scale of
+# There is a catch in the paper's loss which the paper does not discuss. RMS normalisation makes $f$ independent of the scale of
 # $h$: halve $h$, and $f$ and the reconstruction stay exactly as they were, but the penalty halves. So the optimiser
 # can pay less and less without giving anything up, and the loss has no minimum: how sparse the features become depends
-# on the optimiser and on how long it runs, not on λ alone. The last column of the table shows how far $h$ has shrunk by
+# on the optimiser and on how long it runs, not on λ alone. The last column of the first table shows how far $h$ has shrunk by
 # the end of training: compare it over λ, at one number of features. A later chapter takes this up; until then, read λ
-# as a setting, not as a price.
+# as a setting, not as a trade-off.

@@ -19,37 +19,37 @@
 # then decode $f'$ with the SAE, and the result with the codec. The claim is that the chosen property moves with α and
 # that the other two hardly do. We do not take the probe's word for it: each decoded sound is measured again, from the
 # audio, exactly as the labels were.
+#
+# How far a given α pushes depends on how long $w_k$ came out of training. So strength is told here as
+# $r = \alpha \lVert w_k \rVert / \lVert f \rVert$: at $r = 1$ the push is as long as the features that it is added to.
 
 # %% tags=["parameters", "hide-input"]
 codec = "encodec"
 weights = "embedded"  # of the codec
 tracker = "swift-f0"
-alphas: list[float] = [1, 10, 20, 30]  # the paper's
+alphas: list[float] = [20, 30]  # of the paper's, those that are measured
 quantiles = [0.1, 0.9]  # low and high targets: quantiles of the training frames
-clips = 12  # how many monophonic test clips are steered
+clips = 8  # test clips with one voice
+seconds = 2.0  # of each, from its beginning
 seed = 0
 
 # %% tags=["hide-input"]
 from pathlib import Path
 
-import pandas as pd
 from IPython.display import display
 
-from audiosae import steering
-from audiosae.audio import labels
+from audiosae.figures import steering as figures
 from audiosae.figures import theme
-from audiosae.figures.steering import steering_curves
 from audiosae.sections import steering as section
 from audiosae.widgets import SoundSwitch, SoundTable
 
 theme.style()
-found = section.run(codec, weights, tracker, alphas, quantiles, clips, seed, Path(".."))
-summary = {prop: found.figures["properties"][prop] for prop in labels.PROPERTIES}
+found = section.run(codec, weights, tracker, alphas, quantiles, clips, seconds, seed, Path(".."))
 
 # %% [markdown]
 # ## Before anything is steered
 #
-# α = 0 is not the codec's own sound. The features have to be turned back into latents first, and what the SAE cannot
+# $r = 0$ is not the codec's own sound. The features have to be turned back into latents first, and what the SAE cannot
 # reconstruct is lost there. Compare, for one test clip of each part: the original; the same through the codec; and
 # the same through codec and SAE, which is what everything below begins from.
 
@@ -57,54 +57,59 @@ summary = {prop: found.figures["properties"][prop] for prop in labels.PROPERTIES
 SoundTable(found.sounds / "reconstructed")
 
 # %% [markdown]
-# ## What is steered, and where to
+# ## Hear it
 #
-# Monophonic clips of test pieces, spread evenly over the list. Each property gets a low and a high target: classes at
-# the 10 % and 90 % points of the training frames. A clip counts for a target only if it starts at least three bins away from it.
+# Choose a clip, a property and a target, and move $r$. Below 0 the push goes away from the target; the button goes to the original
+# and back. The line *sound* says whether what you hear still is the clip. Sounds are matched in loudness; where amplitude itself is
+# steered, one gain is shared by the whole row, so that the change can be heard.
 
 # %% tags=["hide-input"]
-strength = f"α‖w‖/‖f‖ at α = {summary['pitch']['alpha']:g}"
-display(found.targets.rename(columns={"step": strength}).set_index("property")[["target", "class", strength]].round(3))
+SoundSwitch(found.sounds / "steering")
 
 # %% [markdown]
-# The last column says how long the step is beside the feature vector itself. Where it is well above 1, what is decoded
-# is mostly the direction and little of the clip.
+# ## Is it still the clip?
+#
+# Push hard enough, and a decoder leaves the sounds that it was trained on. EnCodec then buzzes at 75 Hz, the rate of its frames, and a
+# pitch tracker takes that for a very low note. A steered sound is *valid* if it is not silent, has not begun to buzz at the frame rate,
+# keeps its pitch if it had one, changes when the clip changes, and is encoded to about the latents that it was made from. The bounds are
+# set so that another level, pitch or brightness passes, and another clip does not.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Share of steered sounds that still are the clip, against strength, for pitch, amplitude and timbre, with the paper's alpha marked"}}
+told = figures.responses(codec, Path(".."), found.figures["properties"])
+figure = figures.road_to_collapse({codec: told})
+
+# %% [markdown]
+# *Share of valid sounds. Strength 0 is valid by definition. The black crosses are the paper's α.*
+#
+# What the paper's α do here:
+
+# %% tags=["hide-input"]
+print(figures.alphas(told))
 
 # %% [markdown]
 # ## What moved
 #
-# *On target* is the share of the distance to the target, in bins, that is closed: 1 is there, 0 is no nearer than
-# before, negative is further away (overshooting counts as distance). A sound that has lost its pitch altogether has
-# closed nothing. *Leakage* is how far each other property moved, in its own bins; where a sound has lost its pitch, nobody can say
-# how far the pitch moved, so *pitch lost* has to be read beside it. *Clips* is how many count for a target: one that has no pitch
-# after codec and SAE, or lies too near, cannot; a dash means that none could.
+# Only valid sounds count as moved. The *slope* is the change towards the target for each unit of $r$, from $-1$ to 1, in semitones, decibels,
+# or octaves of spectral centroid. The targets are classes at the 10 % and 90 % points of the training frames; those of pitch keep clear of
+# multiples of the frame rate. A push in any direction moves something, so random directions of the same strength stand beside it, each
+# turned the way that helps it.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two line plots against alpha: share of the distance to the target closed, and change of the other properties in bins"}}
-figure = steering_curves(steering.effects(found.heard))
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Change of pitch, amplitude and timbre towards a low and a high target against strength, with a grey band for random directions"}}
+figure = figures.dose_response({codec: told})
 
 # %% [markdown]
-# *Left: the steered property, with a band over clips and targets; the dotted line is the target. Right: the properties
-# that were meant to stay. A good control rises on the left and stays low on the right.*
+# *Trimmed means with 95 % intervals. A good control is a straight line from lower left to upper right, well outside the grey band. Hollow
+# marks: fewer than half of the sounds are valid.*
 
 # %% tags=["hide-input"]
-def shown(number, interval=None):
-    """A number or an interval as text; a dash where no clip could be used."""
-    values = [number] if interval is None else interval
-    return "–" if number is None else " to ".join(f"{value:.2f}" for value in values)
-
-
-display(pd.DataFrame({prop: {
-    "on target (share)": shown(s["on_target"]), "95 %": shown(s["on_target"], s["on_target_ci95"]),
-    "leakage (bins)": shown(s["leakage"]), "95 % ": shown(s["leakage"], s["leakage_ci95"]),
-    "pitch lost (share)": shown(s["pitch_lost"]), "clips": s["clips"],
-} for prop, s in summary.items()}).T)
+display(figures.table(told))
+print(figures.beyond_random(told))
 
 # %% [markdown]
-# ## Hear it
+# ## What moved with it
 #
-# Choose a clip, a property and a target, and move α. At 0 you hear the SAE's reconstruction, so anything that it lost is lost
-# already there; the button goes to the original and back. Sounds are matched in loudness; where amplitude itself is steered, one gain is shared by the whole
-# row, so that the change can be heard.
+# *Leakage* is the absolute change of the other two properties, for each unit of $r$ and for each unit that the steered property moved. A
+# dash: the property did not move towards its targets, so there is nothing to divide by.
 
 # %% tags=["hide-input"]
-SoundSwitch(found.sounds / "steering")
+display(figures.leakage(told))

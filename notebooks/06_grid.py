@@ -37,28 +37,26 @@ evidence.say(found, evidence_grid.settings)
 # SAEs and probes learn from part of the training frames, drawn at random, with as many steps an epoch as all of them would
 # take. And each probe has one penalty and fewer iterations. So the point that section 2 chose comes out a little
 # different here: compare points of this page with each other, not with section 3. All points share one seed; how much a
-# figure moves from seed to seed is not measured here.
+# figure moves from seed to seed is shown in section 2, for the chosen point. *Verdicts* counts only differences that are larger.
 #
 # ## Reconstruction and sparsity
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps over width and lambda, one row of panels a codec: variance unexplained, and sparsity"}}
-figure = evidence_grid.heat_maps(found, ["fvu", "sparsity"])
+if found:
+    figure = evidence_grid.heat_maps(found, ["fvu", "sparsity"])
 
 # %% [markdown]
 # *Each cell is one SAE, on test recordings. Read a column upwards for what width does, and a row to the right for what λ
 # does. FVU is the fraction of variance unexplained of what was held out: recordings, or codes where frames repeat.*
-
-# %% tags=["hide-input"]
-evidence.say(found, evidence_grid.wider)
-
-# %% [markdown]
+#
 # ## Active and dead features
 #
 # Sparsity alone hides two things. A wide SAE with the same number of active features is sparser by arithmetic; and a
 # feature that never fires counts as sparse.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps over width and lambda, one row of panels a codec: active features a frame, and share of dead features"}}
-figure = evidence_grid.heat_maps(found, ["l0", "dead"])
+if found:
+    figure = evidence_grid.heat_maps(found, ["l0", "dead"])
 
 # %% [markdown]
 # *Left, the mean number of active features a frame; right, the share of features that are zero on every test frame.*
@@ -66,17 +64,20 @@ figure = evidence_grid.heat_maps(found, ["l0", "dead"])
 # ## What a probe reads
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps over width and lambda, one row of panels a codec: accuracy of the probes of pitch, amplitude and timbre"}}
-figure = evidence_grid.heat_maps(found, list(evidence.PROPERTIES))
+if found:
+    figure = evidence_grid.heat_maps(found, list(evidence.PROPERTIES))
 
 # %% [markdown]
 # *Share of test frames that a linear probe names exactly. Differences between cells are to be held against the intervals
 # below, which are about as wide at every point, and wider than most differences between neighbours if they say so.*
 
 # %% tags=["hide-input"]
-display(evidence_grid.best_points(found))
+if found:
+    display(evidence_grid.best_points(found))
 
 # %% [markdown]
-# *The best point is picked on test frames, so it flatters the grid a little. Intervals are by resampling recordings.*
+# *The best point of this table is picked on test frames, so it flatters the grid a little; it is used nowhere else: the later sections
+# take the point that params.yaml names. Intervals are by resampling recordings.*
 #
 # A probe of few iterations stops before its minimum, and pitch, with its 66 classes, loses most by that. Wider and sparser
 # features are quicker to fit, so a part of what the pitch panel shows may be speed of fitting and not what the features
@@ -86,14 +87,16 @@ display(evidence_grid.best_points(found))
 # ## The paper's ranges and ours
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars from lowest to highest value over the grid, the paper's and ours, for sparsity and the three accuracies of each codec"}}
-figure = evidence_grid.ranges(found)
+if found:
+    figure = evidence_grid.ranges(found)
 
 # %% [markdown]
 # *From the lowest to the highest value over the grid. Grey is what the paper reports, blue is ours. Where there is no bar
 # of a codec, the paper has no figure for it.*
 
 # %% tags=["hide-input"]
-display(evidence_grid.range_table(found))
+if found:
+    display(evidence_grid.range_table(found))
 evidence.say(found, evidence_grid.overlaps)
 
 # %% [markdown]

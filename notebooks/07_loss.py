@@ -42,7 +42,8 @@ evidence.say(found, evidence_loss.settings)
 # Take the SAE that section 2 trained and multiply the weights and the bias of its encoder by a constant $c$.
 
 # %% tags=["hide-input"]
-display(evidence_loss.escape(found))
+if found:
+    display(evidence_loss.escape(found))
 
 # %% [markdown]
 # *Changes are shares of the largest value, in double precision, over the frames of test recordings. The price goes as $c$; copy and
@@ -58,7 +59,8 @@ display(evidence_loss.escape(found))
 # $\lambda \sum_j f_j$: the norm of $f$ is fixed, so scaling $h$ saves nothing.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels over epochs of a long training: root mean square of h, sparsity, and variance unexplained, for a penalty on h and one on f"}}
-figure = evidence_loss.drift(evidence_loss.table(found, "drift"))
+if found:
+    figure = evidence_loss.drift(evidence_loss.table(found, "drift"))
 
 # %% [markdown]
 # *One λ, the same for both, so compare how each line moves, not where it lies. A line that is still moving at its right
@@ -73,7 +75,8 @@ evidence.say(found, evidence_loss.drift_sentences)
 # The same loss, λ, first weights and order of frames; only the rule that takes the steps is another.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Sparsity, variance unexplained and root mean square of h of one loss at one lambda under three optimisers"}}
-figure = evidence_loss.optimisers(evidence_loss.table(found, "optimisers"))
+if found:
+    figure = evidence_loss.optimisers(evidence_loss.table(found, "optimisers"))
 
 # %% [markdown]
 # *Marks that lie apart in one panel and codec are SAEs of one λ. None of these runs has ended at a minimum, so part of the
@@ -92,8 +95,9 @@ figure = evidence_loss.optimisers(evidence_loss.table(found, "optimisers"))
 # - **TopK**: the k largest features are kept and nothing is paid ([Gao et al. 2024](https://arxiv.org/abs/2406.04093); without their auxiliary loss).
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Variance unexplained against the number of active features, one line a variant, one panel a codec"}}
-sweep = evidence_loss.table(found, "sweep")
-figure = evidence_loss.curves(sweep, "l0", "L0 (active features a frame)")
+if found:
+    sweep = evidence_loss.table(found, "sweep")
+    figure = evidence_loss.curves(sweep, "l0", "L0 (active features a frame)")
 
 # %% [markdown]
 # *One mark a λ or k, on test recordings; lower and further left is better. At one width sparsity is 1 − L0 / features, so
@@ -101,14 +105,16 @@ figure = evidence_loss.curves(sweep, "l0", "L0 (active features a frame)")
 # part of a gap between the two families is that.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Variance unexplained against the sparsity of features that are not dead, one line a variant, one panel a codec"}}
-figure = evidence_loss.curves(sweep, "live_sparsity", "sparsity of live features (share of zeros)")
+if found:
+    figure = evidence_loss.curves(sweep, "live_sparsity", "sparsity of live features (share of zeros)")
 
 # %% [markdown]
 # *The same, with dead features left out of the count. Where a line lies elsewhere than its sparsity would put it, part of its
 # sparsity is features that never fire.*
 
 # %% tags=["hide-input"]
-display(evidence_loss.equal_sparsity(found))
+if found:
+    display(evidence_loss.equal_sparsity(found))
 evidence.say(found, evidence_loss.equal_sparsity_sentences)
 
 # %% [markdown]

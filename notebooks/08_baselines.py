@@ -47,7 +47,8 @@ evidence.say(found, evidence_baselines.settings)
 # ## The same probe on four inputs
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of probe accuracy with intervals for SAE features, untrained SAE, raw latents and PCA, by property, one panel a codec, with lines for the ceiling and the commonest class"}}
-figure = evidence_baselines.accuracies(found)
+if found:
+    figure = evidence_baselines.accuracies(found)
 
 # %% [markdown]
 # *Share of test frames that are named exactly; lines are 95 % intervals by resampling recordings. Dotted: always say the commonest
@@ -55,7 +56,8 @@ figure = evidence_baselines.accuracies(found)
 # overlap largely because some recordings are hard for every input; the next figure takes that out.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Difference of accuracy between SAE features and each other input with its interval, by property, one panel a codec, against zero"}}
-figure = evidence_baselines.differences(found)
+if found:
+    figure = evidence_baselines.differences(found)
 
 # %% [markdown]
 # *Accuracy from SAE features less that from another input, frame by frame, with the interval over recordings of that
@@ -74,7 +76,8 @@ evidence.say(found, evidence_baselines.comparisons)
 # The paper reports accuracies from SAE features alone. Its range over its grid stands here beside our probe:
 
 # %% tags=["hide-input"]
-display(evidence_baselines.beside_paper(found))
+if found:
+    display(evidence_baselines.beside_paper(found))
 
 # %% [markdown]
 # Weights, music and the ranges that the bins span differ, so the size of an accuracy compares badly with the paper's. The
@@ -86,14 +89,16 @@ display(evidence_baselines.beside_paper(found))
 # true class, from centre to centre.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Mean error with interval for the four inputs in semitones, decibels and hertz, by codec"}}
-figure = evidence_baselines.errors(found)
+if found:
+    figure = evidence_baselines.errors(found)
 
 # %% [markdown]
 # *Mean error on test frames; lower is better. Amplitude has bins of equal width in linear RMS, so a step between quiet bins is many dB and a step
 # between loud ones few; a mean in dB weighs quiet frames most. An octave error counts as twelve semitones.*
 
 # %% tags=["hide-input"]
-display(evidence_baselines.near_misses(found))
+if found:
+    display(evidence_baselines.near_misses(found))
 
 # %% [markdown]
 # *Share of test frames named within one class of the truth, with intervals.*
@@ -108,7 +113,8 @@ display(evidence_baselines.near_misses(found))
 evidence.say(found, evidence_baselines.types)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Selectivity with its interval for SAE features, untrained SAE and raw latents, by property, one panel a codec, against zero"}}
-figure = evidence_baselines.selectivity(found)
+if found:
+    figure = evidence_baselines.selectivity(found)
 
 # %% [markdown]
 # *Accuracy less accuracy on the control task, paired over recordings. An input with more room scores higher on both, and so gains
@@ -116,7 +122,8 @@ figure = evidence_baselines.selectivity(found)
 # apart, and few types that are easily told apart can be simpler than the real task.*
 
 # %% tags=["hide-input"]
-display(evidence_baselines.control(found))
+if found:
+    display(evidence_baselines.control(found))
 
 # %% [markdown]
 # *Accuracy on the control task itself. A cell of k-means is a region with flat sides, which a linear probe can cut out, and a
@@ -130,7 +137,8 @@ display(evidence_baselines.control(found))
 # most, in standard deviations, between training frames of the class and all others, and fit on these alone.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Curves of accuracy against the number of inputs a class may read on a logarithmic axis, for four inputs, by property and codec"}}
-figure = evidence_baselines.sparse_curves(found)
+if found:
+    figure = evidence_baselines.sparse_curves(found)
 
 # %% [markdown]
 # *Accuracy against the inputs that a class may read; the last mark of each curve reads all that there are. On the left
@@ -150,7 +158,8 @@ evidence.say(found, evidence_baselines.fewest_inputs)
 # little some rest on.
 
 # %% tags=["hide-input"]
-display(evidence_baselines.parts(found))
+if found:
+    display(evidence_baselines.parts(found))
 
 # %% [markdown]
 # *Accuracy on test frames by part. Cells without an interval have one recording. With a handful of recordings an interval by

@@ -45,7 +45,8 @@ evidence.say(found, evidence_features.settings)
 # that nobody learnt: any at all, any with the mean and covariance of the learnt ones, and those of SAEs before training.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Histograms of the cosine between matched features of SAEs from two seeds, with outlines of the same for random directions and untrained SAEs, one panel a codec"}}
-figure = evidence_features.matched_cosines(found)
+if found:
+    figure = evidence_features.matched_cosines(found)
 
 # %% [markdown]
 # *Cosines of matched pairs, over all pairs of seeds. The filled histogram is the learnt features; outlines are directions that nobody
@@ -53,7 +54,8 @@ figure = evidence_features.matched_cosines(found)
 # no more than that there are many directions.*
 
 # %% tags=["hide-input"]
-display(evidence_features.agreement(found).round(3))
+if found:
+    display(evidence_features.agreement(found).round(3))
 evidence.say(found, evidence_features.agreement_sentences)
 
 # %% [markdown]
@@ -79,7 +81,8 @@ print(
 )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "AUROC on test recordings of each feature named by the probe, sorted, with intervals, coloured by property; lines for the medians of raw latents, untrained SAE and whole probe, and for chance; one panel a codec"}}
-figure = evidence_features.strips(found, "probe")
+if found:
+    figure = evidence_features.strips(found, "probe")
 
 # %% [markdown]
 # *One mark a feature, sorted by AUROC; the line through it is a 95 % interval by resampling recordings; filled marks are confirmed. A
@@ -98,13 +101,15 @@ evidence.say(found, evidence_features.tested_sentences)
 # SAE's favour: for each class the feature with the best AUROC on training frames.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The same strip of AUROCs for features that were chosen by their AUROC in training"}}
-figure = evidence_features.strips(found, "auroc")
+if found:
+    figure = evidence_features.strips(found, "auroc")
 
 # %% [markdown]
 # *As above, for features that were chosen by AUROC on training recordings: the best that single features can be hoped to do.*
 
 # %% tags=["hide-input"]
-display(evidence_features.tested(found))
+if found:
+    display(evidence_features.tested(found))
 
 # %% [markdown]
 # Intervals are over recordings, except that of the share confirmed, which is Wilson's over features.
@@ -112,7 +117,8 @@ display(evidence_features.tested(found))
 # The features that keep to their names best and least, with the share of test frames that are near their class anyway:
 
 # %% tags=["hide-input"]
-display(evidence_features.best_and_worst(found, 4).round(3))
+if found:
+    display(evidence_features.best_and_worst(found, 4).round(3))
 
 # %% [markdown]
 # ## One property each?
@@ -124,7 +130,8 @@ display(evidence_features.best_and_worst(found, 4).round(3))
 # as if evenly, does not.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of disentanglement, completeness, informativeness and number of features used, for SAE features, untrained SAE, raw latents and PCA, by codec, with lines over refits"}}
-figure = evidence_features.dci(found)
+if found:
+    figure = evidence_features.dci(found)
 
 # %% [markdown]
 # *Bars: probes fitted on all recordings (thinned where frames do not repeat). Lines: the smallest and largest value over refits on random

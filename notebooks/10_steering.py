@@ -12,8 +12,57 @@
 # # Steering, examined
 #
 # Section 4 steers as the paper does: it adds a row of a probe to the features, and measures the sound again. Does the property move
-# because features are a good place to steer from, or would any push in that direction do? Here the paper's step meets two variants of
-# its own and four plainer methods.
+# because the probe points there, or would any push do? Would another training say the same? And is there a plainer way that does as well?
+#
+# Strength is $r = \alpha \lVert w \rVert / \lVert f \rVert$, the length of the push beside that of what it is added to. Only sounds that still are the clip count
+# as moved (see section 4). Intervals are of 95 %, from a bootstrap that resamples clips and, where there are several, trainings.
+
+# %% tags=["parameters", "hide-input"]
+folder = "../results/evidence/steering"
+
+# %% tags=["hide-input"]
+from IPython.display import display
+
+from audiosae.figures import evidence, evidence_steering, steering, theme
+
+theme.style()
+found = evidence.read(folder)
+evidence.say(found, evidence_steering.settings)
+
+# %% [markdown]
+# ## Five trainings against chance
+#
+# The autoencoder and its probes were trained from several seeds. Each pushes the same clips towards a low and a high target, and along a random
+# direction of its own.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Change towards a low and a high target against strength with a grey band for random directions, one panel a codec and property"}}
+responses = evidence_steering.responses(found)
+if found:
+    figure = steering.dose_response(responses)
+
+# %% [markdown]
+# *Trimmed means over clips and trainings. Grey: what random directions do, each turned the way that helps it. Hollow marks: fewer than half of the sounds are valid.*
+
+# %% tags=["hide-input"]
+for codec, told in responses.items():
+    print(f"{codec}. {steering.beyond_random(told)}")
+    display(steering.table(told))
+
+# %% [markdown]
+# ## The road to collapse
+#
+# A push as long as the features themselves is already a strong one. The paper's α lie further out, how far depends on the training.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Share of steered sounds that still are the clip against strength, with the paper's alpha marked, one panel a codec and property"}}
+if found:
+    figure = steering.road_to_collapse(responses)
+
+# %% tags=["hide-input"]
+for codec, told in responses.items():
+    print(f"{codec}\n{steering.alphas(told)}\n")
+
+# %% [markdown]
+# ## Plainer ways
 #
 # | method | what is done | strength 0 is |
 # |---|---|---|
@@ -25,104 +74,65 @@
 # | difference of means, latents | likewise with means | the codec's sound |
 # | signal processing | pitch: a phase vocoder; amplitude: a gain; timbre: a tilt of the spectrum at constant level | the codec's sound |
 #
-# The strength of a vector is its length relative to what it is added to, $r = \alpha \lVert w \rVert / \lVert f \rVert$. Features and standardised
-# latents are not measured by one yardstick, and signal processing has none: it is told how far to go, and its strength is the share of that move.
-# So the question is never how much a method does at a given strength, but what else it does when it has done the same.
+# One unit of strength is another effort for each of them, and for signal processing it is the whole way to the target. So methods are compared by what else
+# they change for each unit that the steered property moves, on the same clips, with the first training.
 
-# %% tags=["parameters", "hide-input"]
-folder = "../results/evidence/steering"
-
-# %% tags=["hide-input"]
-from IPython.display import display
-
-from audiosae.figures import evidence, evidence_steering, theme
-
-theme.style()
-found = evidence.read(folder)
-evidence.say(found, evidence_steering.settings)
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Change of the other properties for each unit that the steered one moved, for seven methods, one panel a codec and property"}}
+if found:
+    figure = evidence_steering.leakage_per_unit(found)
 
 # %% [markdown]
-# ## What moves, and what moves along
-#
-# *On target* and *leakage* are section 4's: the share of the distance to the target that is closed, and the mean change of the two other
-# properties in their bins. A sound that has lost its pitch has closed nothing, and its leakage is that of what can still be measured.
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Curves of leakage against on-target share for seven methods of steering, one panel a codec and property"}}
-figure = evidence_steering.trade_off(found)
-
-# %% [markdown]
-# *Each curve starts at the origin, and its marks grow with strength. Right is good, low is good: the best method hugs the lower
-# edge. A curve that turns back has overshot the target, or lost the pitch. The faint lines are 95 % intervals over clips; the dotted line is half of the way.
-# The scale of leakage is linear up to one bin and logarithmic above.*
-#
-# Signal processing with exact knowledge of the sound is a strict yardstick where the property is a plain quantity of the wave: a gain changes
-# amplitude and nothing else. It shows what clean control looks like. For timbre it is weak by design, a filter of first order.
-
-# %% [markdown]
-# ## What it costs
-#
-# | measure | what it says | what it cannot say |
-# |---|---|---|
-# | log-mel distance | how far the spectrum lies from that at strength 0, both at one loudness | whether the change was wanted: a perfect change of pitch is far away too |
-# | round trip | how far the steered latents lie from what the codec makes of their own sound, over the same for unsteered latents | whether latents that the codec knows sound good |
-# | pitch lost | share of sounds without a pitch | what was lost before steering, which it counts too; whether the pitch was any good |
-#
-# None of them is a listener. They find sounds that have fallen apart, not those that are merely worse.
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Log-mel distance, round trip and pitch lost against strength for the methods of steering, one row a codec"}}
-figure = evidence_steering.quality(found)
-
-# %% [markdown]
-# *Means over the three properties. The dotted line is the SAE's reconstruction with nothing steered, against the codec's own sound: methods that start from it have paid
-# that before they begin, and their log-mel distance does not count it again. Signal processing has no latents of its own to send round.*
-
-# %% [markdown]
-# ## At equal effect
-#
-# Where a method first closes half of the distance, by straight lines between the strengths that were tried: how strong it has to be, how much
-# leaks, and how far the spectrum has gone. A dash means that it never gets there. An interval is given where nearly all resamples of the clips get there.
-
-# %% tags=["hide-input"]
-table = evidence_steering.equal_effect(found, "at_half")
-for codec in found:
-    display(table.loc[[codec]])
-
-# %% [markdown]
-# Does any way through the SAE's features beat the plainer methods? A variant *leaks less* if the 95 % interval of the difference, taken clip by clip, lies under
-# 0. Where no variant gets half of the way, a quarter is looked at.
+# *Left is good. A method without a mark did not move its property towards its targets; a stroke without an interval hardly did. Signal processing with
+# exact knowledge of the sound shows what clean control looks like: a gain changes amplitude and nothing else.*
 
 # %% tags=["hide-input"]
 evidence.say(found, evidence_steering.comparisons)
-print()
-print(*evidence_steering.pairings(found), sep="\n")
+
+# %% [markdown]
+# Is there any property and codec for which the paper's way moves a valid sound further than a random direction, and leaks less than a difference of means
+# of the same features? *Leaks less*: less of one of the other properties and not more of the other, in 95 % of the resamples.
+
+# %% tags=["hide-input"]
+if found:
+    print(evidence_steering.answer(found))
+
+# %% [markdown]
+# ## A k-sparse autoencoder
+#
+# The paper's features are dense. Does the same push work better on an autoencoder that keeps few features a frame? It does not normalise them, so nothing is
+# normalised after the push either.
+
+# %% tags=["hide-input"]
+if found:
+    display(evidence_steering.kinds(found))
 
 # %% [markdown]
 # ## In time
 #
-# A control is of little use if it cannot be turned on for one note. The latents of the middle third are steered and the others left alone. Any
-# change outside is leakage in time: the decoder's, whose output at one moment depends on latents around it, or the measurement's, whose windows are about
-# 50 ms long. The *splice* has the second alone: the middle third of the sound, cut from the clip steered throughout.
+# A control is of little use if it cannot be turned on for one note. The latents of the middle third are steered and the others left alone, where the sound
+# that is steered throughout is valid. Any change outside is leakage in time: the decoder's, whose output at one moment depends on latents around it, or the
+# measurement's, whose windows are about 50 ms long. The *splice* has the second alone: the middle third of the sound, cut from the clip steered throughout.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Mean change of a property towards its target over time, with the middle third steered, one panel a codec and property"}}
-figure = evidence_steering.courses(found)
+if found:
+    figure = evidence_steering.courses(found)
 
 # %% [markdown]
-# *Change against the same clip without steering, in bins towards the further target, mean over clips. Grey: where the latents are steered. Where a solid line leaves its dotted
-# one, the decoder carries the change beyond the frames that were steered, or needs a run-up to show it. The splice has a click of its own at each edge, which timbre shows.*
+# *Change against the same clip without steering, towards the further target, mean over clips. Grey: where the latents are steered. Where a solid line leaves its
+# dotted one, the decoder carries the change beyond the frames that were steered, or needs a run-up to show it. The splice has a click of its own at each edge.*
 
 # %% tags=["hide-input"]
-display(evidence_steering.in_time(found))
+if found:
+    display(evidence_steering.in_time(found))
 evidence.say(found, evidence_steering.confinement)
 
 # %% [markdown]
-# *Mean change in each third, with 95 % intervals over clips. Appears: the first frame with a tenth of the change, counted from the edge (negative: before it), and the frames
-# from there to nine tenths. Vanishes: the same, looking back from the clip's end, so that a negative number is how many frames the change outlives the steering. A dash:
-# no change towards the target, or none that settles near the edge.*
+# *Mean change in each third, with 95 % intervals over clips.*
 
 # %% [markdown]
 # ## What to make of it
 #
-# - **The paper's claim** is that the chosen property moves with α while the others hardly do. The curves above show where that holds, and at which price.
-# - **Few clips.** Those of one voice, low and high targets together: intervals are wide, and a bootstrap over so few clips makes them too narrow rather than too wide.
-# - **One frame at a time.** All vectors here are constant over a clip, whatever it plays. A method that follows the music could do better, with features or without.
+# - **Validity is measured, not heard.** The bounds find sounds that have fallen apart; a listener would find more.
+# - **Few clips.** All test clips with one voice: intervals are wide.
+# - **One direction a clip.** All vectors here are constant over a clip, whatever it plays. A method that follows the music could do better, with features or without.
 # - **Signal processing knows the way.** It measures the sound first and is told the distance. The vectors are only told the direction.

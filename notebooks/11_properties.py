@@ -58,7 +58,8 @@ evidence.say(found, evidence_richer.settings)
 # recordings, accuracy and majority together.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Skill of linear probes with intervals, by property and codec, for SAE features, raw latents and an untrained SAE; properties sorted by the skill of SAE features"}}
-figure = evidence_richer.skills(found)
+if found:
+    figure = evidence_richer.skills(found)
 
 # %% [markdown]
 # *Skill on test frames, with 95 % intervals over recordings, the plainest property at the top. Filled marks: the interval lies above 0. Hollow marks: no
@@ -66,21 +67,24 @@ figure = evidence_richer.skills(found)
 # probe reads trained features, untrained ones or the latents themselves.*
 
 # %% tags=["hide-input"]
-print(*evidence_richer.linearly_there(found), sep="\n")
+if found:
+    print(*evidence_richer.linearly_there(found), sep="\n")
 
 # %% [markdown]
 # The accuracies behind it, for SAE features. For properties with an order, *within one bin* also counts the neighbouring bins.
 
 # %% tags=["hide-input"]
-display(evidence_richer.accuracies(found).round(3))
+if found:
+    display(evidence_richer.accuracies(found).round(3))
 
 # %% [markdown]
 # ## Do features tell more than latents?
 #
-# Only where intervals do not meet is a difference counted here. That is a strict rule, as both probes meet the same recordings.
+# The difference of accuracy, frame by frame, with its interval over recordings: both probes meet the same ones. It counts where the interval leaves out 0.
 
 # %% tags=["hide-input"]
-print(*evidence_richer.gains(found), sep="\n")
+if found:
+    print(*evidence_richer.gains(found), sep="\n")
 
 # %% [markdown]
 # ## Who plays, clip by clip
@@ -101,6 +105,6 @@ evidence.say(found, evidence_richer.votes)
 #   knows the pitch has a start on who plays.
 # - **Families are those of one SoundFont.** Test pieces are new, the players are not: the same samples sound in training. Few test clips are left for some
 #   families, and voices are the commonest; hence the wide intervals.
-# - **Bins of equal width follow the extremes.** One bright frame stretches the bins of all. Each codec's bins span its own training frames, which for the
-#   codec with fewer frames a second are fewer moments of the same clips.
+# - **Bins of equal width follow the extremes.** One bright frame stretches the bins of all. Pitch, amplitude and timbre have the same bins for every codec. Those of the
+#   other properties span each codec's own training frames, which for the codec with fewer frames a second are fewer moments of the same clips.
 # - **Many properties, many chances.** With this many intervals at 95 %, one on the wrong side of 0 would be no surprise.

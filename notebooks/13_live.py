@@ -28,6 +28,7 @@ from IPython.display import display
 from audiosae import corpus
 from audiosae.errors import AudiosaeError
 from audiosae.files import determinism, params
+from audiosae.sae import features_of
 from audiosae.widgets import cards, own_sound
 
 project = Path("..")
@@ -58,7 +59,7 @@ def loaded(_=None):
         chosen = which.value, weights[which.value], project
         mine = own_sound.load(where.value, *chosen)
         _, sae, fitted, table = own_sound.models(*chosen)
-        speakers = cards.speakers(table, cards.features_of(table, sae), fitted)
+        speakers = cards.speakers(table, features_of(sae, table.latents), fitted)
         with shown:
             display(mine.summary(), *mine.widgets(speakers))
         said.value = f"{Path(where.value).name}, {mine.wave.shape[1] / mine.codec.sample_rate:.1f} s"

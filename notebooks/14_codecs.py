@@ -13,6 +13,7 @@
 #
 # Every claim of this book is about sound that went through a codec. The first weights that shipped with it lost much: a quarter of the voiced
 # frames came back from WavTokenizer and from the VAE as another pitch. They were trained further, with the same architectures. What did that give?
+# This page is about the codecs and the recordings that ship with the book, whatever the other pages are about.
 
 # %% tags=["parameters", "hide-input"]
 sounds = "../book/_static/sounds/codecs"

@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 SHORT = {
     "corpus": {"minutes": 1.0, "clip_seconds": 2},
-    "sae_training": {"epochs": 2, "factor": 4},
-    "probing": {"iterations": 5, "penalties": [0.001]},
-    "steering": {"clips": 2, "alphas": [1, 20]},
+    "sae_training": {"epochs": 2, "factor": 4, "seeds": 2},
+    "probing": {"iterations": 5},
+    "steering": {"clips": 2, "seconds": 1.0},
     "generation": {"prompts": 6, "seconds": 2.0, "states": 5, "steered": 2, "steered_seconds": 2.0},
 }
 """What params.yaml says in the clones, so that everything runs and nothing takes long."""
@@ -147,12 +147,7 @@ def small_clone(folder: Path) -> Clone:
         params["codecs"] = {"encodec": params["codecs"]["encodec"]}
         params["generators"] = {}
     made.change(
-        {
-            **SHORT,
-            "corpus": {"minutes": 0.5, "clip_seconds": 2},
-            "steering": {"clips": 3, "alphas": [1, 20]},
-            "feature_browser": {"clips": 2},
-        }
+        {**SHORT, "corpus": {"minutes": 0.5, "clip_seconds": 2}, "steering": {"clips": 2, "seconds": 1.0}, "feature_browser": {"clips": 2}}
     )
     pipeline = yaml.safe_load((made.root / "dvc.yaml").read_text())
     for name in pipeline["stages"].pop("page_evidence")["foreach"]:

@@ -13,7 +13,7 @@ import toy_material
 from audiosae.audio import labels
 from audiosae.evidence import baselines
 from audiosae.evidence.material import Material
-from audiosae.probes.representations import FEATURES, NAMES, RAW, UNTRAINED, readers
+from audiosae.probes.representations import FEATURES, K_SPARSE, NAMES, RAW, UNTRAINED, readers
 from audiosae.sae import SparseAutoencoder
 
 
@@ -36,7 +36,7 @@ def material(repeated: bool = False, noise: float = 0.1) -> Material:
 
 
 def figures(made: Material, types: np.ndarray) -> dict[str, Any]:
-    return baselines.property_figures(made, "timbre", readers(made.sae, made.latents, 0), types, [1e-4], 30, 1e-4)
+    return baselines.property_figures(made, "timbre", readers(made.sae, made.k_sparse, made.latents, 0), types, [1e-4], 30, 1e-4)[0]
 
 
 def test_a_difference_that_every_recording_shares_is_certain_though_the_recordings_differ() -> None:
@@ -73,6 +73,16 @@ def test_parts_count_their_recordings_and_say_nothing_of_none() -> None:
     assert found["c"] == {"sae": None, "raw": None, "recordings": 0, "frames": 0}
 
 
+def test_pitch_is_paired_with_the_others_on_frames_that_have_both() -> None:
+    """Pitch is right in one frame more of each recording, though the recordings differ; a frame without pitch does not count."""
+    right = {"pitch": np.array([1, 1, 1, 0, np.nan]), "timbre": np.array([1, 0, 0, 0, 1.0]), "amplitude": np.array([0, 0, 1, 1, 1.0])}
+    found = baselines.behind_pitch(right, np.array(["a", "a", "b", "b", "b"]), 0)
+    assert found["timbre"] == {"difference": 0.5, "ci95": [0.5, 0.5], "frames": 4}
+    assert found["amplitude"]["difference"] == 0.25 and found["amplitude"]["ci95"] == [-0.5, 1.0] and "pitch" not in found
+    hits = baselines.by_recording(np.array([True, False, True]), np.array(["b", "b", "a"]))
+    assert hits == {"a": [1, 1], "b": [1, 2]}
+
+
 def test_a_property_written_along_the_axes_is_read_by_all_and_its_control_by_none() -> None:
     """Types are drawn afresh for each frame, so the control task cannot be learnt: selectivity is all but chance."""
     made = material()
@@ -80,7 +90,7 @@ def test_a_property_written_along_the_axes_is_read_by_all_and_its_control_by_non
     assert found["ceiling"] is None and found["chance"] == 0.25 and found["recordings"] == 6
     accuracy = {name: found["inputs"][name]["accuracy"] for name in NAMES}
     assert min(accuracy.values()) > 0.97 and all(found["inputs"][name]["mean_error"] < 5 for name in NAMES)
-    assert set(found["control"]) == {FEATURES, UNTRAINED, RAW}
+    assert set(found["control"]) == {FEATURES, K_SPARSE, UNTRAINED, RAW}
     for name, value in found["control"].items():
         assert value["accuracy"] < 0.45 and value["ci95"][0] > 0.4
         assert value["selectivity"] == pytest.approx(accuracy[name] - value["accuracy"])
@@ -89,6 +99,8 @@ def test_a_property_written_along_the_axes_is_read_by_all_and_its_control_by_non
         assert value["difference"] == pytest.approx(accuracy[FEATURES] - accuracy[other])
     assert found["parts"]["drums"] == {"sae": None, "raw": None, "recordings": 0, "frames": 0}
     assert sum(part["frames"] for part in found["parts"].values()) == found["frames"]["test"]
+    hits, frames = np.sum(list(found["by_recording"].values()), axis=0)
+    assert len(found["by_recording"]) == 6 and frames == found["frames"]["test"] and hits / frames == pytest.approx(accuracy[FEATURES])
 
 
 def test_labels_of_types_that_can_be_seen_are_learnt_by_heart() -> None:
@@ -102,3 +114,5 @@ def test_every_property_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     found = toy_material.ask(monkeypatch, baselines, material(), penalties=[0.001], iterations=3, sparse_penalty=1e-6, cells=10)
     assert found["types"] == {"kind": "k-means cells", "count": 10}
     assert set(found["properties"]) == set(labels.PROPERTIES)
+    gap = found["properties"]["timbre"]["behind_pitch"]  # all three have one label, so one accuracy
+    assert gap["difference"] == pytest.approx(0, abs=0.02) and gap["frames"] == found["properties"]["pitch"]["frames"]["test"]

@@ -17,6 +17,7 @@ from audiosae.pipeline.book import BookError, build, complete, provenance
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
 import mathml  # noqa: E402
 import results_in_prose  # noqa: E402
+from pipeline import Pipeline  # noqa: E402
 
 
 @pytest.fixture
@@ -51,6 +52,50 @@ def test_a_missing_number_names_file_and_key(results: Path) -> None:
         write("{{ summary.codecs.encodec.accuracy }}", results)
     with pytest.raises(results_in_prose.MissingResult, match="results/probing has no “wavtokenizer”; it has encodec"):
         write("{{ probing.wavtokenizer.low }}", results)
+
+
+@pytest.mark.parametrize(("current", "shown"), [
+    ({"loss": {"encodec": None}}, ["encodec"]),  # of what is here
+    ({"loss": {"encodec": "computed for other recordings"}}, []),
+    ({"loss": {"mel": "not computed for this codec"}}, []),  # the book is of another codec
+    (None, []),  # nobody said
+])  # fmt: skip
+def test_evidence_that_is_not_of_what_is_here_has_no_figures(current: dict | None, shown: list[str], results: Path) -> None:
+    (results / "evidence/loss").mkdir(parents=True)
+    (results / "evidence/loss/encodec.json").write_text(json.dumps({"fvu": 0.1}))
+    if current is not None:
+        (results / "current.json").write_text(json.dumps(current))
+    found = results_in_prose.load(results)
+    assert found["evidence"]["loss"].keys() == shown and found["probing"].keys() == ["encodec"]
+
+
+def test_several_numbers_are_written_from_lowest_to_highest() -> None:
+    values = results_in_prose.traced([0.31, 0.1, 0.2], "results/x.json → seeds")
+    assert results_in_prose.Spread()(values, 1) == "{made}`0.1 to 0.3 <results/x.json → seeds>`"
+    assert results_in_prose.Spread()([0.301, 0.299], 1) == "0.3"
+    assert [results_in_prose.YesNo()(value) for value in (True, False)] == ["yes", "no"]
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert results_in_prose.Number()(-0.001) == "0.00" and results_in_prose.Number()(-0.01) == "−0.01"
+
+
+def test_a_figure_of_steering_is_traced_to_the_evidence_or_to_section_4_where_that_counts(tmp_path: Path) -> None:
+    def write(name: str, values: dict) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(values))
+
+    of_evidence, of_section = {"slope": 1.0, "valid_share": 0.5}, {"slope": 2.0, "valid_share": 0.5}
+    write("results/evidence/steering/one.json", {"kinds": {"paper": {"pitch": of_evidence}}})
+    write("results/steering/one.json", {"properties": {"pitch": of_section}})
+    keys = ["codecs", "one", "steering", "pitch", "valid_share"]  # equal in both
+    for summed, source in (
+        (of_evidence, ("results/evidence/steering/one.json", ["kinds", "paper", "pitch", "valid_share"])),
+        (of_section, ("results/steering/one.json", ["properties", "pitch", "valid_share"])),
+        ({"valid_share": 0.5}, ("results/summary.json", keys)),
+    ):
+        write("results/summary.json", {"codecs": {"one": {"steering": {"pitch": summed}}}})
+        assert Pipeline(tmp_path, ()).source("results/summary.json", keys) == source
 
 
 def test_a_missing_or_damaged_file_stops_the_build(results: Path) -> None:

@@ -17,6 +17,7 @@ from test_params import change
 
 from audiosae.corpus import building
 from audiosae.errors import CorpusError, ParameterError
+from audiosae.files import code
 from audiosae.pipeline import check, frozen
 
 
@@ -306,6 +307,7 @@ def test_every_command_and_notebook_has_a_hash_and_the_book_that_of_the_docstrin
 
     def changed(name: str, text: str) -> set[str]:
         (tmp_path / name).write_text(text)
+        code._read.cache_clear()  # as in a new process
         after = check.code_hashes(tmp_path)
         (tmp_path / name).write_text(files[name])
         return {each for each in before if before[each] != after[each]}

@@ -60,13 +60,21 @@ def test_substance_counts_and_words_do_not(project: Path, name: str, old: str, n
     before = code.digest(["notebooks/01_a.py"], project)
     assert old in FILES[name]
     (project / name).write_text(FILES[name].replace(old, new, 1))
+    code._read.cache_clear()
     assert (code.digest(["notebooks/01_a.py"], project) != before) is counts
+
+
+def test_a_process_tells_of_the_code_that_it_read_first(project: Path) -> None:
+    before = code.digest(["notebooks/01_a.py"], project)
+    (project / "audiosae/errors.py").write_text("x = 2")
+    assert code.digest(["notebooks/01_a.py"], project) == before
 
 
 def test_a_file_that_moves_with_its_name_counts(project: Path) -> None:
     before = code.digest(["audiosae.codecs.small"], project)
     (project / "audiosae/audio/io.py").rename(project / "audiosae/audio/file.py")
     (project / "audiosae/audio/__init__.py").write_text("from audiosae.audio.file import read\n")
+    code._files.cache_clear()
     assert code.digest(["audiosae.codecs.small"], project) != before
 
 

@@ -6,57 +6,76 @@ import numpy as np
 import pandas as pd
 
 from audiosae.generation import conclusions
-from audiosae.generation.settling import LEAD, MEASURES
-from audiosae.generation.trajectory import COARSE
+from audiosae.generation.settling import BEYOND, COARSE, CONTROLS, MEASURES
+from audiosae.generation.trajectory import LINE
+
+PROPS = ("pitch", "amplitude", "timbre", COARSE)
 
 
-def settled(reading: str, **of: list | tuple) -> pd.DataFrame:
-    """Rows as `settling.settled` has them: by property, state, low and high by each measure, or one for all."""
-    each = {prop: found if isinstance(found, list) else [found] * 3 for prop, found in of.items()}
-    rows = [(reading, prop, name, *figures) for prop, found in each.items() for name, figures in zip(MEASURES, found, strict=True)]
-    return pd.DataFrame(rows, columns=["reading", "property", "measure", "settles_at", "low", "high"]).astype({"settles_at": "Int64"})
+def estimate(value: float, low: float, high: float, name: str = "difference") -> dict:
+    return {name: value, "ci95": [low, high]}
 
 
-def test_the_order_and_what_the_measures_agree_on() -> None:
-    """What has not settled comes last; a tie is shared."""
-    one = settled("a", pitch=(5, 5, 5), timbre=(None, 11, 31), amplitude=(2, 2, 2))
-    said = conclusions.order(one, "a").splitlines()
-    assert said[1] == (
-        "- by the ratio of sums: amplitude 2 (2 to 2), pitch 5 (5 to 5), timbre not before the last state (11 to 31); "
-        "intervals apart: amplitude from pitch, amplitude from timbre and pitch from timbre"
+def pair(path: str, first: str, second: str, *figures: float) -> dict:
+    return {"path": path, "first": first, "second": second, **estimate(*figures)}
+
+
+ORDER = {
+    "areas": {"a": {prop: estimate(at, at - 1, at + 1, "area") for prop, at in zip(PROPS, (14, 12.04, 11, 15))}},
+    "pairs": [
+        pair("a", "pitch", "timbre", 2.0, 1.0, 3.0),
+        pair("a", "pitch", "amplitude", -1.96, -3.0, -0.5),
+        pair("a", "timbre", "amplitude", -0.5, -2.0, 1.0),
+        pair("a", "pitch", COARSE, 1.0, 0.5, 1.5),
+        pair(BEYOND, "pitch", "timbre", 0.1, -0.1, 0.3),
+        pair(BEYOND, "pitch", "amplitude", 0.1, -0.1, 0.3),
+        pair(BEYOND, "timbre", "amplitude", 0.1, 0.0, 0.3),
+        pair(BEYOND, "pitch", COARSE, 1.0, 0.5, 1.5),
+    ],
+    "lead": {prop: estimate(-0.5, -0.75, 0.01) for prop in PROPS},
+    "controls": {control: {prop: estimate(1, 0, 2) for prop in PROPS} for control in CONTROLS},
+}
+
+
+def test_the_order_names_first_what_changes_first() -> None:
+    assert conclusions.order(ORDER, "a") == (
+        "Mean state of change: timbre 11.0 (10.0 to 12.0), amplitude 12.0 (11.0 to 13.0) and pitch 14.0 (13.0 to 15.0). "
+        "Paired: pitch changes before timbre by 2.0 (1.0 to 3.0) states; amplitude changes before pitch by 2.0 (0.5 to 3.0) states; "
+        "timbre and amplitude cannot be told apart."
     )
-    assert said[-1] == "The three measures agree on amplitude first and timbre last."
-    tied = conclusions.order(settled("a", pitch=(5, 5, 5), timbre=(5, 5, 5), amplitude=(2, 2, 2)), "a")
-    assert tied.endswith("on amplitude first and pitch and timbre last.")
-    pitch, timbre = [(10, 7, 17), (7, 4, 15), (18, 14, 23)], [(25, 3, 29), (4, 3, 9), (6, 3, 13)]
-    mixed = conclusions.order(settled("a", pitch=pitch, timbre=timbre, amplitude=[(19, 2, 30), (30, 3, 31), (30, 22, 31)]), "a")
-    assert "timbre 4 (3 to 9), pitch 7 (4 to 15), amplitude 30 (3 to 31); intervals apart: none" in mixed
-    assert mixed.endswith("neither on the first place nor on the last.")
 
 
-def test_pairs_name_first_what_settles_first() -> None:
-    rows = [
-        ("a", "pitch", "timbre", -2.0, -3.0, -1.0, 0.001),
-        ("a", "pitch", "amplitude", 1.0, 0.5, 1.5, 0.01),
-        ("a", "timbre", "amplitude", 0.5, -1.0, 2.0, 0.6),
-        ("b", "pitch", "timbre", 0.1, -0.1, 0.3, 0.3),
-        (LEAD, "pitch", "pitch on the line", -0.5, -0.75, 0.01, 0.2),
-    ]
-    tests = pd.DataFrame(rows, columns=["path", "first", "second", "difference", "low", "high", "p"])
-    assert conclusions.pairs(tests, "a") == (
-        "Prompt by prompt, by the ratio of sums, timbre settles before pitch by 2.0 (1.0 to 3.0) states (p = 0.001) "
-        "and pitch settles before amplitude by 1.0 (0.5 to 1.5) states (p = 0.01)."
+def test_nothing_is_said_to_differ_where_the_interval_holds_zero() -> None:
+    said = conclusions.beyond(ORDER)
+    assert "before" not in said and said.count("cannot be told apart") == 3
+    assert conclusions.lead(ORDER).startswith("In states, the generation is ahead of its straight line by −0.5 (−0.8 to 0.0) in pitch, ")
+
+
+def test_the_paper_s_measure_and_its_threshold() -> None:
+    properties = {prop: {"settles_at": at, "settles_at_ci95": [2, 31]} for prop, at in zip(PROPS, (5, None, 7))}
+    assert conclusions.settled(properties) == (
+        "By the paper's measure, settled at: pitch 5 (2 to 31), amplitude not before the last state (2 to 31) and timbre 7 (2 to 31)."
     )
-    assert conclusions.pairs(tests, "b") == "Prompt by prompt, by the ratio of sums, no pair differs."
-    assert conclusions.lead(tests).endswith("ahead of its own straight line by −0.5 (−0.8 to 0.0) states in pitch.")
 
 
-def test_the_furthest_property_says_how_far_a_control_is() -> None:
-    own = settled("noisy latents", pitch=(25, 24, 26), timbre=(24, 22, 25), amplitude=(20, 15, 24))
-    line = settled("straight line", pitch=(26, 24, 27), timbre=(21, 22, 25), amplitude=(None, 20, 31))
-    assert conclusions.distances(pd.concat([own, line]), "noisy latents", ["straight line"]) == (
-        "- straight line: at most 11 by the paper's s, 11 by the ratio of sums and 11 by the projection"
-    )
+def test_the_order_that_the_threshold_alone_decides() -> None:
+    """Pitch comes near 1 at once and nearer late; amplitude comes near at one step in the middle."""
+    s = {"pitch": [0, 0.85, 0.85, 0.85, 0.97, 1], "amplitude": [0, 0, 0, 1, 1, 1], "timbre": [0, 0, 0, 0, 0, 1]}
+    rows = [("a", prop, measure, t, value) for measure in MEASURES for prop, of in s.items() for t, value in enumerate(of)]
+    curves = pd.DataFrame(rows, columns=["path", "property", "measure", "state", "mean"])
+    found = conclusions.thresholds(curves, "a").loc["s"]
+    assert found["pitch"].tolist() == ["4", "4", "1", "1", "1.5"] and set(found["amplitude"]) == {"3"}
+    assert found["order"].tolist() == ["amplitude, pitch, timbre"] * 2 + ["pitch, amplitude, timbre"] * 3
+    assert found.index[-1] == "area"
+
+
+def test_tables_have_a_cell_for_every_figure() -> None:
+    areas, pairs = conclusions.areas_table(ORDER), conclusions.pairs_table(ORDER)
+    assert list(areas.columns) == ["pitch", COARSE, "timbre", "amplitude"]
+    assert list(areas.index) == ["a", *(f"ahead of {control}" for control in (LINE, *CONTROLS))]
+    assert areas.loc["a", "amplitude"] == "12.0 (11.0 to 13.0)" and areas.loc[f"ahead of {LINE}", "timbre"] == "−0.5 (−0.8 to 0.0)"
+    assert pairs.loc["a", "pitch → amplitude"] == "−2.0 (−3.0 to −0.5)" and pairs.loc[BEYOND, f"pitch → {COARSE}"] == "1.0 (0.5 to 1.5)"
+    assert list(pairs.index) == ["a", BEYOND] and pairs.notna().all(axis=None)
 
 
 def test_what_moved_early_and_what_late() -> None:
@@ -68,18 +87,7 @@ def test_what_moved_early_and_what_late() -> None:
         ("amplitude", "late", *[np.nan] * 6, 0),
     ]
     summary = pd.DataFrame(rows, columns=columns).assign(way="another prompt")
-    assert conclusions.steering(summary).splitlines() == [
-        "- another prompt, early: pitch 0.30 (−0.80 to 1.00), amplitude 0.98 (0.97 to 0.99); whole interval above 0: amplitude",
-        "- another prompt, late: pitch 0.00 (−0.03 to 0.00); whole interval above 0: none",
-    ]
+    assert conclusions.steering(summary) == "- another prompt: early, it moves amplitude; late, it moves nothing for sure"
     table = conclusions.steering_table(summary)
     assert list(table.columns) == ["early, way gone", "late, way gone", "early, leakage", "late, leakage", "pieces that count"]
     assert table.loc[("another prompt", "amplitude")].tolist() == ["0.98 (0.97 to 0.99)", "–", "1.00 (1.00 to 1.00)", "–", "0"]
-
-
-def test_the_table_of_states_keeps_the_order_of_readings_and_a_dash_for_what_has_not_settled() -> None:
-    of = {"pitch": (None, 2, 10), "timbre": (3, 2, 10), "amplitude": (3, 2, 10), COARSE: (3, 2, 10)}
-    found = conclusions.settled_table(pd.concat([settled("b", **of), settled("a", **of)]))
-    assert list(found.columns) == ["pitch", COARSE, "timbre", "amplitude"]
-    assert list(found.index[:4]) == [("b", "s"), ("b", "ratio of sums"), ("b", "projection"), ("a", "s")]
-    assert set(found["pitch"]) == {"– (2 to 10)"} and set(found["timbre"]) == {"3 (2 to 10)"}

@@ -9,20 +9,19 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from audiosae import steering
 from audiosae.audio import labels
 from audiosae.evidence import seed_stability
 from audiosae.figures import evidence, evidence_features, evidence_loss, evidence_steering
 from audiosae.probes import representations
+from audiosae.sae import reference
 from audiosae.sae.variants import VARIANTS
-from audiosae.steering import equal_effect, in_time, methods
+from audiosae.steering import in_time, methods
 
 
 def test_names_are_those_of_the_results() -> None:
     assert tuple(evidence.INPUTS) == representations.NAMES and evidence.PROPERTIES == labels.PROPERTIES
-    assert tuple(evidence_steering.METHODS) == methods.METHODS and tuple(evidence_steering.VARIANTS) == steering.VARIANTS
-    assert tuple(evidence_steering.BASELINES) == methods.BASELINES and evidence_steering.IN_TIME == in_time.VARIANTS
-    assert set(evidence_steering.WAYS) == set(equal_effect.LEVELS) and set(evidence_loss.LABELS) == set(VARIANTS)
+    assert tuple(evidence_steering.METHODS) == methods.METHODS and tuple(evidence_steering.KINDS) == tuple(reference.KINDS)
+    assert tuple(evidence_steering.IN_TIME) == in_time.VARIANTS and set(evidence_loss.LABELS) == set(VARIANTS)
     assert set(evidence_features.CHANCE) == {*seed_stability.random_directions([], 0), "untrained"}
 
 
@@ -35,11 +34,18 @@ def test_numbers_and_lists_in_words() -> None:
 
 
 def test_results_are_read_and_told_by_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "b.json").write_text(json.dumps({"x": 1}))
-    (tmp_path / "a.json").write_text(json.dumps({"x": 2}))
-    assert evidence.read(tmp_path) == {"a": {"x": 2}, "b": {"x": 1}} and list(evidence.read(tmp_path)) == ["a", "b"]
-    evidence.say(evidence.read(tmp_path), lambda codec, one: f"{codec}: 2" if one["x"] == 2 else "")
+    folder = tmp_path / "evidence/grid"
+    folder.mkdir(parents=True)
+    for codec, x in (("b", 1), ("a", 2), ("other", 3)):
+        (folder / f"{codec}.json").write_text(json.dumps({"x": x}))
+    (tmp_path / "current.json").write_text(json.dumps({"grid": {"a": None, "b": None, "other": "computed for other recordings"}}))
+    found = evidence.read(folder)
+    assert found == {"a": {"x": 2}, "b": {"x": 1}} and list(found) == ["a", "b"]
+    assert capsys.readouterr().out == "other: nothing is shown here; computed for other recordings.\n"
+    evidence.say(found, lambda codec, one: f"{codec}: 2" if one["x"] == 2 else "")
     assert capsys.readouterr().out == "a: 2\n"
+    evidence.say({}, lambda codec, one: codec)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("codecs", [["a", "b"], ["a"]])

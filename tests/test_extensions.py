@@ -1,7 +1,9 @@
-"""The book's extensions for parameters, docstrings, launching and citing."""
+"""The book's extensions for parameters, docstrings, launching and citing, and for what may be said of what is here."""
 
 from __future__ import annotations
 
+import functools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ import accessible  # noqa: E402
 import docstrings  # noqa: E402
 import launch  # noqa: E402
 import parameters  # noqa: E402
+import verdicts  # noqa: E402
 
 
 def test_every_parameter_gets_a_row_in_the_order_of_the_file() -> None:
@@ -32,10 +35,16 @@ def test_a_parameter_without_words_and_words_without_a_parameter_stop_the_build(
         parameters.lines(section, {"seed": "Of all."}, "part")
 
 
-def test_the_page_explains_every_section_of_params_yaml() -> None:
-    page = (ROOT / "book/parameters.md").read_text()
-    for name, section in yaml.safe_load((ROOT / "params.yaml").read_text()).items():
+def test_the_page_explains_every_section_of_params_yaml_line_by_line() -> None:
+    page, params = (ROOT / "book/parameters.md").read_text(), yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name, section in params.items():
         assert f"`{name}`" in page or all(f"{{parameters}} {name}.{inner}" in page for inner in section), name
+    tables = re.findall(r"```\{parameters\} (\S+)\n(.*?)```", page, re.DOTALL)
+    assert len(tables) > 10
+    for where, content in tables:
+        section = functools.reduce(lambda found, key: found[key], where.split("."), params)
+        words = {key: text.strip() for key, text in (line.split(":", 1) for line in content.splitlines())}
+        assert all(words.values()) and len(parameters.lines(section, words, where)) == 2 + len(section)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +98,40 @@ def test_empty_heads_of_tables_are_plain_cells_and_withdrawn_roles_are_gone() ->
     assert accessible.without_withdrawn_roles(cited) == (
         '<div class="citation-list"><div class="citation" id="id6"><a role="doc-backlink">x</a></div></div>'
     )
+
+
+# --- what may be said of what is here -------------------------------------------------------------------------------------
+
+EMBEDDED = {"source": "embedded"}
+SHIPPED = {"encodec": {"weights": "embedded"}, "mel": {"weights": "mel.py"}}
+
+
+@pytest.mark.parametrize(
+    ("corpus", "codecs", "of_codecs_too", "told"),
+    [
+        (EMBEDDED, SHIPPED, True, ""),  # a codec more changes nothing for those that ship
+        ({"source": "/music"}, SHIPPED, False, "the recordings that ship"),
+        ({"source": "/music"}, {**SHIPPED, "encodec": {"weights": "released"}}, True, "the recordings and codecs that ship"),
+        (EMBEDDED, {"mel": {"weights": "mel.py"}}, True, "the codecs that ship"),
+        (EMBEDDED, {"mel": {"weights": "mel.py"}}, False, ""),
+    ],
+)
+def test_words_on_what_ships_are_left_out_of_a_book_of_other_music_or_codecs(
+    corpus: dict[str, str], codecs: dict[str, dict[str, str]], of_codecs_too: bool, told: str
+) -> None:
+    lines = verdicts.of_others({"corpus": corpus, "codecs": codecs, "train_codec": {"encodec": {}}}, of_codecs_too)
+    assert bool(lines) == bool(told) and told in " ".join(lines)
+
+
+SHUT_IN = re.compile(r"^:::\{where-current\} (\w+)(?: [\w-]+)?\n(.*?)^:::$", re.DOTALL | re.MULTILINE)
+NO_FIGURE = re.compile(r"`evidence\.\w+(\.\w+)?`|\{parameters\} evidence\.\w+")
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "book").glob("*.md")))
+def test_pages_ask_for_claims_that_there_are_and_show_evidence_only_where_it_can_be_left_out(page: str) -> None:
+    keys = [claim["key"] for claim in yaml.safe_load((ROOT / "audiosae/evidence/claims.yaml").read_text())["claims"]]
+    text = NO_FIGURE.sub("", (ROOT / "book" / page).read_text())
+    assert len(set(keys)) == len(keys) and set(re.findall(r"\{answer\}`(.+?)`", text)) <= set(keys)
+    assert not re.search(r"\bevidence\.\w", SHUT_IN.sub("", text))
+    for question, inside in SHUT_IN.findall(text):
+        assert set(re.findall(r"\bevidence\.(\w+)", inside)) <= {question}

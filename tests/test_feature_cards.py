@@ -11,7 +11,7 @@ from audiosae.audio import labels
 from audiosae.errors import ParameterError
 from audiosae.frames import Frames
 from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
+from audiosae.sae import SparseAutoencoder, features_of
 from audiosae.widgets import cards
 
 FRAMES = 30
@@ -37,7 +37,7 @@ def known() -> tuple[Frames, torch.Tensor, SparseAutoencoder, dict[str, Probe]]:
     fitted = {prop: Probe(torch.zeros(len(of) - 1, 4), torch.zeros(len(of) - 1), 0.0) for prop, of in edges.items()}
     fitted["amplitude"] = Probe(weights, torch.zeros(2), 0.0)
     frames = Frames(latents, table, edges, "two", "none", "none", 10.0)
-    return frames, cards.features_of(frames, sae), sae, fitted
+    return frames, features_of(sae, latents), sae, fitted
 
 
 def test_the_speaker_of_a_class_adds_most_to_its_score(known: tuple) -> None:

@@ -16,7 +16,8 @@ from audiosae.evidence import features
 from audiosae.evidence.material import Material
 from audiosae.figures import evidence_features
 from audiosae.probes import Probe
-from audiosae.probes.representations import FEATURES, NAMES, RAW, UNTRAINED
+from audiosae.probes import seeds as members
+from audiosae.probes.representations import FEATURES, K_SPARSE, NAMES, RAW, UNTRAINED
 from audiosae.sae import SparseAutoencoder
 
 DIM, CLASSES = 6, 3
@@ -46,9 +47,13 @@ def material() -> Material:
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    given = {"l1": 0.01, "epochs": 2, "batch": 64, "learning_rate": 1e-3, "seeds": 2, "penalties": [1e-3], "iterations": 10}
+    given = {"epochs": 2, "batch": 64, "learning_rate": 1e-3, "seeds": 2, "penalties": [1e-3], "iterations": 10}
+    made = material()
+    torch.manual_seed(1)
+    seeds = [members.Member(sae, {}) for sae in (made.sae, SparseAutoencoder(DIM, 2 * DIM).eval())]
     with pytest.MonkeyPatch.context() as patch:
-        return toy_material.ask(patch, features, material(), **given, halves=2, top=60, permutations=199)
+        patch.setattr(members, "load", lambda codec: seeds)
+        return toy_material.ask(patch, features, made, **given, halves=2, top=60, permutations=199)
 
 
 def test_planted_features_are_confirmed_and_noise_is_not(found: dict[str, Any]) -> None:
@@ -64,7 +69,7 @@ def test_raw_latents_are_taken_with_both_signs(found: dict[str, Any]) -> None:
     """Three of nine classes are high in a dimension, three low, and three nowhere: with one sign the median would be at chance."""
     for selection in features.SELECTIONS:
         of = found["monosemantic"][selection]
-        assert set(of) == {FEATURES, UNTRAINED, RAW} and of[RAW]["tested"] == 9 and of[RAW]["median_auroc"] > 0.9
+        assert set(of) == {FEATURES, K_SPARSE, UNTRAINED, RAW} and of[RAW]["tested"] == 9 and of[RAW]["median_auroc"] > 0.9
         for name in (UNTRAINED, RAW):
             assert of[name]["behind"] == pytest.approx(of[FEATURES]["median_auroc"] - of[name]["median_auroc"])
             low, high = of[name]["behind_ci95"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -11,7 +10,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from audiosae.figures.sae_training import grid_points, training_curves
-from audiosae.figures.steering import steering_curves
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +20,6 @@ def closed() -> Iterator[None]:
 
 def legends(figure: Figure) -> list[bool]:
     return [axis.get_legend() is not None for axis in figure.axes]
-
-
-@pytest.mark.parametrize(("properties", "others"), [(("pitch", "timbre"), True), (("pitch",), False)])
-def test_steering_of_one_property_has_no_others_to_name(properties: tuple[str, ...], others: bool) -> None:
-    heard = pd.DataFrame(product(properties, properties, (0.0, 20.0)), columns=["steered", "measured", "alpha"])
-    assert legends(steering_curves(heard.assign(value=heard["alpha"] / 20))) == [True, others]
 
 
 @pytest.mark.parametrize(("l0", "drawn"), [(3.0, True), (float("nan"), False)])

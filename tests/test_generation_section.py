@@ -16,6 +16,7 @@ from audiosae.files import determinism, results
 from audiosae.generation import flow
 from audiosae.generation.instruments import Judge
 from audiosae.generation.trajectory import PATHS
+from audiosae.probes import seeds
 from audiosae.sections import generation as section
 
 STATES = 4
@@ -45,6 +46,10 @@ def test_what_was_computed_is_read_and_not_computed_again(tmp_path: Path, monkey
     project = make(tmp_path)
     for path in list(project.rglob(f"{CODEC}.*")):
         path.rename(path.with_stem("diffrhythm-vae"))
+    for number in (0, 1):  # the first stands for the one in use, which is read in its own place
+        for source, place in zip(("sae", "probes"), seeds.places("diffrhythm-vae", number, project)):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes((project / f"checkpoints/{source}/diffrhythm-vae.safetensors").read_bytes())
     (project / "vae.py").write_text(Path(WEIGHTS).read_text().replace('"mel"', '"diffrhythm-vae"'))
     (project / "texts.txt").write_text("violin, alone, high\n\nsoft\n")
     (project / "generator.safetensors").touch()
@@ -62,7 +67,8 @@ def test_what_was_computed_is_read_and_not_computed_again(tmp_path: Path, monkey
     found = run(project)
     results.accepted.clear()
     assert found.figures["provenance"]["accepted"] == ["f" * 64] and "texts" in found.figures["provenance"]["inputs"]
-    assert set(found.figures["properties"]) == set(PROPERTIES)
+    assert {"weights/sae", "weights/sae, seed 1", "weights/probes, seed 1"} <= set(found.figures["provenance"]["inputs"])
+    assert set(found.figures["properties"]) == set(PROPERTIES) and found.figures["order"]["seeds"] == 2
     assert found.instrument.loc["generated"].to_dict() == {
         "heard first": 1,
         "heard in the first three": 1,
@@ -89,5 +95,10 @@ def test_what_was_computed_is_read_and_not_computed_again(tmp_path: Path, monkey
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         run(project, seed=1)
     (project / "texts.txt").write_text("soft")
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        run(project)
+    (project / "texts.txt").write_text("violin, alone, high\n\nsoft\n")
+    assert run(project).figures == found.figures
+    seeds.places("diffrhythm-vae", 1, project)[0].unlink()
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         run(project)

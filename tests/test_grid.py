@@ -29,13 +29,6 @@ def test_widths_follow_the_one_parameter() -> None:
         grid.widths(128, 511)
 
 
-def test_wider_is_better_counts_the_penalties_at_which_every_step_helps() -> None:
-    points = [point(8, 0.1, 0.3), point(4, 0.1, 0.4), point(16, 0.1, 0.2), point(4, 0.2, 0.4), point(8, 0.2, 0.2), point(16, 0.2, 0.25)]
-    assert grid.wider_is_better(points, "fvu") == 0.5
-    assert grid.wider_is_better(points, "sparsity") == 0
-    assert grid.wider_is_better([point(4, 0.1, 0.4), point(4, 0.2, 0.3)], "fvu") is None
-
-
 def test_ranges_and_their_overlap() -> None:
     ours = grid.ranges([point(4, 0.1, 0.4), point(8, 0.1, 0.1), point(8, 0.2, 0.2)])
     assert ours["fvu"] == [0.1, 0.4] and ours["pitch"] == [0.05, 0.2] and ours["l0"] == [0.8, 1.6]

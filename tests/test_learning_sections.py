@@ -16,7 +16,8 @@ from audiosae import frames, probes
 from audiosae.audio import labels
 from audiosae.files import checkpoint, determinism, results
 from audiosae.frames import unique
-from audiosae.sae import KIND, SparseAutoencoder, training
+from audiosae.probes import seeds
+from audiosae.sae import KIND, SparseAutoencoder, reference, training
 from audiosae.sections import probing, sae_training
 from audiosae.widgets import SoundTable
 
@@ -35,11 +36,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def train(project: Path, seed: int = 0) -> sae_training.Training:
-    return sae_training.run(CODEC, "small", 2, 0.05, 2, 64, 0.001, seed, project)
+    return sae_training.run(CODEC, "small", 2, 0.05, 3, 2, 2, 64, 0.001, seed, project)
 
 
 def probe(project: Path, iterations: int = 5) -> probing.Probing:
-    return probing.run(CODEC, [0.001, 0.1], iterations, 0, project)
+    return probing.run(CODEC, 0.001, iterations, 0, project)
 
 
 @pytest.fixture(scope="module")
@@ -70,23 +71,43 @@ def test_training_is_read_and_not_done_again(project: Path, trained: sae_trainin
 def test_the_chosen_autoencoder_is_kept_with_its_figures_and_curve(project: Path, trained: sae_training.Training) -> None:
     assert [tuple(point) for point in trained.points[["factor", "l1"]].to_numpy()] == training.grid("small", 2, 0.05)
     _, header = checkpoint.load(project / f"checkpoints/sae/{CODEC}.safetensors", KIND)
-    assert header["provenance"] == trained.figures["provenance"] and header["hidden"] == 128
+    assert trained.figures["provenance"].items() < header["provenance"].items() and header["sizes"] == {"dim": 64, "hidden": 128}
     table = frames.load(project / f"data/frames/{CODEC}.arrow")
     split = training.hold_out(unique.find(table.latents), table.rows("train"), table.rows("test"), 0)
     latents = torch.from_numpy(table.latents.copy())
     sae, curve = training.train(latents, training.Settings(128, 0.05, 2, 64, 0.001, 0), split.train)
     kept = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors")
     assert all(torch.equal(one, other) for one, other in zip(sae.state_dict().values(), kept.state_dict().values(), strict=True))
-    assert trained.figures["chosen"] == {**training.measure(sae, latents, split), "hidden": 128, "l1": 0.05}
+    assert (
+        trained.figures["chosen"] == {**training.measure(sae, latents, split), "hidden": 128, "l1": 0.05} and not trained.figures["shipped"]
+    )
     assert trained.chosen["fvu"] == trained.figures["chosen"]["fvu"]
     own = trained.curves.query("hidden == 128 and l1 == 0.05")[curve.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(own, curve, check_exact=True)
     test = table.rows("test").sum()
-    assert trained.counts.to_dict() == {"train": table.rows("train").sum(), "test": test, "unseen": test, "dim": 64}
+    assert trained.figures["counts"] == {"train": table.rows("train").sum(), "test": test, "unseen": test, "dim": 64}
+
+
+def test_other_seeds_and_a_k_sparse_one_stand_beside_it(project: Path, trained: sae_training.Training, probed: probing.Probing) -> None:
+    (first, _), (second, of_second) = seeds.trained(CODEC, project)
+    used, *states = (SparseAutoencoder.load(path).state_dict() for path in (reference.in_use(CODEC, "sae", project=project), first, second))
+    assert [all(map(torch.equal, used.values(), one.values())) for one in states] == [True, False]
+    spread, chosen = trained.figures["seeds"], trained.figures["chosen"]
+    assert all(values[0] == chosen[name] and len(values) == 2 for name, values in spread.items()) and spread["fvu"][0] != spread["fvu"][1]
+    sparse = trained.figures["k_sparse"]
+    assert sparse["chosen"]["k"] == 3 and sparse["chosen"]["l0"] < chosen["l0"] and sparse["seeds"]["l0"] == [sparse["chosen"]["l0"]]
+    assert trained.kinds().loc[("the paper's", "in use"), "fvu"] == chosen["fvu"]
+    members = seeds.load(CODEC, project)
+    assert len(members) == 2 and torch.equal(members[1].probes["pitch"].weight, probes.load(of_second)["pitch"].weight)
+    assert len(seeds.load(CODEC, project, "k_sparse")) == 1
+    for prop in labels.PROPERTIES:
+        found = probed.figures["properties"][prop]
+        assert found["seeds"][0] == found["accuracy"] and len(found["seeds"]) == 2
+        assert len(probed.figures["directions"][prop]["seeds"]) == 1 and -1 <= probed.figures["directions"][prop]["cosine"] <= 1
 
 
 def test_probes_are_read_and_not_fitted_again(project: Path, probed: probing.Probing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "fit_each", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(probes, "fit_all", lambda *_: pytest.fail("computed again"))
     again = probe(project)
     assert again.figures == probed.figures == results.read(project / f"results/probing/{CODEC}.json")
     for prop in labels.PROPERTIES:
@@ -123,7 +144,7 @@ def test_the_sounds_of_the_top_features_are_those_of_the_figures(probed: probing
 
 @pytest.mark.parametrize(("section", "run", "first"), [
     ("sae_training", lambda project: train(project, seed=1), (SparseAutoencoder, "save")),
-    ("probing", lambda project: probe(project, iterations=4), (probing, "write_table")),
+    ("probing", lambda project: probe(project, iterations=4), (probes, "save")),
 ])  # fmt: skip
 def test_a_run_that_is_killed_leaves_no_figures_beside_new_files(
     section: str,

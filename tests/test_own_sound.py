@@ -11,6 +11,7 @@ import soundfile
 from tiny_project import CODEC, WEIGHTS, make
 
 from audiosae.errors import ParameterError
+from audiosae.sae import features_of
 from audiosae.widgets import LiveBrowser, LiveSwitch, own_sound
 from audiosae.widgets import cards as feature_cards
 from audiosae.widgets.own_sound import OwnSound
@@ -56,10 +57,10 @@ def test_a_push_of_nothing_is_a_step_of_nothing(mine: OwnSound) -> None:
 
 def test_its_widgets_steer_push_and_show_only_features_that_fire(mine: OwnSound, project: Path) -> None:
     _, sae, fitted, table = own_sound.models(CODEC, WEIGHTS, project)
-    steer, push, cards = mine.widgets(feature_cards.speakers(table, feature_cards.features_of(table, sae), fitted))
+    steer, push, cards = mine.widgets(feature_cards.speakers(table, features_of(sae, table.latents), fitted))
     assert isinstance(steer, LiveSwitch) and isinstance(push, LiveSwitch) and isinstance(cards, LiveBrowser)
     assert all(card["fires"] > 0 and [clip["clip"] for clip in card["clips"]] == ["tone"] for card in cards.index["cards"])
-    for widget, indices, expected in ((steer, [30, 4], mine.towards("pitch", 30, 2.0)), (push, [3, 8], mine.pushed(3, 2.0))):
+    for widget, indices, expected in ((steer, [30, 32], mine.towards("pitch", 30, 2.0)), (push, [3, 8], mine.pushed(3, 2.0))):
         content, (sound, _) = widget.answer({"indices": indices, "beside": False})
         assert content["readout"] == list(expected.readout.items()) and sound == expected.mp3()
     assert cards.answer({"clip": "tone"})[1]

@@ -48,9 +48,10 @@ def test_no_generator_is_no_error(path: Path) -> None:
     ("steering", {"alphas": [float("nan")]}, "steering.alphas.0 is nan; it must be a finite number"),
     ("steering", {"alphas": []}, "steering.alphas"),
     ("steering", {"alphas": [20, 1]}, "steering.alphas must increase"),
+    ("steering", {"alphas": [1, 20]}, "steering.alphas: 20 and 30 must be among them"),
     ("steering", {"clips": 0}, "steering.clips is 0; it must be greater than or equal to 1"),
     ("steering", {"quantiles": [0.1]}, "steering.quantiles"),
-    ("steering", {"alpha": 1}, "steering.alpha is unknown; known there are alphas, quantiles, clips, seed"),
+    ("steering", {"alpha": 1}, "steering.alpha is unknown; known there are alphas, quantiles, clips, seconds, seed"),
     ("corpus", {"seed": -1}, "corpus.seed is -1"),
     ("corpus", {"minutes": float("inf")}, "corpus.minutes is inf"),
     ("corpus", {"shares": {"piano": 1}}, "corpus.shares.chorales is missing"),
@@ -92,6 +93,8 @@ def test_a_file_that_is_no_params_is_said(tmp_path: Path, text: str | None) -> N
 
 
 def test_numbers_are_read_as_dvc_reads_them(path: Path) -> None:
-    path.write_text(path.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3").replace("alphas: [1, 10", "alphas: [0.5, 10"))
+    path.write_text(
+        path.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3").replace("alphas: [20, 30", "alphas: [0.5, 20, 30")
+    )
     said = params.read(path)
-    assert said["sae_training"]["learning_rate"] == 0.001 and said["steering"]["alphas"][:2] == [0.5, 10]
+    assert said["sae_training"]["learning_rate"] == 0.001 and said["steering"]["alphas"] == [0.5, 20, 30]

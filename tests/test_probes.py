@@ -13,6 +13,7 @@ from audiosae.errors import CheckpointError, ParameterError
 from audiosae.files import checkpoint
 from audiosae.probes import control_task, representations, sparse
 from audiosae.sae import SparseAutoencoder
+from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.training import Settings, train
 
 PENALTIES = [1e-4, 1e-2]
@@ -85,11 +86,16 @@ def test_the_penalty_is_chosen_on_validation_frames_not_rows_and_of_equals_is_th
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fits_at_once_are_those_of_one_after_another_and_leave_the_threads_alone(threads: int) -> None:
     torch.set_num_threads(threads)
-    tasks = [(x, counted(y, 4), counted(y, 4)) for x, y in (clouds(400, 4, 1.0, seed) for seed in range(3))]
-    alone = [probes.fit(*task, PENALTIES, 50) for task in tasks]
-    for one, other in zip(alone, probes.fit_each(tasks, PENALTIES, 50), strict=True):
-        assert torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias) and one.penalty == other.penalty
-    assert torch.get_num_threads() == threads
+    x, _ = clouds(400, 4, 1.0, 0)
+    tasks = {}
+    for name in "abc":
+        y = counted(torch.randint(4, (len(x),), generator=torch.Generator().manual_seed(ord(name))), 4)
+        tasks[name] = probes.Task(y, y, np.zeros(1, int), np.zeros(1, int), np.array(["one"]))
+    together = probes.fit_all(x, tasks, 0.01, 50)
+    for name, task in tasks.items():
+        alone = probes.fit(x, task.train, task.validation, [0.01], 50)
+        assert torch.equal(alone.weight, together[name].weight) and torch.equal(alone.bias, together[name].bias)
+    assert torch.get_num_threads() == threads and [*together] == ["a", "b", "c"]
 
 
 def test_nothing_to_read_or_to_learn_from_is_refused() -> None:
@@ -287,12 +293,14 @@ def test_components_come_strongest_first_and_are_those_of_the_training_frames() 
     torch.testing.assert_close(steps.abs(), torch.tensor([[0, 0, 10], [0.1, 0, 0], [0, 1, 0]]), rtol=0.1, atol=0.2)
 
 
-def test_the_four_inputs_have_the_sizes_that_make_them_comparable() -> None:
+def test_the_inputs_have_the_sizes_that_make_them_comparable() -> None:
     x, sae = latents(), trained(latents())
     with torch.no_grad():
-        read = {name: reader(x) for name, reader in representations.readers(sae, x, 3).items()}
+        sparse = KSparseAutoencoder(sae.dim, sae.hidden, 2).eval()
+        read = {name: reader(x) for name, reader in representations.readers(sae, sparse, x, 3).items()}
+        assert torch.equal(read[representations.K_SPARSE], sparse.encode(x))
         assert torch.equal(read[representations.FEATURES], sae.encode(x))
     assert tuple(read) == representations.NAMES
-    assert [value.shape[1] for value in read.values()] == [24, 24, 6, 6]
+    assert [value.shape[1] for value in read.values()] == [24, 24, 24, 6, 6]
     torch.testing.assert_close(read[representations.RAW].std(dim=0), torch.ones(6))
     np.testing.assert_allclose(np.cov(read[representations.COMPONENTS].numpy().T), np.eye(6), atol=1e-3)

@@ -36,6 +36,7 @@ stages:
   train_codec:
     foreach: [encodec]
     do: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{"checkpoints/${item}.bin": {remote: embedded}}]}
+  train_sae: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{sae.bin: {remote: embedded}}]}
   train_generator: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{checkpoints/generator.bin: {remote: embedded}}]}
   train_judge: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{judge.bin: {remote: embedded}}]}
   compare_codecs: {frozen: true, cmd: "false", deps: [trainer.py], outs: [{sounds.bin: {remote: embedded}}]}
@@ -67,6 +68,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "checkpoints/encodec.bin": "w",
         "checkpoints/generator.bin": "g",
         "judge.bin": "j",
+        "sae.bin": "a",
         "sounds.bin": "s",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -11,12 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from audiosae.audio.labels import PROPERTIES
 from audiosae.files import results, whole
 from audiosae.files.results import ResultsError
 from audiosae.files.whole import file_hash
-from audiosae.pipeline import summary
-from audiosae.pipeline.summary import STAGES, summarise
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -106,48 +103,3 @@ def test_provenance_names_the_programs_that_a_reader_accepted_and_is_silent_with
 def test_results_and_the_hash_of_code_need_no_torch() -> None:
     program = "import sys; from audiosae.files import results, code, params; from audiosae.pipeline import check; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-# --- the summary --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """What four stages would write for two codecs, and one for two generators, each figure naming where it came from."""
-    for codec in ("one", "two"):
-        for name in STAGES:
-            made = {"inputs": {f"data/{name}": f"hash of {name}"}, "parameters": {"seed": name}, "code": f"code of {name}"}
-            properties = {prop: f"{codec} {name} {prop}" for prop in (*PROPERTIES, "extra")}
-            results.write(tmp_path / name / f"{codec}.json", {"chosen": f"{codec} sae", "properties": properties, "provenance": made})
-    made = {"inputs": {"weights/generator": "hash"}, "parameters": {"prompts": 64}, "code": "code"}
-    for name in ("first", "second"):
-        properties = {prop: f"{name} {prop}" for prop in PROPERTIES}
-        results.write(tmp_path / "generation" / f"{name}.json", {"properties": properties, "provenance": made})
-    return tmp_path
-
-
-def test_the_summary_gathers_every_codec_and_stage_without_a_generator(folder: Path) -> None:
-    found = summarise(folder, ["one", "two"])
-    assert set(found) == {"codecs", "generation", "provenance"} and set(found["codecs"]) == {"one", "two"} and found["generation"] == {}
-    assert found["codecs"]["two"] == {
-        "sae": "two sae",
-        "probing": {prop: f"two probing {prop}" for prop in PROPERTIES},
-        "steering": {prop: f"two steering {prop}" for prop in PROPERTIES},
-    }
-    made = found["provenance"]
-    assert made["code"]["one/probing"] == "code of probing" and made["parameters"]["two/steering"] == {"seed": "steering"}
-    assert made["data"]["one/extraction"] == "hash of extraction"
-    (folder / "probing/one.json").unlink()
-    with pytest.raises(ResultsError, match="probing/one.json is missing"):
-        summarise(folder, ["one"])
-
-
-def test_the_summary_has_the_codecs_that_params_names_and_the_first_generator(folder: Path) -> None:
-    (folder / "params.yaml").write_text(
-        "codecs:\n  one: {weights: embedded, file: one.bin}\ngenerators:\n  first: {weights: a, file: b}\n  second: {weights: a, file: b}\n"
-    )
-    summary.run(folder, folder / "params.yaml")
-    found = results.read(folder / "summary.json")
-    assert list(found["codecs"]) == ["one"] and "two" not in (folder / "summary.json").read_text()
-    assert found["generation"] == {prop: f"first {prop}" for prop in PROPERTIES}
-    assert found["provenance"]["weights"]["first/generator"] == "hash"

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from audiosae.errors import CheckpointError, ParameterError
 from audiosae.files import checkpoint
-from audiosae.sae import SparseAutoencoder, evaluate, model, rms_norm, training, variants
+from audiosae.sae import SparseAutoencoder, evaluate, model, rms_norm, training
+from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.training import Split
-from audiosae.sae.variants import VARIANTS, VariantAutoencoder, keep_largest, measure, unexplained
+from audiosae.sae.variants import VARIANTS, VariantAutoencoder, keep_largest, measure
 
 
 def random_sae(dim: int = 3, hidden: int = 5) -> SparseAutoencoder:
@@ -135,17 +136,14 @@ def test_counts_stand_for_frames_in_the_figures(monkeypatch: pytest.MonkeyPatch)
     sae, rows, counts = random_sae(), torch.randn(7, 3), torch.tensor([3, 1, 0, 5, 1, 1, 20])
     expected = evaluate(sae, rows.repeat_interleave(counts, dim=0))
     assert evaluate(sae, rows, counts) == pytest.approx(expected, rel=1e-6)
-    for module in (model, variants):
-        monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(model, "BATCH", 2)
     assert evaluate(sae, rows, counts) == pytest.approx(expected, rel=1e-6)
-    assert unexplained(sae, rows, counts) == pytest.approx(expected["fvu"], rel=1e-5)
 
 
 @pytest.mark.parametrize("frames", [[], [[2.0]], [[2.0], [2.0]]])
 def test_frames_without_variance_are_refused(frames: list[list[float]]) -> None:
-    for measured in (evaluate, unexplained):
-        with pytest.raises(ParameterError, match=f"no variance to explain in {len(frames)} "):
-            measured(two_way(), torch.tensor(frames).reshape(-1, 1), torch.ones(len(frames)))
+    with pytest.raises(ParameterError, match=f"no variance to explain in {len(frames)} "):
+        evaluate(two_way(), torch.tensor(frames).reshape(-1, 1), torch.ones(len(frames)))
 
 
 # --- the file -----------------------------------------------------------------------------------------------------------
@@ -162,16 +160,75 @@ def test_a_loaded_sae_says_the_same_and_equal_saes_are_equal_bytes(tmp_path: Pat
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize(("tensors", "header", "told"), [
-    ({}, {"hidden": 6}, "does not fit SparseAutoencoder"),
-    ({}, {"dim": None}, "does not say its shape"),
-    ({"std": torch.tensor([1.0, 0.0, 1.0])}, {}, "a standard deviation is not above 0"),
+@pytest.mark.parametrize(("tensors", "sizes", "told"), [
+    ({}, {"dim": 3, "hidden": 6}, "does not fit SparseAutoencoder"),
+    ({}, {"dim": None, "hidden": 5}, "does not say its shape"),
+    ({}, None, "does not say its shape"),
+    ({"std": torch.tensor([1.0, 0.0, 1.0])}, {"dim": 3, "hidden": 5}, "a standard deviation is not above 0"),
 ])  # fmt: skip
-def test_a_damaged_file_is_told(tensors: dict[str, torch.Tensor], header: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_told(tensors: dict[str, torch.Tensor], sizes: Any, told: str, tmp_path: Path) -> None:
     path = tmp_path / "sae.safetensors"
-    checkpoint.save(path, random_sae().state_dict() | tensors, {"kind": "sae", "dim": 3, "hidden": 5, **header})
+    checkpoint.save(path, random_sae().state_dict() | tensors, {"kind": "sae", "sizes": sizes})
     with pytest.raises(CheckpointError, match=f"sae.safetensors.*{told}.*train it again"):
         SparseAutoencoder.load(path)
+
+
+# --- the k-sparse kind ------------------------------------------------------------------------------------------------
+
+
+def axes(k: int = 1, threshold: float = 0.0) -> KSparseAutoencoder:
+    """h = ReLU(x) for x of two numbers; the decoder's columns are three times as long as they come to be."""
+    sae = KSparseAutoencoder(2, 2, k)
+    with torch.no_grad():
+        sae.encoder.weight.copy_(torch.eye(2)), sae.decoder.weight.copy_(3 * torch.eye(2))
+        sae.encoder.bias.zero_(), sae.decoder.bias.zero_(), sae.threshold.fill_(threshold)
+    return sae
+
+
+def test_what_is_above_the_threshold_is_kept_as_it_is() -> None:
+    x = torch.tensor([[3.0, 1.0], [0.5, -2.0]])
+    f = axes(threshold=0.9).eval().encode(x)
+    assert f.tolist() == [[3, 1], [0, 0]] and axes().decode(f).tolist() == [[3, 1], [0, 0]]
+    assert axes(threshold=1.0).encode(x).tolist() == [[3, 0], [0, 0]]
+    assert evaluate(axes(threshold=1.0).eval(), x)["l0"] == 0.5
+
+
+def test_a_batch_keeps_its_largest_whichever_rows_they_are_in() -> None:
+    sae, x = axes(k=1), torch.tensor([[3.0, 2.0], [1.0, 0.5]])
+    error, penalty = sae.loss(x, 7.0)
+    assert error.item() == pytest.approx((1 + 0.25) / 2) and penalty == 0  # the second row is lost, whole
+    assert sae.threshold == 2
+    sae.loss(2 * x, 7.0)
+    assert sae.threshold == pytest.approx(0.99 * 2 + 0.01 * 4)
+
+
+def test_a_trained_one_has_k_active_features_on_frames_that_it_has_not_seen() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sparse = torch.rand(3000, 12, generator=generator) * (torch.rand(3000, 12, generator=generator) < 0.2)
+    x = sparse @ torch.randn(12, 8, generator=generator) + 0.01 * torch.randn(3000, 8, generator=generator)
+    sae, curve = training.train(x[:2000], training.Settings(24, 0.0, 30, 100, 0.005, 0), k=3)
+    found = evaluate(sae, x[2000:])
+    assert found["l0"] == pytest.approx(3, rel=0.25) and found["fvu"] < 0.1
+    assert (curve["penalty"] == 0).all()
+
+
+def test_kinds_are_kept_apart_on_disk(tmp_path: Path) -> None:
+    sae, x = axes(k=2, threshold=0.7).eval(), torch.randn(5, 2)
+    sae.save(tmp_path / "k", half=True)
+    loaded = KSparseAutoencoder.load(tmp_path / "k")
+    assert (
+        loaded.k == 2
+        and loaded.threshold == torch.tensor(0.7).half()
+        and torch.equal(loaded.encode(x), axes(2, float(loaded.threshold)).encode(x))
+    )
+    with pytest.raises(CheckpointError, match="of 'k_sparse sae', but 'sae' is needed"):
+        SparseAutoencoder.load(tmp_path / "k")
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_k_out_of_range_is_refused(k: int) -> None:
+    with pytest.raises(ParameterError, match="1 to the 2 features"):
+        KSparseAutoencoder(2, 2, k)
 
 
 # --- the variants -------------------------------------------------------------------------------------------------------
@@ -203,8 +260,8 @@ def test_the_largest_are_kept_along_either_dimension() -> None:
 
 def test_without_normalisation_the_identity_explains_everything() -> None:
     for name in ("plain", "decoder_norm"):
-        assert unexplained(identity(name), POINTS, ALL) == pytest.approx(0, abs=1e-10)
-    assert unexplained(identity("paper"), POINTS, ALL) > 0.05  # RMSNorm takes the length of x away
+        assert evaluate(identity(name), POINTS)["fvu"] == pytest.approx(0, abs=1e-10)
+    assert evaluate(identity("paper"), POINTS)["fvu"] > 0.05  # RMSNorm takes the length of x away
 
 
 def test_top_one_of_two_keeps_the_larger_number() -> None:
@@ -220,7 +277,6 @@ def test_with_normalisation_figures_are_those_of_section_two() -> None:
     split = Split(ALL, ALL, ALL * (torch.arange(40) < 15), "recordings")
     found = measure(sae, POINTS, split)
     assert {**training.measure(sae, POINTS, split), "live_sparsity": found["live_sparsity"]} == found
-    assert unexplained(sae, POINTS, ALL) == pytest.approx(evaluate(sae, POINTS)["fvu"], rel=1e-5)
 
 
 def test_live_sparsity_leaves_dead_features_out() -> None:

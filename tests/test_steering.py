@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -14,6 +11,7 @@ from audiosae.audio import SAMPLE_RATE, labels, pitch
 from audiosae.errors import ParameterError
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder, rms_norm
+from audiosae.sae.k_sparse import KSparseAutoencoder
 
 NAN = float("nan")
 
@@ -69,7 +67,20 @@ def test_a_probes_row_raises_its_own_class(toy: tuple) -> None:
 def test_strength_is_told_in_units_of_the_feature_vector(toy: tuple) -> None:
     sae, probe, latents = toy
     expected = 10 * probe.weight[0].norm() / sae.encode(latents).norm(dim=-1).mean()
-    assert steering.relative_strength(sae, probe.weight[0], 10) == pytest.approx(float(expected), rel=1e-3)
+    assert steering.relative_strength(sae, latents, probe.weight[0], 10) == pytest.approx(float(expected), rel=1e-6)
+    alpha = steering.strength_of(sae, latents, probe.weight[0], float(expected))
+    assert alpha.shape == (2, 30, 1) and alpha.numpy() == pytest.approx(10, rel=1e-3)
+
+
+def test_features_of_any_length_are_stepped_from_in_proportion_and_left_so(toy: tuple) -> None:
+    """An autoencoder that does not normalise: twice the features, twice the step, and no norm is restored."""
+    _, _, latents = toy
+    sae = KSparseAutoencoder(6, 24, 4).eval().requires_grad_(False)
+    f, w = sae.encode(latents), torch.randn(24)
+    alpha = steering.strength_of(sae, latents, w, 0.5)
+    torch.testing.assert_close((alpha * w).norm(dim=-1), 0.5 * f.norm(dim=-1))
+    assert alpha.std() > 0
+    torch.testing.assert_close(steering.steer(sae, latents, w, alpha), sae.decode(f + alpha * w))
 
 
 # --- shares, bins and targets -------------------------------------------------------------------------------------------
@@ -93,6 +104,24 @@ def test_targets_are_classes_that_were_heard() -> None:
         steering.targets(classes, [0.1, 0.2])
 
 
+@pytest.mark.parametrize(("note", "rate", "expected"), [
+    (37, 75.0, 36),  # 69 Hz, 1.4 semitones under 75 Hz
+    (38, 75.0, 36), (39, 75.0, 40),  # 73 and 78 Hz
+    (51, 75.0, 52), (57, 75.0, 55), (62, 75.0, 60),  # about 150, 225 and 300 Hz; of two as near the lower
+    (45, 75.0, 45), (66, 75.0, 66),  # clear already; 375 Hz is the fifth multiple
+    (41, 21.533, 39),  # 86 Hz, the fourth of another codec
+])  # fmt: skip
+def test_targets_of_pitch_keep_clear_of_the_frame_rate(note: int, rate: float, expected: int) -> None:
+    low, _ = steering.targets(np.array([note - 30, 65]), [0, 1], rate)
+    assert low == expected - 30
+
+
+def test_changes_are_told_in_semitones_decibels_and_octaves() -> None:
+    assert steering.natural("pitch", 64.5) == 64.5 and steering.natural("amplitude", 0.1) == pytest.approx(-20)
+    assert steering.natural("timbre", np.array([500.0, 1000.0, NAN])) == pytest.approx([np.log2(500), np.log2(500) + 1, NAN], nan_ok=True)
+    assert steering.natural("amplitude", 0.0) == -120
+
+
 # --- listening ----------------------------------------------------------------------------------------------------------
 
 
@@ -101,7 +130,7 @@ def test_what_is_heard_of_a_tone() -> None:
     tone = (0.4 * np.sin(2 * np.pi * pitch.to_hz(midi) * np.arange(rate) / rate)).astype(np.float32)[None]
     heard = steering.listen(tone, rate, "swift-f0", 75.0)
     assert heard.pitch == pytest.approx(midi, abs=0.2) and heard.timbre == pytest.approx(pitch.to_hz(midi), rel=0.15)
-    assert heard.amplitude == pytest.approx(0.4 / 2**0.5, rel=0.02)
+    assert heard.amplitude == pytest.approx(0.4 / 2**0.5, rel=0.02) and heard.voiced > 0.8
 
 
 def test_noise_has_no_pitch_and_silence_has_nothing() -> None:
@@ -109,54 +138,4 @@ def test_noise_has_no_pitch_and_silence_has_nothing() -> None:
     heard = steering.listen(noise, SAMPLE_RATE, "swift-f0", 75.0)
     assert np.isnan(heard.pitch) and heard.timbre == pytest.approx(SAMPLE_RATE / 4, rel=0.1)
     silent = steering.listen(np.zeros((1, SAMPLE_RATE), np.float32), SAMPLE_RATE, "swift-f0", 75.0)
-    assert np.isnan(silent.pitch) and silent.amplitude == 0 and np.isnan(silent.timbre)
-
-
-# --- effects and figures ------------------------------------------------------------------------------------------------
-
-
-def heard_row(**places: Any) -> dict[str, Any]:
-    still = {f"{prop}_{when}": 5.0 for prop in labels.PROPERTIES for when in ("before", "after")}
-    return {"clip": "a", "steered": "pitch", "target": 15, "alpha": 20, **still, **places}
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        ({"pitch_after": 10.0, "amplitude_after": 3.5, "timbre_after": 5.25}, {"pitch": 0.5, "amplitude": 1.5, "timbre": 0.25}),
-        # A target that is too near is left out, and the others still leak; one at the margin counts.
-        ({"steered": "amplitude", "target": 7, "amplitude_after": 7.0, "pitch_after": 6.0}, {"pitch": 1, "timbre": 0}),
-        ({"steered": "amplitude", "target": 5 + steering.MARGIN}, {"pitch": 0, "amplitude": 0, "timbre": 0}),
-        # A clip that had no pitch is left out, and one that lost it has closed nothing.
-        ({"pitch_before": NAN}, {"amplitude": 0, "timbre": 0}),
-        ({"pitch_after": NAN}, {"pitch": 0, "amplitude": 0, "timbre": 0}),
-        ({"steered": "timbre", "pitch_after": NAN}, {"pitch": NAN, "amplitude": 0, "timbre": 0}),
-    ],
-)
-def test_effects_by_hand(row: dict[str, Any], expected: dict[str, float]) -> None:
-    found = steering.effects(pd.DataFrame([heard_row(**row)])).set_index("measured")["value"]
-    assert found.to_dict() == pytest.approx(expected, nan_ok=True)
-
-
-def test_figures_are_means_over_clips_and_not_over_targets() -> None:
-    places = [
-        {"clip": "a", "target": 15, "pitch_after": 10.0, "timbre_after": 7.0},  # half the way
-        {"clip": "a", "target": 25, "pitch_after": 5.0},  # no nearer
-        {"clip": "b", "target": 15, "pitch_after": 15.0, "amplitude_after": 6.0},  # there
-        {"clip": "b", "target": 15, "pitch_after": 5.0, "alpha": 1},
-    ]
-    heard = pd.DataFrame([heard_row(**place) for place in places])
-    found = steering.summarise(steering.effects(heard), heard, "pitch", 20, seed=0)
-    assert found["on_target"] == pytest.approx((0.25 + 1) / 2) and found["clips"] == 2
-    assert found["leakage"] == pytest.approx((0.5 + 0.5) / 2)
-    assert found["by_alpha"] == {"1": 0.0, "20": pytest.approx(0.625)} and found["alpha"] == 20
-    assert found["on_target_ci95"] == pytest.approx([0.25, 1]) and found["pitch_lost"] == 0
-
-
-def test_figures_where_no_clip_has_a_pitch_are_left_open() -> None:
-    heard = pd.DataFrame([heard_row(pitch_before=NAN, pitch_after=NAN, amplitude_after=6.0)])
-    found = steering.summarise(steering.effects(heard), heard, "pitch", 20, seed=0)
-    assert found["on_target"] is None and found["on_target_ci95"] is None and found["clips"] == 0
-    assert found["leakage"] == pytest.approx(0.5) and found["pitch_lost"] == 1 and found["by_alpha"] == {"20": None}
-    other = pd.DataFrame([heard_row(steered="timbre", pitch_before=NAN, pitch_after=NAN, amplitude_after=NAN)])
-    assert steering.summarise(steering.effects(other), other, "timbre", 20, seed=0)["leakage"] is None
+    assert np.isnan(silent.pitch) and silent.amplitude == silent.voiced == 0 and np.isnan(silent.timbre)

@@ -1,45 +1,47 @@
-"""Steering examined: which clips, what quality means, and methods at equal effect, on curves drawn by hand."""
+"""Steering examined: which clips, what is made of each, and what the figures and sentences say of sounds drawn by hand."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tiny_project import CODEC, WEIGHTS, make
 
+from audiosae import codecs, frames, probes
 from audiosae.audio import labels
 from audiosae.errors import ParameterError
 from audiosae.evidence import steering
 from audiosae.figures import evidence_steering
+from audiosae.figures import steering as figures
 from audiosae.frames import Frames
+from audiosae.probes.seeds import Member
 from audiosae.sae import SparseAutoencoder
 from audiosae.stats import bootstrap
-from audiosae.steering import equal_effect, methods, quality
+from audiosae.steering import methods, response, trial, validity
+from audiosae.steering.response import STRENGTHS, Goal
 
-RATE = 24000
-NAN = float("nan")
+EDGES = {"pitch": labels.pitch_edges(), "amplitude": np.linspace(0, 0.4, 21), "timbre": np.linspace(0, 4000, 21)}
+GOALS = {
+    "pitch": {"low": Goal(10, "E2", 40.0), "high": Goal(50, "G#5", 80.0)},
+    "amplitude": {"low": Goal(0, "quiet", 0.01), "high": Goal(19, "loud", 0.39)},
+    "timbre": {"low": Goal(0, "dull", 100.0), "high": Goal(19, "bright", 3900.0)},
+}
+STILL = {"pitch": 60.0, "amplitude": 0.1, "timbre": 1000.0}
+ACROSS = 3.0
+"""What every sound here leaks, in dB of amplitude for each unit of strength, if nothing else is said."""
 
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The curves are exact or two-valued: a hundred resamples show what two thousand would."""
-    monkeypatch.setattr(bootstrap, "RESAMPLES", 100)
-
-
-def sounds(**columns: Callable[[dict[str, Any]], float]) -> pd.DataFrame:
-    """Every method steers pitch from bin 10 towards bin 20 in clips a and b, at strengths 1 and 2; columns are functions of the row."""
-    still = {f"{prop}_{when}": 10.0 for prop in labels.PROPERTIES for when in ("before", "after")} | {"target": 20, "round_trip": 1.0}
-    rows = [
-        {"clip": clip, "method": method, "steered": prop, "alpha": strength, "log_mel_db": strength, **still}
-        for clip, method, prop, strength in product("ab", methods.METHODS, labels.PROPERTIES, (1.0, 2.0))
-    ]
-    rows += [{**rows[0], "clip": clip, "method": "reconstruction", "steered": ""} for clip in "ab"]
-    return pd.DataFrame([row | {name: of(row) for name, of in columns.items()} for row in rows])
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
 
 
 # --- clips --------------------------------------------------------------------------------------------------------------
@@ -55,127 +57,167 @@ def table() -> Frames:
 
 
 def test_the_beginnings_of_voiced_test_clips_are_chosen() -> None:
-    found = steering.chosen_clips(table(), 2, 1.0)
+    found = trial.single_voices(table(), 2, 1.0)
     assert {clip: latents[:, 0].tolist() for clip, latents in found.items()} == {"a": [20, 21], "c": [12, 13]}
-    assert list(steering.chosen_clips(table(), 4, 2.0)) == ["a", "b", "c", "d"]
-    with pytest.raises(ParameterError, match="3 test clips have one voice and a pitch, fewer than the 4"):
-        steering.chosen_clips(table(), 4, 1.0)
+    assert list(trial.single_voices(table(), 36, 2.0)) == ["a", "b", "c", "d"]
+    silent = table()
+    silent.table["pitch"] = -1
+    with pytest.raises(ParameterError, match="no test clip has one voice and a pitch in 30% of its first 2 s"):
+        trial.single_voices(silent, 4, 2.0)
 
 
-# --- quality ------------------------------------------------------------------------------------------------------------
+# --- trials -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_log_mel_distance_ignores_level_and_sees_a_filter() -> None:
-    wave = np.random.default_rng(0).normal(0, 0.05, (1, RATE)).astype(np.float32)
-    assert quality.log_mel_distance(wave, 0.1 * wave, RATE) == pytest.approx(0, abs=0.05)
-    mild, strong = (quality.log_mel_distance(wave, methods.tilt(wave, RATE, 2000.0, db), RATE) for db in (3.0, 12.0))
-    assert 0.5 < mild < strong
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A codec that nobody trained, an autoencoder and probes at random, and half a second of one clip."""
+    project: Path = make(tmp_path_factory.mktemp("tiny"))
+    sae = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors")
+    member = Member(sae, probes.load(project / f"checkpoints/probes/{CODEC}.safetensors"))
+    found = frames.load(project / f"data/frames/{CODEC}.arrow")
+    x = torch.from_numpy(trial.single_voices(found, 1, 0.5)["007"])
+    return {
+        "codec": codecs.load(CODEC, WEIGHTS),
+        "member": member,
+        "x": x,
+        "goals": response.goals(found, [0.1, 0.9]),
+        "tracker": "swift-f0",
+    }
 
 
-class Rounds:
-    """Stands for a codec that encodes its own sound to whole numbers, of two samples a frame."""
-
-    frame_rate, sample_rate = 10.0, 20
-
-    def encode(self, wave: torch.Tensor) -> torch.Tensor:
-        return wave[:, 0, ::2, None].round()
-
-
-def test_the_round_trip_is_the_distance_to_what_the_codec_makes_of_the_sound() -> None:
-    sae = SparseAutoencoder(1, 2)
-    sae.std.fill_(0.5)
-    latents = torch.tensor([[1.0] * 15, [1.25] * 15])[..., None]
-    waves = latents.repeat_interleave(2, dim=1).transpose(1, 2)
-    waves[:, :, 20:] += 9.0  # after the first second, which alone is looked at
-    np.testing.assert_allclose(quality.round_trip(Rounds(), sae, latents, waves), [0.0, 0.5], atol=1e-6)
-
-
-# --- equal effect -------------------------------------------------------------------------------------------------------
+def test_the_papers_way_is_tried_at_every_strength_and_beside_a_random_direction(bench: dict[str, Any]) -> None:
+    rows = pd.DataFrame(steering.steer_by_probes(**bench, strengths=(*STRENGTHS, 2.0), alphas=[20.0], seed=0))
+    assert rows.groupby(["steered", "target"]).size().to_dict() == {
+        **dict.fromkeys(product(labels.PROPERTIES, ("low", "high")), 6), ("", "random"): 2,
+    }  # fmt: skip
+    w = bench["member"].probes["pitch"].weight[bench["goals"]["pitch"]["low"].number]
+    chosen = rows[(rows["alpha"] == 20) & (rows["steered"] == "pitch") & (rows["target"] == "low")]
+    assert chosen["r"].item() == pytest.approx(20 * float(w.norm()) / bench["member"].sae.hidden ** 0.5, rel=1e-3)
+    assert set(rows["state"]) <= set(validity.STATES) and (rows["valid"] == (rows["state"] == validity.VALID)).all()
+    assert rows["amplitude_before"].nunique() == 1 and rows["amplitude_after"].nunique() > 20
+    again, other = (
+        pd.DataFrame(steering.steer_by_probes(**bench, strengths=(1.0,), alphas=[], seed=seed)).query("target == 'random'")
+        for seed in (0, 1)
+    )
+    np.testing.assert_array_equal(again["amplitude_after"], rows[rows["target"] == "random"]["amplitude_after"])
+    assert not np.isclose(again["amplitude_after"], other["amplitude_after"]).all()
 
 
-def test_a_level_is_first_reached_between_two_strengths() -> None:
-    on_target = np.array([[0.2, 0.6, 0.4], [0.8, 0.1, 0.9], [0.1, NAN, 0.3], [0.5, 0.5, 0.5]])
-    others = np.array([[10.0, 30.0, 0.0]] * 4)[:, None]
-    found = equal_effect.crossing(np.array([1.0, 2.0, 4.0]), on_target, others, 0.5)
-    np.testing.assert_allclose(found, [[1.75, 25.0], [0.625, 6.25], [NAN, NAN], [1.0, 10.0]])
-    assert np.isnan(equal_effect.crossing(np.zeros(0), np.zeros((2, 0)), np.zeros((2, 1, 0)), 0.5)).all()
+def test_all_methods_are_tried_from_their_own_sound(bench: dict[str, Any]) -> None:
+    weights = {prop: probe.weight for prop, probe in bench["member"].probes.items()}
+    moves = {variant: methods.along_probes(bench["member"].sae, weights, variant) for variant in ("paper", "relu", "remainder")}
+    paper = list(steering.steer_by_probes(**bench, strengths=(*steering.ENDS, 2.0), alphas=[], seed=0))
+    made, parts = steering.steer_otherwise(**bench, moves=moves, paper=paper)
+    rows = pd.DataFrame(made)
+    assert rows.groupby("method").size()[[*moves]].tolist() == [6 * len(steering.ENDS)] * 3
+    before = rows.groupby("method")["amplitude_before"].unique()
+    assert before["remainder"] == before["signal"] == before["reconstruction"] != before["paper"] == before["relu"]
+    gain = rows[(rows["method"] == "signal") & (rows["steered"] == "amplitude") & (rows["r"] == 1)].set_index("target")
+    for target, goal in bench["goals"]["amplitude"].items():
+        assert gain.loc[target, "amplitude_after"] == pytest.approx(goal.centre, rel=0.02)
+    valid = rows[rows["valid"] & (rows["r"] == steering.PART)]
+    assert {(part["variant"], part["prop"]) for part in parts} <= set(valid[["method", "steered"]].itertuples(index=False, name=None))
 
 
-def test_methods_are_compared_at_equal_effect_pair_by_pair() -> None:
-    """Both methods go 0.25 and 0.75 of the way; one leaks two bins more than the other in either clip, whose own leakage differs widely."""
-
-    def place(row: dict[str, Any]) -> float:
-        return 12.5 if row["alpha"] == 1 else 17.5
-
-    def leaked(row: dict[str, Any]) -> float:
-        more = {"paper": 0.0, "raw_probe": 2.0}.get(row["method"], 50.0)
-        return 10 + (more + (1 if row["clip"] == "a" else 9)) * (row["steered"] == "pitch")
-
-    found = steering.whole_clips(sounds(pitch_after=place, amplitude_after=leaked, timbre_after=leaked), 0)
-    paper, raw = (found["methods"][name]["pitch"]["at_half"] for name in ("paper", "raw_probe"))
-    assert paper["strength"] == pytest.approx(1.5) and paper["leakage"] == pytest.approx(5) and raw["leakage"] == pytest.approx(7)
-    assert paper["log_mel_db"] == pytest.approx(1.5) and paper["reached"] == 1 and paper["clips"] == 2
-    assert paper["leakage_ci95"] == pytest.approx([1, 9])
-    gap = found["comparisons"]["at_half"]["paper"]["pitch"]["raw_probe"]
-    assert gap["difference"] == pytest.approx(-2) and gap["ci95"] == pytest.approx([-2, -2])
+def test_the_further_target_of_a_valid_sound_is_steered_in_part() -> None:
+    still = {f"{prop}_before": value for prop, value in STILL.items()} | {"method": "paper", "r": 1.0, "valid": True}
+    rows = [still | {"steered": prop, "target": target} for prop in ("pitch", "amplitude") for target in ("low", "high")]
+    rows[1]["pitch_before"] = rows[0]["pitch_before"] = 50.0
+    assert steering.further(rows, "paper", GOALS) == {"pitch": (50, 1.0), "amplitude": (0, -1.0)}
+    rows[1]["valid"] = False
+    assert steering.further(rows, "paper", GOALS)["pitch"] == (10, -1.0)
+    rows[0]["pitch_before"] = 41.0
+    assert "pitch" not in steering.further(rows, "paper", GOALS) and steering.further(rows, "relu", GOALS) == {}
 
 
-def test_figures_at_each_strength() -> None:
-    found = steering.whole_clips(sounds(pitch_after=lambda row: 15.0 if row["alpha"] == 2 else NAN), 0)
-    weak, strong = (found["methods"]["relu"]["pitch"]["by_strength"][r] for r in ("1", "2"))
-    assert (weak["on_target"], weak["pitch_lost"]) == (0, 1) and (strong["on_target"], strong["pitch_lost"]) == (0.5, 0)
-    assert strong["log_mel_db"] == 2 and strong["log_mel_db_ci95"] == [2, 2] and strong["leakage"] == 0 and strong["clips"] == 2
+# --- figures ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_level_that_is_not_reached_is_null_and_so_is_its_comparison() -> None:
-    every = sounds(round_trip=lambda row: NAN if row["method"] == "signal" else 1.0)
-    found = steering.whole_clips(every[(every["method"] != "signal") | (every["steered"] != "timbre")], 0)
-    at = found["methods"]["paper"]["pitch"]["at_half"]
-    assert at["strength"] is None and at["leakage"] is None and at["leakage_ci95"] is None and at["reached"] == 0
-    assert found["comparisons"]["at_half"]["paper"]["pitch"]["signal"] == {"difference": None, "ci95": None}
-    signal = found["methods"]["signal"]
-    assert signal["pitch"]["by_strength"]["1"]["round_trip"] is None
-    assert signal["timbre"]["by_strength"] == {} and signal["timbre"]["at_half"]["clips"] == 0  # without a sound
-    json.dumps(found, allow_nan=False)
+def sounds(
+    moved: Callable[[dict[str, Any]], float], leaked: Callable[[dict[str, Any]], float] = lambda row: ACROSS, seeds: int = 1
+) -> pd.DataFrame:
+    """What every method and seed did to every property: so many natural units towards each target, and so many to the others, a unit of r."""
+    rows = []
+    for seed, method, clip, prop, target, r in product(range(seeds), methods.METHODS, "abc", labels.PROPERTIES, ("low", "high"), STRENGTHS):
+        row = {"kind": "paper", "seed": seed, "method": method, "clip": clip, "steered": prop, "target": target, "r": r, "alpha": np.nan}
+        row |= {"direction": 0, "valid": True, "collapsed": False, "pitch_lost": False, "log_mel_db": 2.0, "round_trip": 1.5}
+        push = r * moved(row) * (1 if target == "high" else -1)
+        for measured, was in STILL.items():
+            change = push if measured == prop else abs(r) * leaked(row)
+            now = {"pitch": was + change, "amplitude": was * 10 ** (change / 20), "timbre": was * 2**change}[measured]
+            row |= {f"{measured}_before": was, f"{measured}_after": now}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def test_an_interval_needs_nearly_all_resamples() -> None:
-    assert equal_effect.interval(np.array([NAN] * 4 + [3.0] * 96)) == [3.0, 3.0]
-    assert equal_effect.interval(np.array([NAN] * 6 + [3.0] * 94)) is None
+def summary(made: pd.DataFrame, chance: float) -> dict[str, Any]:
+    """Figures of these sounds, with random directions that move every property by so many natural units for each unit of r."""
+    trained = made[made["method"] == "paper"]
+    random = trained[(trained["steered"] == "pitch") & (trained["target"] == "low")].assign(steered="", target="random")
+    push = chance * random["r"]
+    random = random.assign(pitch_after=60 + push, amplitude_after=0.1 * 10 ** (push / 20), timbre_after=1000 * 2**push)
+    return steering.summarise(pd.concat([trained, random]), made, GOALS, EDGES, 0)
+
+
+def found(moved: Callable[[dict[str, Any]], float], leaked: Callable[[dict[str, Any]], float] = lambda row: ACROSS) -> dict[str, Any]:
+    by_hand = summary(sounds(moved, leaked), 3.0)
+    for told in by_hand["kinds"]["paper"].values():
+        told["paper"] = {"20": {"r": 3.1, "on_target": 0.25, "valid_share": 0.125, "collapsed": 0.75, "pitch_lost": 0.5}}
+    return json.loads(json.dumps(by_hand, allow_nan=False))
+
+
+def less(row: dict[str, Any]) -> float:
+    """The paper's way leaks least, signal processing nothing."""
+    return {"paper": 1.0, "signal": 0.0}.get(row["method"], 2.0)
+
+
+def test_ways_are_compared_by_what_they_leak_for_each_unit_moved() -> None:
+    figures = found(lambda row: 2.0, less)
+    assert figures["kinds"]["paper"]["pitch"]["slope"] == pytest.approx(2)
+    gap = figures["comparisons"]["feature_means"]["pitch"]["leakage_ratio_difference"]["amplitude"]
+    assert gap["value"] == pytest.approx(-0.5) and gap["told"] == "less"
+    assert figures["comparisons"]["signal"]["pitch"]["leakage_ratio_difference"]["timbre"]["told"] == "more"
+
+
+@pytest.mark.parametrize(
+    ("chance", "leaked", "best"),
+    [(1.0, less, True), (3.0, less, False), (1.0, lambda row: 3.0 - less(row), False), (1.0, lambda row: 1.0, False)],
+)
+def test_the_paper_is_best_where_it_moves_more_than_chance_and_leaks_less_than_means(
+    chance: float, leaked: Callable[[dict[str, Any]], float], best: bool
+) -> None:
+    assert summary(sounds(lambda row: 2.0, leaked), chance)["paper_is_best"] == dict.fromkeys(labels.PROPERTIES, best)
 
 
 # --- sentences ----------------------------------------------------------------------------------------------------------
 
 
-def found(pitch_after: Callable[[dict[str, Any]], float]) -> dict[str, Any]:
-    leaked = {"paper": 11.0, "feature_means": 11.5, "signal": 10.5}
-
-    def other(row: dict[str, Any]) -> float:
-        return 10 + (leaked.get(row["method"], 12.0) - 10) * row["alpha"]
-
-    return steering.whole_clips(sounds(pitch_after=pitch_after, amplitude_after=other, timbre_after=other), 0)
-
-
-def test_a_verdict_is_read_off_the_comparisons() -> None:
-    one = found(lambda row: 15.0 if row["method"] != "raw_means" else 10.0)
-    pitch = evidence_steering.comparisons("toy", one).splitlines()[0]
-    assert "features: the paper's step leaks less than “features: difference of means” at half of the way" in pitch
-    assert "features: the paper's step leaks less than “latents: probe”" in pitch
-    assert "“latents: difference of means” does not get half of the way" in pitch
-    assert "every variant that gets half of the way leaks more than “signal processing”" in pitch
-    told = evidence_steering.pairings({"toy": one})
-    assert told[1].startswith(
-        "latents: probe: of 9 pairings with a variant, both get half of the way in 3. There the variant leaks clearly less in 1,"
-    )
-    assert told[2].endswith("In 0 the variant does not get there and the plainer method does; the reverse holds in 3.")
-    assert "clearly less in 0, clearly more in 3" in told[3]
+def test_sentences_are_read_off_the_figures() -> None:
+    one = found(lambda row: 2.0 if row["method"] != "raw_means" else -1.0, less)
+    line = evidence_steering.comparisons("toy", one).splitlines()[0]
+    assert line.startswith("toy, pitch: the paper's way leaks less than features: with ReLU")
+    assert "latents: difference of means; more than signal processing." in line
+    assert evidence_steering.answer({"toy": one}) == "In none of the 3 pairs of a property and a codec."
+    one["paper_is_best"]["timbre"] = True
+    assert evidence_steering.answer({"toy": one}) == "In 1 of the 3 pairs of a property and a codec: timbre with toy."
 
 
-def test_a_verdict_falls_back_to_a_quarter_and_to_nothing() -> None:
-    assert "at a quarter of the way" in evidence_steering.comparisons("toy", found(lambda row: 13.0))
-    nothing = evidence_steering.comparisons("toy", found(lambda row: 15.0 if row["method"] == "signal" else 10.0))
-    assert "against “signal processing”, no variant gets a quarter of the way, which it does" in nothing
-    assert "against “latents: probe”, no variant gets a quarter of the way, nor does it" in nothing
+def test_the_papers_strengths_are_told_plainly() -> None:
+    told = figures.alphas(found(lambda row: 2.0)["kinds"]["paper"]).splitlines()
+    assert len(told) == 3 and told[0].startswith("pitch, α = 20 (here r = 3.1): 12% of the sounds still are the clip, 75% are a buzz")
+    assert "25% of the way to the target is covered" in told[0]
+
+
+def test_what_moves_no_further_than_chance_is_not_said_to() -> None:
+    responses = {
+        "pitch": {"beyond_random_ci95": [0.5, 2.0]},
+        "amplitude": {"beyond_random_ci95": [-1.0, 2.0]},
+        "timbre": {"beyond_random_ci95": None},
+    }
+    assert figures.beyond_random(responses).endswith("by the 95 % interval: pitch.")
+    responses["timbre"] = {"beyond_random_ci95": [-2.0, -1.0]}
+    assert figures.beyond_random(responses).endswith("Moved less far: timbre.")
 
 
 def test_what_spills_over_is_told_as_a_share_of_what_was_wanted() -> None:
@@ -186,3 +228,17 @@ def test_what_spills_over_is_told_as_a_share_of_what_was_wanted() -> None:
     paper, remainder = evidence_steering.confinement("toy", {"in_time": of}).splitlines()
     assert paper.endswith("towards the target for pitch; the third beside it that moves more does so by 12.5% for pitch of that.")
     assert remainder.endswith("towards the target for none.")
+
+
+def test_hollow_marks_are_where_few_sounds_are_valid() -> None:
+    responses = found(lambda row: 2.0)["kinds"]["paper"]
+    responses["pitch"]["response"]["low"][0] |= {"valid_share": 0.4}
+    responses["pitch"]["response"]["low"][1] |= {"moved": None, "moved_ci95": None, "valid_share": 0.0}
+    figure = figures.dose_response({"toy": responses})
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
+    assert [line.get_markerfacecolor() == "none" for line in marks] == [True, False, False]
+    road = figures.road_to_collapse({"toy": responses})
+    assert "α = 20" in [text.get_text() for text in road.axes[0].texts] and len(road.axes) == 3
+    panel = evidence_steering.leakage_per_unit({"toy": found(lambda row: 2.0, less)})
+    assert len(panel.axes) == 3
+    plt.close("all")

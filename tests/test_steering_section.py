@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 from tiny_project import CODEC, WEIGHTS, make
 
-from audiosae import codecs, steering
+from audiosae import codecs, frames
 from audiosae.files import determinism, results
 from audiosae.sections import feature_browser
 from audiosae.sections import steering as section
+from audiosae.steering import response
+from audiosae.steering.response import STRENGTHS
 from audiosae.widgets import FeatureBrowser, SoundSwitch, SoundTable
 
 
@@ -27,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def run(project: Path, seed: int = 0) -> section.Steering:
-    return section.run(CODEC, WEIGHTS, "swift-f0", [1, 20], [0.1, 0.9], 2, seed, project)
+    return section.run(CODEC, WEIGHTS, "swift-f0", [20], [0.1, 0.9], 2, 1.0, seed, project)
 
 
 @pytest.fixture(scope="module")
@@ -51,32 +53,41 @@ def test_what_was_computed_is_read_and_not_computed_again(project: Path, found: 
     again = run(project)
     assert found.figures["provenance"]["accepted"] == ["f" * 64]
     assert again.figures == found.figures == results.read(project / f"results/steering/{CODEC}.json")
-    pd.testing.assert_frame_equal(again.heard, found.heard, check_exact=True)
+    pd.testing.assert_frame_equal(again.measured, found.measured, check_exact=True)
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         run(project, seed=1)
-    (project / f"data/steering/{CODEC}/heard.csv").rename(project / "heard.csv")
+    (project / f"data/steering/{CODEC}/measured.csv").rename(project / "kept.csv")
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         run(project)
-    (project / "heard.csv").rename(project / f"data/steering/{CODEC}/heard.csv")
+    (project / "kept.csv").rename(project / f"data/steering/{CODEC}/measured.csv")
 
 
-def test_figures_are_those_of_the_table(found: section.Steering) -> None:
-    assert set(found.heard["clip"]) == {"007", "NA"} and len(found.heard) == 2 * 3 * 2 * 2
-    effects = steering.effects(found.heard)
-    for prop, told in found.figures["properties"].items():
-        assert steering.summarise(effects, found.heard, prop, 20, 0).items() <= told.items()
-        rows = found.targets[found.targets["property"] == prop]
-        assert rows["class"].tolist() == told["targets"] and rows["step"].tolist() == told["relative_strength"]
+def test_figures_are_those_of_the_table(project: Path, found: section.Steering) -> None:
+    per_target, at_random = len(STRENGTHS) + 1, section.DIRECTIONS * len(STRENGTHS)
+    assert set(found.measured["clip"]) == {"007", "NA"} and len(found.measured) == 2 * (3 * 2 * per_target + at_random)
+    table = frames.load(project / f"data/frames/{CODEC}.arrow")
+    for prop, goals in response.goals(table, [0.1, 0.9]).items():
+        told = found.figures["properties"][prop]
+        assert response.respond(found.measured, prop, goals, table.edges, 0).figures == told
+        assert told["clips"] == 2 and told["seeds"] == 1 and list(told["paper"]) == ["20"]
+        # A random autoencoder's probes are as random: 20 times a row of norm 0.1 √128, beside features of norm √128.
+        assert told["paper"]["20"]["r"] == pytest.approx(2, rel=0.2)
 
 
 def test_sounds_are_there_for_the_page(found: section.Steering) -> None:
     index = json.loads((found.sounds / "steering/index.json").read_text())
     assert index["axes"][1:] == [
-        ["property", ["pitch", "amplitude", "timbre"], "list"], ["target", ["low", "high"], "list"], ["α", ["0", "1", "20"], "slider"],
+        ["property", ["pitch", "amplitude", "timbre"], "list"], ["target", ["low", "high"], "list"],
+        ["r", ["−1", "−0.5", "0", "0.5", "1", "2", "4"], "slider"],
     ]  # fmt: skip
-    # At no strength every target gives the SAE's reconstruction, and measures the same.
-    still = {str(state["readout"][1:]) for key, state in index["states"].items() if key.startswith("0-") and key.endswith("-0")}
-    assert len(still) == 1
+    # At no strength every target gives the SAE's reconstruction, and measures the same; it surely is the clip.
+    readouts = {key: dict(state["readout"]) for key, state in index["states"].items()}
+    still = [told for key, told in readouts.items() if key.startswith("0-") and key.endswith("-2")]
+    assert len({str({**told, "target": ""}) for told in still}) == 1 and still[0]["sound"] == "still the clip"
+    alphas = [float(readouts[f"0-0-0-{place}"]["the paper's α"].replace("−", "-")) for place in range(7)]
+    assert alphas == pytest.approx([r * alphas[4] for r in (-1, -0.5, 0, 0.5, 1, 2, 4)], abs=0.3) and alphas[4] == pytest.approx(
+        10, rel=0.2
+    )
     assert "decoded from the SAE" in SoundTable(found.sounds / "reconstructed").html("") and SoundSwitch(found.sounds / "steering")
 
 
@@ -86,11 +97,13 @@ def test_features_are_named_and_their_cards_written(project: Path, monkeypatch: 
     described = {clip: {"text": clip, "seconds": 1.0, "peaks": [100]} for clip in ("train-0", "train-1", "train-2", "NA", "007")}
     (clips / "index.json").write_text(json.dumps(described))
     made = feature_browser.run(CODEC, WEIGHTS, 2, project)
-    cards = FeatureBrowser(made.cards).index["cards"]
-    assert {card["feature"] for card in cards} == set(made.speakers["feature"]) and all(len(card["clips"]) <= 2 for card in cards)
-    assert len(json.loads((made.pushed / "index.json").read_text())["states"]) == 5 * made.speakers["property"].nunique()
+    for kind, speakers in made.speakers.items():
+        cards = FeatureBrowser(made.cards[kind]).index["cards"]
+        assert {card["feature"] for card in cards} == set(speakers["feature"]) and all(len(card["clips"]) <= 2 for card in cards)
+        assert len(json.loads((made.pushed[kind] / "index.json").read_text())["states"]) == 5 * speakers["property"].nunique()
     monkeypatch.setattr(feature_browser.own_sound, "models", lambda *_: pytest.fail("computed again"))
-    pd.testing.assert_frame_equal(feature_browser.run(CODEC, WEIGHTS, 2, project).speakers, made.speakers, check_exact=True)
+    for kind, speakers in feature_browser.run(CODEC, WEIGHTS, 2, project).speakers.items():
+        pd.testing.assert_frame_equal(speakers, made.speakers[kind], check_exact=True)
 
 
 def test_sections_compute_without_drawing() -> None:

@@ -30,10 +30,10 @@ class Own(float):
 NAMES: dict[str, Any] = {
     "number": lambda value, digits=2: f"{value:.{digits}f}" + ("*" if isinstance(value, Own) else ""),
     "interval": lambda bounds, digits=2: " to ".join(f"{bound:.{digits}f}" for bound in bounds),
-    "summary": {"codecs": {"encodec": {"share": Own(0.25)}}},
+    "summary": {"codecs": {"encodec": {"share": Own(0.25), "pairs": [{}, {"share": Own(0.25)}]}}},
 }
 PATH = ["codecs", "encodec", "share"]
-FOUND: dict[str, Any] = {"label": "share", "value": 0.25, "ci95": [0.1, 0.4], "file": "summary.json", "path": PATH, "digits": 2}
+FOUND: dict[str, Any] = {"label": "share", "value": 0.25, "ci95": [0.1, 0.4], "file": "summary.json", "path": PATH, "digits": 2, "told": ""}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,8 @@ FOUND: dict[str, Any] = {"label": "share", "value": 0.25, "ci95": [0.1, 0.4], "f
         ({}, "share: 0.25* (0.10 to 0.40)"),  # from its own file
         ({"path": PATH[:2], "ci95": None}, "share: 0.25"),  # counted, so it stands nowhere but in the verdict
         ({"value": [0.5, 0.75], "ci95": None}, "share: 0.50 to 0.75"),
-        ({"value": None}, "share: n/a"),
+        ({"value": None, "ci95": None, "told": "more"}, "share: n/a, more"),
+        ({"path": ["codecs", "encodec", "pairs", "1", "share"]}, "share: 0.25* (0.10 to 0.40)"),  # in a list
     ],
 )
 def test_a_figure_is_written_from_its_own_file(pages: ModuleType, changes: dict[str, Any], text: str) -> None:
@@ -58,17 +59,28 @@ def test_a_claim_is_judged_and_a_question_answered_with_its_test_and_page(pages:
         "test": "We looked.",
         "page": "sections/evidence/06_grid",
         "bears": ["Small data.", "Small models."],
+        "would_change": "More data.",
         "verdict": "holds in part",
         "by": {
-            "encodec": {"verdict": "holds", "figures": [FOUND, {**FOUND, "label": "other"}]},
-            "own": {"verdict": "cannot be told here", "figures": []},
+            "encodec": {"verdict": "holds", "figures": [FOUND, {**FOUND, "label": "other"}], "why": None},
+            "own": {"verdict": "cannot be told here", "figures": [], "why": "of other recordings"},
+            "new": {"verdict": "not comparable", "figures": [], "why": None},
         },
     }
     lines = pages.section(claim, NAMES)
     assert lines[:2] == ["(paper-wider)=", "### Wider is better."]
     assert "| encodec | **holds** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in lines
-    assert "| own | **cannot be told here** | – |" in lines
+    assert "| own | **cannot be told here** | of other recordings |" in lines and "| new | **not comparable** | – |" in lines
     assert any("**holds in part**" in line and "{doc}`sections/evidence/06_grid`" in line for line in lines)
-    assert "*What bears on it.* Small data. Small models." in lines
+    assert "*What would change it.* More data." in lines and "*Caveats.* Small data. Small models." in lines
     asked = pages.section({**claim, "kind": "open"}, NAMES)
+    assert "| own | **cannot be told here** | of other recordings |" in asked
     assert "| encodec | **yes** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in asked
+
+
+def test_a_part_of_a_page_is_left_out_where_its_evidence_is_of_something_else(pages: ModuleType) -> None:
+    told = {"encodec": None, "mel": "computed for other recordings"}
+    assert pages.left_out(told, ["encodec"]) == [] and pages.left_out(told, []) == []  # a table has a column that can be shown
+    assert pages.left_out(told, ["encodec", "mel"]) == ["*mel: nothing is shown here; computed for other recordings.*", ""]
+    assert pages.left_out(told, ["wavtokenizer"])[0] == "*wavtokenizer: nothing is shown here; there is no such codec here.*"
+    assert len(pages.left_out(dict.fromkeys(told, "of others"), [])) == 4

@@ -14,6 +14,8 @@ from audiosae.audio import labels, pitch
 from audiosae.frames import Frames
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
+from audiosae.sae.k_sparse import KSparseAutoencoder
+from audiosae.sae.reference import in_use
 
 CODEC = "mel"
 WEIGHTS = str(Path(__file__).parents[1] / "examples/mel_codec.py")
@@ -48,9 +50,10 @@ def make(root: Path) -> Path:
     torch.manual_seed(0)
     sae = SparseAutoencoder(64, 128).eval().requires_grad_(False)
     sae.standardise(torch.from_numpy(table.latents.copy()))
-    (root / "checkpoints/sae").mkdir(parents=True)
-    (root / "checkpoints/probes").mkdir()
-    sae.save(root / f"checkpoints/sae/{CODEC}.safetensors")
+    sparse = KSparseAutoencoder(64, 128, 8).eval().requires_grad_(False)
+    sparse.load_state_dict({**sae.state_dict(), "threshold": torch.tensor(0.2)})
     fitted = {prop: Probe(torch.randn(len(edges[prop]) - 1, 128) * 0.1, torch.zeros(len(edges[prop]) - 1), 0.0) for prop in edges}
-    probes.save(fitted, root / f"checkpoints/probes/{CODEC}.safetensors", {})
+    for kind, autoencoder in (("paper", sae), ("k_sparse", sparse)):
+        autoencoder.save(in_use(CODEC, "sae", kind, root))
+        probes.save(fitted, in_use(CODEC, "probes", kind, root), {})
     return root

@@ -14,6 +14,7 @@ from audiosae.evidence.material import Material
 from audiosae.frames import Frames, unique
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
+from audiosae.sae.k_sparse import KSparseAutoencoder
 
 
 def material(
@@ -26,10 +27,12 @@ def material(
     codec: str = "toy",
     rate: float = 75.0,
 ) -> Material:
-    """Material from frames and an SAE, on the CPU, with seed 0."""
+    """Material from frames and an SAE, on the CPU, with seed 0; its k-sparse one has the same weights and keeps what is above 0."""
     rows = unique.find(latents)
+    k_sparse = KSparseAutoencoder(sae.dim, sae.hidden, 2).eval()
+    k_sparse.load_state_dict({**sae.state_dict(), "threshold": torch.tensor(0.0)})
     frames = Frames(latents, table, edges or {}, codec, "embedded", "swift-f0", rate)
-    return Material(codec, frames, rows, torch.from_numpy(rows.latents), sae, fitted or {}, few_frames, 0, {})
+    return Material(codec, frames, rows, torch.from_numpy(rows.latents), sae, fitted or {}, k_sparse, few_frames, 0, {})
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, question: ModuleType, made: Material, **parameters: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def si_sdr(decoded: np.ndarray, original: np.ndarray) -> float:
 def log_mel_mae(decoded: np.ndarray, original: np.ndarray, sample_rate: int) -> float:
     """Mean absolute difference of log-mel spectra in dB, down to 80 dB below the original's peak; both [samples].
 
-    64 bands, windows of 2048. Unlike in `steering.quality`, levels count.
+    64 bands, windows of 2048. Unlike in `steering.validity`, levels count.
     """
     a, b = (librosa.feature.melspectrogram(y=wave, sr=sample_rate, n_fft=2048, hop_length=512, n_mels=64) for wave in (original, decoded))
     floor = a.max() * 1e-8

@@ -12,8 +12,9 @@ from pathlib import Path
 from audiosae.codecs import diffrhythm_vae, embedded, encodec, wavtokenizer
 from audiosae.codecs.protocol import Codec, check, limit
 from audiosae.errors import CheckpointError, ParameterError
+from audiosae.files.whole import file_hash
 
-__all__ = ["Codec", "check", "load", "source"]
+__all__ = ["Codec", "check", "identity", "load", "source"]
 
 PROJECT = Path(__file__).parents[2]
 
@@ -61,6 +62,19 @@ def source(name: str, weights: str | Path) -> Path:
         return embedded.FOLDER / f"{name}.safetensors"
     path = Path(weights)
     return path if path.is_absolute() or path.exists() else PROJECT / path
+
+
+def identity(name: str, weights: str) -> str:
+    """What tells a codec from any other, on every processor: SHA-256 of its file of weights or code; "released" as it is, since that is pinned.
+
+    A `CheckpointError` if there is no such file.
+    """
+    if weights == "released":
+        return weights
+    path = source(name, weights)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file, so it cannot be said which codec {name!r} is; run `make weights`.")
+    return file_hash(path)
 
 
 def _load_own(name: str, path: Path) -> Codec:

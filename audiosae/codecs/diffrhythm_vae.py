@@ -59,14 +59,8 @@ def distribution(encoded: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 class DiffRhythmVAE:
     """DiffRhythm's VAE as a `Codec`.
 
-    Parameters
-    ----------
-    encoder
-        Waves [batch, 2, 2048 · frames] -> mean and scale [batch, 128, frames].
-    decoder
-        Latents [batch, 64, frames] -> waves.
-    module
-        Holds the weights of both.
+    The encoder goes from waves [batch, 2, 2048 · frames] to mean and scale [batch, 128, frames], the decoder from latents [batch, 64,
+    frames] to waves; the module holds the weights of both.
     """
 
     name = "diffrhythm-vae"
@@ -92,12 +86,8 @@ class DiffRhythmVAE:
     def encode(self, wave: torch.Tensor, seed: int | None = None) -> torch.Tensor:
         """float32 [batch, 2, samples] at 44.1 kHz -> float32 [batch, ceil(samples / 2048), 64].
 
-        Parameters
-        ----------
-        wave
-            The last frame is filled up with zeros. The level is kept (DiffRhythm itself normalises peaks to −6 dBFS).
-        seed
-            Of a sample of the distribution; None for the mean.
+        The last frame is filled up with zeros. The level is kept (DiffRhythm itself normalises peaks to −6 dBFS). `seed` is that of a
+        sample of the distribution; None for the mean.
         """
         mean, deviation = distribution(self._encoder(nn.functional.pad(wave, (0, -wave.shape[-1] % HOP))))
         if seed is not None:

@@ -34,10 +34,7 @@ def save(codec: str, network: nn.Module, shape: Any, path: str | Path, provenanc
 def load(codec: str, weights: str | Path, build: Callable[[dict[str, Any]], _Network]) -> _Network:
     """Read a trained codec in float32: "embedded", or a path; `build` makes the network from the sizes in the checkpoint.
 
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, damaged, of another codec, or does not fit its own sizes.
+    A `CheckpointError` if the file is missing, damaged, of another codec, or does not fit its own sizes.
     """
     path = FOLDER / f"{codec}.safetensors" if weights == "embedded" else Path(weights)
     if path.suffix != ".safetensors":

@@ -28,24 +28,12 @@ CODES = 1024
 
 @dataclass(frozen=True)
 class Shape:
-    """What differs between the released and the embedded model.
+    """What differs between the released and the embedded model."""
 
-    Attributes
-    ----------
-    filters
-        Channels after the first convolution; they double at each of four down-samplings.
-    lstm
-        Layers of each LSTM.
-    norm
-        "weight_norm" or "none".
-    codebooks
-        Residual codebooks of 1024 vectors that the weights hold.
-    """
-
-    filters: int
-    lstm: int
-    norm: str
-    codebooks: int
+    filters: int  # channels after the first convolution; they double at each of four down-samplings
+    lstm: int  # layers of each LSTM
+    norm: str  # "weight_norm" or "none"
+    codebooks: int  # residual codebooks of 1024 vectors that the weights hold
 
 
 RELEASED = Shape(filters=32, lstm=2, norm="weight_norm", codebooks=32)

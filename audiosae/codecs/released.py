@@ -1,8 +1,7 @@
 """The authors' own checkpoints: pinned by SHA-256, fetched once, kept in a cache.
 
-Our own download, since pooch and huggingface_hub throw a broken one away, and the second takes the hash from the server.
-
-Pickles are read with `weights_only=True`, so that no code in them is run; for TorchScript modules, which are programs, see `program`.
+Our own download, since pooch and huggingface_hub throw a broken one away, and the second takes the hash from the server. Pickles are
+read with `weights_only=True`, so that no code in them is run; for TorchScript modules, which are programs, see `program`.
 """
 
 from __future__ import annotations
@@ -36,29 +35,15 @@ ACCEPT = "ACCEPT"
 
 @dataclass(frozen=True)
 class Release:
-    """A file that its authors publish.
+    """A file that its authors publish."""
 
-    Attributes
-    ----------
-    codec, file
-        The codec that reads it, as in params.yaml, and the name in the cache.
-    url
-        Where its authors publish it, at a fixed revision where one is known.
-    sha256
-        Of the one file that is taken; None while it is not known, and then nothing is fetched.
-    most, exact
-        Bytes that a download may have, and whether the file has just that many.
-    by_path
-        Further SHA-256 on record, for files given by path.
-    """
-
-    codec: str
-    file: str
-    url: str
-    sha256: str | None
-    most: int
-    exact: bool = False
-    by_path: tuple[str, ...] = ()
+    codec: str  # that reads it, as in params.yaml
+    file: str  # its name in the cache
+    url: str  # where its authors publish it, at a fixed revision where one is known
+    sha256: str | None  # of the one file that is taken; None while it is not known, and then nothing is fetched
+    most: int  # bytes that a download may have
+    exact: bool = False  # whether the file has just that many
+    by_path: tuple[str, ...] = ()  # further SHA-256 on record, for files given by path
 
     @property
     def page(self) -> str:
@@ -66,8 +51,7 @@ class Release:
         return self.url.replace("/resolve/", "/blob/")
 
 
-# To pin a release, put the commit into its address, and the SHA-256 that its page shows below it; nothing else has to
-# change. The tests hold book/released.md to what stands here.
+# To pin a release, put the commit into its address, and below it the SHA-256 that its page shows. Tests hold book/released.md to this.
 
 ENCODEC_24KHZ = Release(
     "encodec",
@@ -78,11 +62,9 @@ ENCODEC_24KHZ = Release(
     exact=True,
 )
 
-# The paper does not say which of the 75-token checkpoints it used. The authors' table of models gives this one for
-# speech, audio and music, trained on 80,000 hours, although its repository is named after speech. The one for music and
-# audio alone, WavTokenizer-medium-music-audio-75token, can be used by path; its hash is not known here. The hash below
-# is the one under which the hub's own client caches the file, and the one in the pointer of a copy; the commit is not
-# known, so the address follows `main`, and the hash alone says which file is meant.
+# The paper does not say which of the 75-token checkpoints it used. The authors' table gives this one for speech, audio and music,
+# although its repository is named after speech. The one for music and audio alone, WavTokenizer-medium-music-audio-75token, can be used by
+# path. The hash is the one under which the hub's client caches the file, and the one in the pointer of a copy; the commit is not known.
 WAVTOKENIZER_75 = Release(
     "wavtokenizer",
     "wavtokenizer_large_speech_320_v2.ckpt",

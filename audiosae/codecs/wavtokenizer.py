@@ -29,28 +29,16 @@ CODES = 4096
 
 @dataclass(frozen=True)
 class Shape:
-    """What differs between the released models and the embedded one.
+    """What differs between the released models and the embedded one."""
 
-    Attributes
-    ----------
-    ratios
-        Down-sampling of the encoder, in the decoder's order; their product is the hop.
-    dim
-        Size of a latent frame.
-    filters, lstm, norm
-        Of the encoder: channels after the first convolution, layers of the LSTM, and "weight_norm" or "none".
-    width, inner, blocks
-        Of the backbone: channels (a multiple of 32), channels inside its ConvNeXt blocks, and number of these.
-    """
-
-    ratios: tuple[int, ...]
-    dim: int
-    filters: int
-    lstm: int
-    norm: str
-    width: int
-    inner: int
-    blocks: int
+    ratios: tuple[int, ...]  # down-sampling of the encoder, in the decoder's order; their product is the hop
+    dim: int  # size of a latent frame
+    filters: int  # of the encoder: channels after the first convolution
+    lstm: int  # layers
+    norm: str  # "weight_norm" or "none"
+    width: int  # of the backbone: channels, a multiple of 32
+    inner: int  # channels inside its ConvNeXt blocks
+    blocks: int  # number of these
 
     @property
     def hop(self) -> int:

@@ -14,10 +14,11 @@ from audiosae.corpus.clip import COLUMNS, Clip
 from audiosae.corpus.embedded import plan
 from audiosae.corpus.performance import play
 from audiosae.errors import CorpusError
+from audiosae.files.walk import overlap
 
 
 def build(target: str | Path, source: str, minutes: float, clip_seconds: float, shares: Mapping[str, float], seed: int) -> pd.DataFrame:
-    """Write a corpus, whole or not at all.
+    """Write a corpus, whole or not at all, and return its manifest.
 
     Parameters
     ----------
@@ -31,10 +32,6 @@ def build(target: str | Path, source: str, minutes: float, clip_seconds: float, 
         Share of each part, in any unit; a folder of recordings has no parts.
     seed
         Of every draw.
-
-    Returns
-    -------
-    The manifest.
 
     Raises
     ------
@@ -73,7 +70,7 @@ def _refuse_own_output(source: str, *places: Path) -> None:
     """Recordings that lie where the corpus is written would be deleted."""
     given = Path(source.removeprefix("paper:")).expanduser().resolve()
     for place in (path.resolve() for path in places):
-        if given == place or given in place.parents or place in given.parents:
+        if overlap(given, place):
             raise CorpusError(f"{source}: the corpus is written to {place} and replaces what stands there; move your recordings elsewhere.")
 
 

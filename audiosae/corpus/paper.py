@@ -23,10 +23,9 @@ _SILENCE = 2.0**-23  # a clip that stays below is silent once it is written with
 def clips(folder: str | Path, minutes: float, clip_seconds: float, shares: Mapping[str, float], seed: int) -> Iterator[Clip]:
     """Draw clips from the data sets.
 
-    A data set has `minutes` times its share, divided over the splits by `QUOTA` (the makers' own splits have a smaller test). What a
-    split cannot give is taken from the others, train first; what the whole data set cannot give is said and left out. Each recording
-    gives one clip, at random, before one gives a second. Silent clips are passed over. Splits do not depend on the seed. A data set
-    whose share is 0 is not looked for.
+    A data set has `minutes` times its share, divided over the splits by `QUOTA`. What a split cannot give is taken from the others, train
+    first; what the whole data set cannot give is said and left out. Each recording gives one clip, at random, before one gives a second.
+    Silent clips are passed over. A data set whose share is 0 is not looked for.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Baselines for probing: does the SAE make a property readable, or would any layer of its width, or none at all, do as well?
 
-The same probe is fitted on four inputs (`probes.representations`), on a control task, and with few inputs a class. Differences are taken
+The same probe is fitted on several inputs (`probes.representations`), on a control task, and with few inputs a class. Differences are taken
 frame by frame before the interval over recordings, so that a hard recording is hard for both sides.
 """
 
@@ -47,27 +47,42 @@ def scores(predicted: np.ndarray, truth: np.ndarray, values: np.ndarray, pieces:
     }
 
 
-def by_part(hits: dict[str, np.ndarray], parts: np.ndarray, pieces: np.ndarray, names: list[str], seed: int) -> dict[str, Any]:
-    """By part of the corpus: accuracy of SAE features and of raw latents, null where it has no test frame; recordings and frames.
+def by_recording(hits: np.ndarray, pieces: np.ndarray) -> dict[str, list[int]]:
+    """[frames classified correctly, frames] of each recording, from one truth value a frame, so that codecs can be paired by recording."""
+    names, index = np.unique(pieces, return_inverse=True)
+    right, frames = np.bincount(index, weights=hits), np.bincount(index)
+    return {name: [int(count) for count in counts] for name, *counts in zip(names, right, frames)}
 
-    `hits` says by input whether each test frame is classified correctly, `parts` and `pieces` its part and recording [frames].
-    """
+
+def behind_pitch(right: dict[str, np.ndarray], pieces: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
+    """Accuracy of pitch minus that of each other property, on the frames that have both; `right` as of `property_figures`, by property."""
     found = {}
+    for prop in right.keys() - {"pitch"}:
+        gap = right["pitch"] - right[prop]
+        both = np.isfinite(gap)
+        found[prop] = over_recordings("difference", gap[both], pieces[both], seed) | {"frames": int(both.sum())}
+    return found
+
+
+def by_part(hits: dict[str, np.ndarray], parts: np.ndarray, pieces: np.ndarray, names: list[str], seed: int) -> dict[str, Any]:
+    """By part of the corpus: recordings, frames, and accuracy of `sae` and `raw` from hits by input [test frames]; null without frames."""
+    found: dict[str, dict[str, Any]] = {}
     for name in names:
         here = parts == name
-        both = {
-            key: over_recordings("accuracy", hits[read][here], pieces[here], seed) if here.any() else None
-            for key, read in (("sae", FEATURES), ("raw", RAW))
-        }
-        found[name] = {**both, "recordings": len(np.unique(pieces[here])), "frames": int(here.sum())}
+        found[name] = {"recordings": len(np.unique(pieces[here])), "frames": int(here.sum())}
+        for key, read in (("sae", FEATURES), ("raw", RAW)):
+            found[name][key] = over_recordings("accuracy", hits[read][here], pieces[here], seed) if here.any() else None
     return found
 
 
 def property_figures(
     material: Material, prop: str, readers: dict[str, representations.Reader], types: np.ndarray, penalties: list[float], iterations: int,
     sparse_penalty: float,
-) -> dict[str, Any]:  # fmt: skip
-    """All figures of one property, from the `representations.readers` and the type of each frame for the control task."""
+) -> tuple[dict[str, Any], np.ndarray]:  # fmt: skip
+    """All figures of one property, given the type of each frame for the control task [frames].
+
+    Beside them, whether each frame is classified correctly from SAE features, NaN where it is not tested [frames].
+    """
     seed, classes, label = material.seed, material.classes(prop), material.label(prop)
     train, test = material.chosen("train", prop), material.chosen("test", prop)
     learnt, random = label[train], control_task.labels(types, label[train], classes, seed)
@@ -104,7 +119,10 @@ def property_figures(
     found["ceiling"] = probes.ceiling(counts, real.row, real.truth, real.pieces, seed) if material.rows.few else None
     parts = material.table.table["part"].astype(str)
     found["parts"] = by_part(hits, parts[test].to_numpy(), real.pieces, sorted(parts.unique()), seed)
-    return found
+    found["by_recording"] = by_recording(hits[FEATURES], real.pieces)
+    right = np.full(len(label), np.nan)
+    right[test] = hits[FEATURES]
+    return found, right
 
 
 def run(codec: str, penalties: list[float], iterations: int, sparse_penalty: float, cells: int, few_frames: int, seed: int) -> None:
@@ -112,14 +130,10 @@ def run(codec: str, penalties: list[float], iterations: int, sparse_penalty: flo
 
     Parameters
     ----------
-    penalties, iterations
-        Weight decays to choose from, and steps of L-BFGS for each.
-    sparse_penalty
-        Weight decay of the sparse probes.
-    cells
-        Of k-means, for the control task where frames do not repeat.
-    few_frames
-        Most training frames, where frames do not repeat.
+    penalties, iterations, sparse_penalty
+        Weight decays to choose from, and steps of L-BFGS for each; weight decay of the sparse probes.
+    cells, few_frames
+        Cells of k-means for the control task, and most training frames, where frames do not repeat.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
@@ -128,10 +142,12 @@ def run(codec: str, penalties: list[float], iterations: int, sparse_penalty: flo
     if not material.rows.few:
         seen, every = (material.sae.normalised(x).cpu().numpy() for x in (train, material.latents))
         types, kind = control_task.cells(seen, every, cells, seed)[types], "k-means cells"
-    readers = representations.readers(material.sae, train, seed)
-    properties = {
-        prop: property_figures(material, prop, readers, types, penalties, iterations, sparse_penalty) for prop in labels.PROPERTIES
-    }
+    readers = representations.readers(material.sae, material.k_sparse, train, seed)
+    properties, right = {}, {}
+    for prop in labels.PROPERTIES:
+        properties[prop], right[prop] = property_figures(material, prop, readers, types, penalties, iterations, sparse_penalty)
+    for prop, behind in behind_pitch(right, material.table.table["piece"].astype(str).to_numpy(), seed).items():
+        properties[prop]["behind_pitch"] = behind
     figures = {"properties": properties, "types": {"kind": kind, "count": int(types.max()) + 1}, "sae": material.sae_settings()}
     material.write("baselines", figures, parameters)
 

@@ -2,9 +2,9 @@
 
 From importances R[feature, property]: disentanglement is 1 − entropy of a row over the properties, weighted by the row's total;
 completeness 1 − entropy of a column over the features; informativeness how well the property is predicted. An importance is |W[k, j]| of
-the paper's linear probe times the standard deviation of feature j, summed over classes k; each property's are made to sum to 1, since the
-scale of W depends on penalty and classes. Mariotte et al. (2025, arXiv 2509.24793) report both for SAEs of audio models; we could not
-compare their exact definitions. Completeness flatters a wide code by its log(features), so exp(H), a number of features, stands beside it.
+the paper's linear probe times the standard deviation of feature j, summed over classes k; each property's sum to 1, since the scale of W
+depends on penalty and classes. Mariotte et al. (2025, arXiv 2509.24793) report both for SAEs of audio models; we could not compare their
+definitions. Completeness flatters a wide code by its log(features), so exp(H), a number of features, stands beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import entropy
 
@@ -55,16 +56,11 @@ def fit(
     material: Material, x: torch.Tensor, frames: dict[str, np.ndarray], penalties: dict[str, list[float]], iterations: int
 ) -> dict[str, Probe]:
     """One probe a property on inputs x [rows, features] of its training frames, bool [frames]; its penalty is chosen from a list."""
-    return {
-        prop: probes.fit(
-            x,
-            material.histogram(where, material.label(prop), material.classes(prop)),
-            material.labelled("validation", prop),
-            penalties[prop],
-            iterations,
-        )
-        for prop, where in frames.items()
-    }
+    fitted = {}
+    for prop, where in frames.items():
+        learnt = material.histogram(where, material.label(prop), material.classes(prop))
+        fitted[prop] = probes.fit(x, learnt, material.labelled("validation", prop), penalties[prop], iterations)
+    return fitted
 
 
 def halves(material: Material, frames: dict[str, np.ndarray], count: int) -> Iterator[dict[str, np.ndarray]]:
@@ -107,7 +103,7 @@ def measure(
     frames = {prop: material.chosen("train", prop) for prop in labels.PROPERTIES}
     fitted = fit(material, x, frames, dict.fromkeys(frames, penalties), iterations)
     chosen = {prop: [probe.penalty] for prop, probe in fitted.items()}
-    again = [dci(material, x, fit(material, x, half, chosen, iterations), half) for half in halves(material, frames, count)]
-    names = ("disentanglement", "completeness", "features_used", "informativeness")
-    ranges = {name: [min(one[name] for one in again), max(one[name] for one in again)] for name in names}
+    again = pd.DataFrame(dci(material, x, fit(material, x, half, chosen, iterations), half) for half in halves(material, frames, count))
+    names = ["disentanglement", "completeness", "features_used", "informativeness"]
+    ranges = again[names].agg(["min", "max"]).to_dict("list")
     return fitted, {**dci(material, x, fitted, frames), "halves": ranges}

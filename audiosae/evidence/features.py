@@ -16,7 +16,9 @@ from audiosae.evidence import disentanglement, monosemantic, seed_stability
 from audiosae.evidence.material import Material
 from audiosae.evidence.monosemantic import Labelled, Named
 from audiosae.probes import Probe, representations
-from audiosae.probes.representations import FEATURES, RAW, UNTRAINED
+from audiosae.probes import seeds as members
+from audiosae.probes.representations import FEATURES, K_SPARSE, RAW, UNTRAINED
+from audiosae.sae import training
 from audiosae.sae.training import Settings
 from audiosae.stats import bootstrap
 
@@ -24,7 +26,7 @@ SELECTIONS = ("probe", "auroc")
 """How a feature is chosen for a class in training: by what it adds to the probe's score, as the paper names features; or by its AUROC,
 the best that a single feature can be hoped to do."""
 
-TESTED = (FEATURES, UNTRAINED, RAW)
+TESTED = (FEATURES, K_SPARSE, UNTRAINED, RAW)
 """Codes whose single features are tested."""
 
 
@@ -37,9 +39,7 @@ def labelled(material: Material, split: str, prop: str) -> Labelled:
 def confirm_names(
     material: Material, codes: dict[str, torch.Tensor], fitted: dict[str, dict[str, Probe]], top: int, permutations: int
 ) -> dict[str, Any]:
-    """`monosemantic.confirm` for codes [rows, features] with their probes, by both selections.
-
-    Raw latents are taken with both signs: a dimension that is low for a class indicates it as well as one that is high.
+    """`monosemantic.confirm` for codes [rows, features] with their probes; raw latents with both signs, since low ones tell a class too.
 
     Returns
     -------
@@ -58,10 +58,9 @@ def confirm_names(
             x = np.concatenate([x, -x], axis=1)
             own = {prop: Probe(torch.cat([p.weight, -p.weight], dim=1), p.bias, p.penalty) for prop, p in own.items()}
         for selection in SELECTIONS:
+            aurocs = selection == "auroc"
             strengths = [
-                monosemantic.contributions(own[prop], x, train[prop], ks)
-                if selection == "probe"
-                else monosemantic.aurocs(x, train[prop], ks)
+                monosemantic.aurocs(x, train[prop], ks) if aurocs else monosemantic.contributions(own[prop], x, train[prop], ks)
                 for prop, ks in classes.items()
                 if ks
             ]
@@ -73,8 +72,7 @@ def confirm_names(
                     row["name"] = labels.class_name(row["property"], row["class"], material.table.edges[row["property"]])
                 features[selection] = rows
             else:
-                own_auroc = found[selection][FEATURES]["median_auroc"]
-                summary["behind"] = own_auroc - summary["median_auroc"]
+                summary["behind"] = found[selection][FEATURES]["median_auroc"] - summary["median_auroc"]
                 summary["behind_ci95"] = bootstrap.interval(resampled[selection, FEATURES] - drawn)
     said = [fitted[FEATURES][prop].logits(codes[FEATURES]).softmax(dim=1).cpu().numpy() for prop in labels.PROPERTIES]
     first = dict(zip(labels.PROPERTIES, np.cumsum([0] + [p.shape[1] for p in said]).tolist()))
@@ -84,33 +82,30 @@ def confirm_names(
 
 
 def run(
-    codec: str, l1: float, epochs: int, batch: int, learning_rate: float, seeds: int, penalties: list[float], iterations: int, halves: int,
-    top: int, permutations: int, few_frames: int, seed: int,
+    codec: str, epochs: int, batch: int, learning_rate: float, seeds: int, penalties: list[float], iterations: int, halves: int, top: int,
+    permutations: int, few_frames: int, seed: int,
 ) -> None:  # fmt: skip
     """Ask all three questions, and write results/evidence/features/CODEC.json: agreement, monosemantic and disentanglement.
 
     Parameters
     ----------
-    l1, epochs, batch, learning_rate
-        As in section 2, whose SAE is the first of the seeds.
-    seeds
-        SAEs that differ in their seed.
-    penalties, iterations
-        Of the probes.
-    halves
-        Refits on halves of the recordings.
-    top, permutations
-        Most features to test, and permutations of the test.
-    few_frames
-        Most training frames to look at.
+    epochs, batch, learning_rate, seeds
+        Of the k-sparse SAEs, as in section 2, whose is the first, and how many are compared; of the paper's kind, those of section 2 are.
+    penalties, iterations, halves
+        Of the probes, and how many refits on halves of the recordings.
+    top, permutations, few_frames
+        Most features to test, permutations of the test, and most training frames to look at.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
-    settings = Settings(material.sae.hidden, l1, epochs, batch, learning_rate, seed)
+    settings = Settings(material.k_sparse.hidden, 0.0, epochs, batch, learning_rate, seed)
     with threadpool_limits(1, user_api="blas"):  # sums that several threads share may come out differently from run to run
-        saes, split = seed_stability.train_seeds(material, settings, seeds)
-        agreement, returns = seed_stability.stability(saes, material, split)
-        readers = representations.readers(material.sae, material.latents[material.at_rows(material.chosen("train"))], seed)
+        split = training.hold_out(material.rows, material.table.rows("train"), material.table.rows("test"), seed)
+        agreement, returns = seed_stability.stability([member.sae for member in members.load(codec)], material, split)
+        sparse = seed_stability.train_seeds(material, split, settings, seeds)
+        agreement["k_sparse"], _ = seed_stability.stability(sparse, material, split)
+        train = material.latents[material.at_rows(material.chosen("train"))]
+        readers = representations.readers(material.sae, material.k_sparse, train, seed)
         with torch.no_grad():
             codes = {name: read(material.latents) for name, read in readers.items()}
         fitted, dci = {}, {}
@@ -121,7 +116,8 @@ def run(
     for row in (row for rows in tested["features"].values() for row in rows):
         cosine = returns[row["feature"]]
         row["cosine"] = float(cosine) if np.isfinite(cosine) else None
-    material.write("features", {"agreement": agreement, "monosemantic": tested, "disentanglement": dci}, parameters)
+    figures = {"agreement": agreement, "monosemantic": tested, "disentanglement": dci, "sae": material.sae_settings()}
+    material.write("features", figures, parameters)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
@@ -32,9 +31,9 @@ def widths(dim: int, largest: int) -> list[tuple[int, int]]:
 
 def ranges(points: list[dict[str, Any]]) -> dict[str, list[float]]:
     """Lowest and highest value over the points of each figure; a property stands for the accuracy of its probe."""
-    values = {name: [point[name] for point in points] for name in ("sparsity", "l0", "dead", "fvu", "fvu_test", "scale")}
-    values |= {prop: [point["accuracy"][prop]["accuracy"] for point in points] for prop in labels.PROPERTIES}
-    return {name: [min(found), max(found)] for name, found in values.items()}
+    values = [point | {prop: score["accuracy"] for prop, score in point["accuracy"].items()} for point in points]
+    names = ("sparsity", "l0", "dead", "fvu", "fvu_test", "scale", *labels.PROPERTIES)
+    return {name: [min(point[name] for point in values), max(point[name] for point in values)] for name in names}
 
 
 def beside_paper(paper: dict[str, list[float]], ours: dict[str, list[float]]) -> dict[str, dict[str, Any]]:
@@ -45,28 +44,20 @@ def beside_paper(paper: dict[str, list[float]], ours: dict[str, list[float]]) ->
     }
 
 
-def wider_is_better(points: list[dict[str, Any]], name: str) -> float | None:
-    """Share of λ at which a figure falls with each step of width; None if there is one width."""
-    by_width = pd.DataFrame(points).pivot(index="hidden", columns="l1", values=name)
-    return float((by_width.diff()[1:] < 0).all().mean()) if len(by_width) > 1 else None
-
-
 def run(
     codec: str, largest: int, epochs: int, batch: int, learning_rate: float, few_frames: int, penalty: float, iterations: int, seed: int
 ) -> None:
     """Train and probe every point of the grid, and write results/evidence/grid/CODEC.json.
 
     It holds points (factor, hidden, l1, the figures of `variants.measure`, and accuracy with ci95 by property), majority (accuracy of the
-    majority class by property), ranges, beside_paper, wider_is_better, and sizes.
+    majority class by property), ranges, beside_paper, and sizes.
 
     Parameters
     ----------
-    largest
-        Most features of an SAE; 256 times the latent is the whole of `training.GRIDS["paper"]`.
+    largest, few_frames
+        Most features of an SAE (256 times the latent is the whole of `training.GRIDS["paper"]`), and most training frames.
     epochs, batch, learning_rate
         As in section 2; the batch in frames, if all training frames were used.
-    few_frames
-        Most training frames, for SAEs and probes.
     penalty, iterations
         Weight decay of the probes, and steps of L-BFGS.
     """
@@ -92,7 +83,6 @@ def run(
         "majority": {prop: float((task.truth == int(task.train.sum(dim=0).argmax())).mean()) for prop, (_, task) in tasks.items()},
         "ranges": ours,
         "beside_paper": beside_paper(RANGES.get(codec, {}), ours),
-        "wider_is_better": {name: wider_is_better(points, name) for name in ("fvu", "fvu_test")},
         "test_recordings": len(np.unique(material.pieces(material.table.rows("test")))),
     }
     material.write("grid", figures | sizes, parameters)

@@ -6,6 +6,7 @@ figures where they are? Does another optimiser? And does the penalty fall, with 
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from tqdm.auto import tqdm
 
 from audiosae.evidence.material import Material
 from audiosae.sae import SparseAutoencoder, stacked, variants
+from audiosae.sae.model import evaluate
 from audiosae.sae.stacked import Optimiser, Stack
 from audiosae.sae.training import Settings, Split
 from audiosae.sae.variants import PAPER, VARIANTS
@@ -87,37 +89,30 @@ def optimisers(latents: torch.Tensor, split: Split, settings: Settings) -> list[
 
 @torch.no_grad()
 def escape(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) -> dict[str, Any]:
-    """Multiply encoder weights and bias by c, in double precision: h, and with it the penalty, is multiplied by c; all else stays.
+    """Multiply encoder weights and bias by c, in double precision: so is h, and the penalty; but for RMSNorm's small constant, all else stays.
 
-    Only RMSNorm's small constant keeps this from being exact, and it matters only for a frame whose h is about as small. `counts` are the
-    frames that each row of latents stands for. Returns the penalty (mean of Σ h over frames) and fvu before, and for each c, `scaled`, the
-    same after, with penalty_ratio, and the largest changes of f and of x̂ (standardised) as shares of the largest value.
+    `counts` are the frames that each row of latents stands for. Returns penalty (mean of Σ h over frames) and fvu before, and for each c,
+    `scaled`, the same after, with penalty_ratio, and the largest changes of f and of x̂ (standardised) as shares of the largest value.
     """
     counts = counts.to(latents.device)
     latents, counts = latents[counts > 0].double(), counts[counts > 0].double()
 
     def read(c: float) -> tuple[torch.Tensor, torch.Tensor, float, float]:
-        scaled = SparseAutoencoder(sae.dim, sae.hidden).to(latents.device)
-        scaled.load_state_dict(sae.state_dict())
-        scaled.double()
+        scaled = copy.deepcopy(sae).double()
         scaled.encoder.weight.mul_(c)
         scaled.encoder.bias.mul_(c)
         penalty = counts @ scaled.activations(latents).sum(dim=1) / counts.sum()
         f = scaled.encode(latents)
-        return f, scaled.normalised(scaled.decode(f)), float(penalty), variants.unexplained(scaled, latents, counts)
+        return f, scaled.normalised(scaled.decode(f)), float(penalty), evaluate(scaled, latents, counts)["fvu"]
 
     features, rebuilt, penalty, fvu = read(1.0)
     rows = []
     for c in SCALES:
         f, x, cost, share = read(c)
-        changes = {"features_change": _change(features, f), "reconstruction_change": _change(rebuilt, x)}
+        pairs = {"features_change": (features, f), "reconstruction_change": (rebuilt, x)}
+        changes = {name: float((after - before).abs().max() / before.abs().max()) for name, (before, after) in pairs.items()}
         rows.append({"c": c, "penalty": cost, "penalty_ratio": cost / penalty, "fvu": share, **changes})
     return {"penalty": penalty, "fvu": fvu, "scaled": rows}
-
-
-def _change(before: torch.Tensor, after: torch.Tensor) -> float:
-    """The largest change as a share of the largest value."""
-    return float((after - before).abs().max() / before.abs().max())
 
 
 def summary(points: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> dict[str, Any]:
@@ -126,19 +121,19 @@ def summary(points: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> dic
     The last has by variant first_epoch, last_epoch, scale_ratio (rms of h at the end over that after the first epoch), and sparsity and
     fvu by epoch.
     """
-    found: dict[str, Any] = {"fvu_at_sparsity": {f"{value:g}": {} for value in SPARSITIES}, "sparsity_range": {}, "drift": {}}
-    for name in STRENGTHS:
-        own = [point for point in points if point["variant"] == name]
-        for value in SPARSITIES:
-            found["fvu_at_sparsity"][f"{value:g}"][name] = fvu_at(own, value)
-        sparsity = [point["sparsity"] for point in own]
-        found["sparsity_range"][name] = [min(sparsity), max(sparsity)]
+    own = {name: [point for point in points if point["variant"] == name] for name in STRENGTHS}
+    found: dict[str, Any] = {
+        "fvu_at_sparsity": {f"{value:g}": {name: fvu_at(curve, value) for name, curve in own.items()} for value in SPARSITIES},
+        "sparsity_range": {name: [f([p["sparsity"] for p in curve]) for f in (min, max)] for name, curve in own.items()},
+        "drift": {},
+    }
     for name in DRIFTING:
         rows = [row for row in drifting if row["variant"] == name]
+        first, last = rows[0], rows[-1]
         found["drift"][name] = {
-            "first_epoch": rows[0]["epoch"],
-            "last_epoch": rows[-1]["epoch"],
-            "scale_ratio": rows[-1]["scale"] / rows[0]["scale"],
+            "first_epoch": first["epoch"],
+            "last_epoch": last["epoch"],
+            "scale_ratio": last["scale"] / first["scale"],
             **{figure: {str(row["epoch"]): row[figure] for row in rows} for figure in ("sparsity", "fvu")},
         }
     return found
@@ -151,16 +146,12 @@ def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, 
 
     Parameters
     ----------
-    factor
-        Hidden size over latent size.
-    l1
-        λ of the long training and of the optimisers.
+    factor, few_frames
+        Hidden size over latent size, and most training frames; see `Material.thinned_training`.
+    l1, long
+        λ of the long training and of the optimisers, and epochs of the former.
     epochs, batch, learning_rate
         As in section 2; the batch in frames, if all training frames were used.
-    long
-        Epochs of the long training.
-    few_frames
-        Most training frames; see `Material.thinned_training`.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)

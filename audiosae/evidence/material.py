@@ -11,11 +11,14 @@ import torch
 
 from audiosae import frames, probes
 from audiosae.errors import ParameterError
+from audiosae.evidence import subject
 from audiosae.files import checkpoint, determinism, results
 from audiosae.frames import Frames, unique
 from audiosae.frames.unique import Rows
 from audiosae.probes import Probe, Task
 from audiosae.sae import KIND, SparseAutoencoder, stacked, training
+from audiosae.sae.k_sparse import KSparseAutoencoder
+from audiosae.sae.reference import in_use
 from audiosae.sae.training import Split
 
 
@@ -25,12 +28,10 @@ class Material:
 
     Attributes
     ----------
-    table, rows
-        Frames with labels, and what stands for them; see `frames.unique`.
-    latents
-        float32 [rows, dim], on the device where to compute.
-    sae, fitted
-        The SAE that the later sections use, and its probes by property.
+    table, rows, latents
+        Frames with labels, what stands for them (see `frames.unique`), and this as float32 [rows, dim], on the device where to compute.
+    sae, fitted, k_sparse
+        The paper's SAE that the later sections use, its probes by property, and the k-sparse SAE.
     few_frames
         Most training frames that a question looks at, drawn at random. Frames that repeat are never thinned, since they cost nothing.
     inputs
@@ -43,9 +44,10 @@ class Material:
     latents: torch.Tensor
     sae: SparseAutoencoder
     fitted: dict[str, Probe]
+    k_sparse: KSparseAutoencoder
     few_frames: int
     seed: int
-    inputs: dict[str, str]
+    inputs: dict[str, str | Path]
 
     @classmethod
     def read(cls, codec: str, few_frames: int, seed: int) -> Material:
@@ -53,21 +55,23 @@ class Material:
         if few_frames < 1:
             raise ParameterError(f"few_frames must be at least 1; got {few_frames}.")
         device = determinism.prepare(seed)
-        inputs = {
+        inputs: dict[str, str | Path] = {
             "data/frames": f"data/frames/{codec}.arrow",
-            "weights/sae": f"checkpoints/sae/{codec}.safetensors",
-            "weights/probes": f"checkpoints/probes/{codec}.safetensors",
+            "weights/sae": in_use(codec, "sae"),
+            "weights/probes": in_use(codec, "probes"),
+            "weights/k_sparse": in_use(codec, "sae", "k_sparse"),
         }
         table = frames.load(inputs["data/frames"])
         rows = unique.find(table.latents)
         sae, fitted = SparseAutoencoder.load(inputs["weights/sae"]).to(device), probes.load(inputs["weights/probes"])
-        return cls(codec, table, rows, torch.from_numpy(rows.latents).to(device), sae, fitted, few_frames, seed, inputs)
+        k_sparse = KSparseAutoencoder.load(inputs["weights/k_sparse"]).to(device)
+        return cls(codec, table, rows, torch.from_numpy(rows.latents).to(device), sae, fitted, k_sparse, few_frames, seed, inputs)
 
     def write(self, question: str, figures: dict[str, Any], parameters: dict[str, Any], **inputs: str) -> None:
-        """Write results/evidence/QUESTION/CODEC.json with its provenance; `inputs` are files that this question alone reads."""
+        """Write results/evidence/QUESTION/CODEC.json with what it is `of` and its provenance; `inputs` are files that this question alone reads."""
         path = Path("results", "evidence", question, f"{self.codec}.json")
         made = results.provenance({**self.inputs, **inputs}, parameters, f"audiosae.evidence.{question}")
-        results.write(path, {**figures, "provenance": {**made, "weights": self.table.weights}})
+        results.write(path, {**figures, "of": subject.of(self.codec), "provenance": {**made, "weights": self.table.weights}})
         print(path)
 
     def chosen(self, split: str, prop: str | None = None) -> np.ndarray:
@@ -108,10 +112,7 @@ class Material:
         return torch.from_numpy(self.rows.of_frame[where]).to(self.latents.device)
 
     def task(self, prop: str, label: np.ndarray | None = None) -> tuple[torch.Tensor, Task]:
-        """The rows of latents that frames with a property use [used], and what a probe on these learns from them.
-
-        The classes are those of the property, or others, one a frame [frames].
-        """
+        """The rows of latents that frames with a property use [used], and what a probe on these learns: its classes, or others [frames]."""
         label = self.label(prop) if label is None else label
         train, validation, test = (self.chosen(split, prop) for split in ("train", "validation", "test"))
         used = np.unique(self.rows.of_frame[train | validation | test])
@@ -120,18 +121,17 @@ class Material:
         return torch.from_numpy(used), Task(learnt, checked, row, label[test], self.pieces(test))
 
     def thinned_training(self, batch: int) -> tuple[Split, int, dict[str, Any]]:
-        """What SAEs learn from when frames are saved and steps are not.
+        """What SAEs learn from when frames are saved and steps are not: `training.hold_out`, batch, and sizes for the results.
 
-        Returns the `training.hold_out`; the batch in frames for as many steps an epoch as `batch` takes over all training frames; and
-        held_out, dim, frames and train_frames, for the results.
+        The batch, in frames, makes as many steps an epoch as `batch` does over all training frames.
         """
-        every, kept = self.table.rows("train"), self.chosen("train")
+        kept = self.chosen("train")
         split = training.hold_out(self.rows, kept, self.table.rows("test"), self.seed)
-        frames, used = int(every.sum()), int(kept.sum())
+        frames, used = int(self.table.rows("train").sum()), int(kept.sum())
         sizes = {"held_out": split.held_out, "dim": self.latents.shape[1], "frames": frames, "train_frames": used}
         return split, stacked.scaled_batch(batch, used, frames), sizes
 
     def sae_settings(self) -> dict[str, Any]:
         """dim, hidden and l1 (λ) of the SAE, for the results."""
         _, header = checkpoint.load(self.inputs["weights/sae"], KIND)
-        return {"dim": self.sae.dim, "hidden": self.sae.hidden, "l1": header["provenance"]["parameters"]["l1"]}
+        return {"dim": self.sae.dim, "hidden": self.sae.hidden, "l1": header["provenance"]["of"]["l1"]}

@@ -1,12 +1,12 @@
 """Whether single features fire for the class that they were named after, on recordings that they were not chosen on.
 
 AUROC: how often a frame of the class has more activation than another frame of known class. Precision: the share of the activation that
-falls within one class of its own, and for pitch on the same note in another octave too; its base is the share of the frames there.
+falls on classes that are `near` its own; its base is the share of the frames there.
 
 Frames of a note are no independent sample. So the test puts recordings in another order and rotates labels by a random offset against
 activations: this keeps how each develops in time and breaks what ties them. It is exact where recordings are exchangeable and the
-sequence has no preferred start. A bootstrap of AUROC − ½ would rest on the few recordings that have a note, so it serves for the
-intervals only. All features of one kind are corrected together by Holm's method (1979).
+sequence has no preferred start. A bootstrap would rest on the few recordings that have a note, so it serves for the intervals only. All
+features of one kind are corrected together by Holm's method (1979).
 """
 
 from __future__ import annotations
@@ -72,12 +72,9 @@ def aurocs(x: np.ndarray, train: Labelled, classes: list[int]) -> np.ndarray:
     place = rankdata(x[rows], method="dense", axis=0).astype(np.int64) - 1 + np.arange(features) * len(rows)
     tied = np.bincount(place.ravel(), np.repeat(frames, features), features * len(rows)).reshape(features, -1)
     ranks = (tied.cumsum(axis=1) - tied / 2 + 0.5).ravel()[place]
-    found = []
-    for k in classes:
-        inside = np.bincount(of, train.label == k, len(rows))
-        count, rest = inside.sum(), len(of) - inside.sum()
-        found.append((inside @ ranks - count * (count + 1) / 2) / (count * rest))
-    return np.stack(found)
+    inside = np.stack([np.bincount(of, train.label == k, len(rows)) for k in classes])
+    count = inside.sum(axis=1, keepdims=True)
+    return (inside @ ranks - count * (count + 1) / 2) / (count * (len(of) - count))
 
 
 def choose(strength: np.ndarray, classes: list[tuple[str, int]], top: int) -> list[Named]:
@@ -85,16 +82,12 @@ def choose(strength: np.ndarray, classes: list[tuple[str, int]], top: int) -> li
 
     A class whose feature is already taken by a class that it is stronger for gets the strongest feature that is left.
     """
-    order = np.argsort(-strength, axis=None, kind="stable")
-    taken: dict[int, Named] = {}
-    features: set[int] = set()
-    for place, feature in zip(*(numbers.tolist() for numbers in np.unravel_index(order, strength.shape))):
-        if len(taken) == min(top, len(classes)):
-            break
-        if place not in taken and feature not in features:
-            taken[place] = Named(feature, *classes[place])
-            features.add(feature)
-    return list(taken.values())
+    left, named = strength.astype(float), []
+    for _ in range(min(top, *strength.shape)):
+        place, feature = np.unravel_index(left.argmax(), left.shape)
+        named.append(Named(int(feature), *classes[place]))
+        left[place], left[:, feature] = -np.inf, -np.inf
+    return named
 
 
 def near(label: np.ndarray, prop: str, number: int) -> np.ndarray:
@@ -135,10 +128,9 @@ def p_values(activation: np.ndarray, number: np.ndarray, test: Labelled, permuta
 
 
 def wins(activation: np.ndarray, member: np.ndarray, recording: np.ndarray, recordings: int) -> np.ndarray:
-    """Pairs of a frame of the class in recording a and another frame in b in which the former has more activation; ties count half.
+    """Pairs of a frame of the class (`member`) in recording a and another frame in b in which the former has more activation; ties count half.
 
-    Given whether each frame is of the class and the number of its recording [frames], returns [recordings, recordings], whose sum over the
-    number of pairs is the AUROC, however often a recording is drawn.
+    Returns [recordings, recordings], whose sum over the number of pairs is the AUROC, however often a recording is drawn.
     """
     inside, of = activation[member], recording[member]
     won = np.zeros((recordings, recordings))
@@ -159,8 +151,8 @@ def confirm(
     Returns
     -------
     summary
-        tested, confirmed (Holm's p below 0.05), share_confirmed, median_auroc, median_precision, median_base, and mostly: the share of
-        features with a precision above ½. The interval of share_confirmed is over features (Wilson 1927), others are over recordings.
+        Of `_summary`; confirmed by Holm's p below 0.05, mostly: the share of features with a precision above ½. The interval of
+        share_confirmed is over features (Wilson 1927), others are over recordings.
     features
         One dict each: feature, property, class, auroc, auroc_ci95, precision, base, p, holm.
     resampled

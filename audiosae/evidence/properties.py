@@ -1,8 +1,7 @@
 """What a frame can be asked: the paper's three properties, and others, one entry of a table each.
 
-An entry says how to measure a property of a clip at the frames of a codec, and how the measurements become classes; a property of your
-own is one more entry in `PROPERTIES`. Spectra are of the windows in `labels`. A frame quieter than −60 dBFS has none: there the numbers
-would tell of the last bits of the file.
+A property of your own is one more entry in `PROPERTIES`. Spectra are of the windows in `labels`. A frame quieter than −60 dBFS has none:
+there the numbers would tell of the last bits of the file.
 """
 
 from __future__ import annotations
@@ -53,14 +52,10 @@ class Clip:
         """Magnitudes [frames, 1025, 1]: an axis of time with one step, as librosa wants it."""
         return np.abs(librosa.stft(self.windows, **_SHAPE))
 
-    @cached_property
+    @property
     def sounding(self) -> np.ndarray:
         """Which frames are louder than −60 dBFS, bool [frames]."""
         return self.table["rms"].to_numpy() > labels.SILENCE
-
-    def where_sounding(self, values: np.ndarray) -> np.ndarray:
-        """`values` [frames], NaN in frames that are not `sounding`."""
-        return np.where(self.sounding, values, np.nan)
 
 
 @dataclass(frozen=True)
@@ -69,15 +64,12 @@ class Property:
 
     Attributes
     ----------
-    unit
-        What it is measured in.
+    unit, cite
+        What it is measured in, and where the definition comes from.
     measure
         A clip -> one value a frame: numbers, NaN where a frame has none, or names of classes, empty where it has none.
     edges
-        How numbers become classes: the frames and the values of training frames -> edges of bins, in the unit. None for names, which
-        are their own classes and have no order.
-    cite
-        Where the definition comes from.
+        The frames and the values of training frames -> edges of bins, in the unit. None for names, which are classes without an order.
     """
 
     unit: str
@@ -133,8 +125,7 @@ def pitch(clip: Clip) -> np.ndarray:
 def chroma(clip: Clip) -> np.ndarray:
     """Name of the tracked pitch without its octave.
 
-    From the tracker, not from the largest bin of a chromagram: in windows of 2048 samples bins are 21.5 Hz apart, several semitones in the
-    bass, and the third partial is a fifth. The octave errors that trackers make do not matter here.
+    Not of the largest bin of a chromagram: in windows of 2048 samples bins are several semitones apart in the bass.
     """
     note = pitch(clip)
     names = np.array(librosa.midi_to_note(np.nan_to_num(note, nan=60.0), octave=False, unicode=False))
@@ -157,7 +148,8 @@ def flatness(clip: Clip) -> np.ndarray:
     """Spectral flatness, 10 log₁₀ of the geometric over the arithmetic mean of the power spectrum: 0 dB for white noise."""
     power = clip.spectrum**2
     power = power / np.maximum(power.max(axis=1, keepdims=True), np.finfo(power.dtype).tiny)
-    return clip.where_sounding(10 * np.log10(librosa.feature.spectral_flatness(S=power, amin=FLOOR, power=1.0)[:, 0, 0]))
+    found = 10 * np.log10(librosa.feature.spectral_flatness(S=power, amin=FLOOR, power=1.0)[:, 0, 0])
+    return np.where(clip.sounding, found, np.nan)
 
 
 def onset_strength(clip: Clip) -> np.ndarray:
@@ -169,13 +161,14 @@ def onset_strength(clip: Clip) -> np.ndarray:
 
 def rolloff(clip: Clip) -> np.ndarray:
     """Frequency under which 85 % of the magnitudes of a spectrum lie."""
-    return clip.where_sounding(librosa.feature.spectral_rolloff(S=clip.spectrum, sr=SAMPLE_RATE, n_fft=labels.WINDOW)[:, 0, 0])
+    found = librosa.feature.spectral_rolloff(S=clip.spectrum, sr=SAMPLE_RATE, n_fft=labels.WINDOW)[:, 0, 0]
+    return np.where(clip.sounding, found, np.nan)
 
 
 def crossings(clip: Clip) -> np.ndarray:
     """How often the wave changes its sign."""
     share = librosa.feature.zero_crossing_rate(clip.windows, frame_length=labels.WINDOW, hop_length=labels.WINDOW, center=False)
-    return clip.where_sounding(share[:, 0, 0] * SAMPLE_RATE)
+    return np.where(clip.sounding, share[:, 0, 0] * SAMPLE_RATE, np.nan)
 
 
 _PAPER = "Paek et al. 2025, section 3.2"

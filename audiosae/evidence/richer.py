@@ -1,8 +1,8 @@
 """Which properties, beyond the paper's three, a linear probe reads from a frame.
 
 Every one of `properties` is probed as in the paper's section 3. They differ in their classes, so accuracies do not compare; *skill* does:
-(accuracy − majority) / (1 − majority), 0 for the majority-class baseline and 1 for a probe that is always right. A property is *linearly
-there* if the interval for SAE features lies above 0.
+(accuracy − majority) / (1 − majority). A property is *linearly there* if the interval for SAE features lies above 0. Features are compared
+with raw latents and an untrained SAE by the difference of accuracy, frame by frame.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from audiosae import audio, corpus, probes
 from audiosae.audio import labels
 from audiosae.errors import CorpusError
+from audiosae.evidence.baselines import over_recordings
 from audiosae.evidence.material import Material
 from audiosae.evidence.properties import PROPERTIES, Clip, Property
 from audiosae.frames import Frames
@@ -39,17 +40,11 @@ def measure_clips(frames: Frames, manifest: pd.DataFrame, properties: dict[str, 
 
 
 def skill(hit: np.ndarray, constant: np.ndarray, pieces: np.ndarray, seed: int) -> dict[str, Any]:
-    """How far a probe is above the majority-class baseline, as a share of what there is to gain.
+    """How far a probe is above the majority-class baseline, as a share of what there is to gain: skill and skill_ci95.
 
-    Parameters
-    ----------
-    hit, constant, pieces
-        Where the probe is right, where the majority class of training is, bool, and the recording of each frame [frames].
-
-    Returns
-    -------
-    skill and skill_ci95; None where the baseline is always right. The interval is that of accuracy − majority, resampled together, in
-    units of 1 − majority on all test frames: a resample may hold the majority class alone, where 1 − majority is 0.
+    Given are where the probe is right, where the majority class of training is, bool, and the recording of each frame [frames]. Both
+    figures are None where the baseline is always right. The interval is that of accuracy − majority in units of 1 − majority on all test frames: a resample
+    may hold the majority class alone.
     """
     if constant.all():
         return {"skill": None, "skill_ci95": None}
@@ -74,14 +69,8 @@ def vote(predicted: np.ndarray, truth: np.ndarray, clip: np.ndarray, pieces: np.
 def scores(predicted: np.ndarray, label: np.ndarray, where: dict[str, np.ndarray], ordered: bool, material: Material) -> dict[str, Any]:
     """Score the predicted classes of test frames.
 
-    Parameters
-    ----------
-    label
-        Class of every frame [frames].
-    where
-        Frames of each split that have the property, bool [frames].
-    ordered
-        Whether a neighbouring class is a near miss.
+    `label` is the class of every frame [frames], `where` says which frames of each split have the property, bool [frames], and `ordered`
+    whether a neighbouring class is a near miss.
     """
     truth, pieces, seed = label[where["test"]], material.pieces(where["test"]), material.seed
     constant = truth == np.bincount(label[where["train"]]).argmax()
@@ -124,7 +113,9 @@ def probe_all(
             "recordings": len(set(material.pieces(where["test"]))),
             "frames": int(where["test"].sum()),
             "train_frames": int(where["train"].sum()),
+            "difference": {},
         }
+    hits: dict[str, np.ndarray] = {}
     sae, start = material.sae, untrained(material.sae, material.seed)
     for kind, reader in {FEATURES: sae.encode, RAW: sae.normalised, UNTRAINED: start.encode}.items():
         with torch.no_grad():
@@ -133,6 +124,12 @@ def probe_all(
             probe = probes.fit(x, learnt, checked, penalties, iterations)
             predicted = probe.predict(x[material.at_rows(where["test"])])
             found[name][kind] = scores(predicted, label, where, properties[name].ordered, material) | {"penalty": probe.penalty}
+            right = (predicted == label[where["test"]]).astype(float)
+            if kind == FEATURES:
+                hits[name] = right
+            else:
+                gap, pieces = hits[name] - right, material.pieces(where["test"])
+                found[name]["difference"][kind] = over_recordings("difference", gap, pieces, material.seed)
     for figures in found.values():
         bounds = figures[FEATURES]["skill_ci95"]
         figures["linearly_there"] = bounds is not None and bounds[0] > 0
@@ -144,17 +141,14 @@ def run(codec: str, penalties: list[float], iterations: int, few_frames: int, se
 
     Parameters
     ----------
-    penalties, iterations
-        Weight decays to choose from, and steps of L-BFGS for each.
-    few_frames
-        Most training frames of a probe, where frames do not repeat.
+    penalties, iterations, few_frames
+        Weight decays to choose from, steps of L-BFGS for each, and most training frames of a probe, where frames do not repeat.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
     measured = measure_clips(material.table, corpus.load("data/corpus"), PROPERTIES)
-    figures = probe_all(material, measured, PROPERTIES, penalties, iterations)
-    corpus_read = {"data/corpus": "data/corpus/manifest.csv"}
-    material.write("richer", {"codec": codec, "sae": material.sae_settings(), **figures}, parameters, **corpus_read)
+    figures = {"codec": codec, "sae": material.sae_settings(), **probe_all(material, measured, PROPERTIES, penalties, iterations)}
+    material.write("richer", figures, parameters, **{"data/corpus": "data/corpus/manifest.csv"})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Whether SAEs that differ only in their seed learn the same features.
 
 Decoder directions of two SAEs are matched one to one with the largest sum of cosines (Hungarian method), as in Paulo and Belrose (2025,
-arXiv 2501.16615), who call a feature shared above 0.7. Beside it stands the mean max cosine of Sharkey, Braun and Millidge (2022). Among
-many directions in few dimensions everything has near neighbours, so the same is done for directions that nobody learnt.
+arXiv 2501.16615), who call a feature shared above 0.7. Beside it stands the mean max cosine of Sharkey, Braun and Millidge (2022). In few
+dimensions everything has near neighbours, so the same is done for directions that nobody learnt.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def similarity(first: np.ndarray, second: np.ndarray) -> tuple[dict[str, Any], t
         cosine: mean over matched pairs. above_0.7, above_0.9: share of these pairs. histogram: pairs in each of `BINS`. max_cosine: mean
         over the first dictionary of the largest cosine in the second, and the other way round, averaged.
     pairs
-        Which vectors are matched, one to one with the largest sum of cosines: their numbers, min(m, n) each.
+        The numbers of the vectors that are matched, min(m, n) each.
     """
     cosines = first @ second.T
     pairs = linear_sum_assignment(cosines, maximize=True)
@@ -73,10 +73,7 @@ def correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def random_directions(learnt: Sequence[np.ndarray], seed: int) -> dict[str, list[np.ndarray]]:
-    """Directions that nobody learnt, as many as each dictionary of unit vectors [n, dim] has: uniform on the sphere, and crowded alike.
-
-    The latter are normal with mean and covariance of the learnt ones, then of length 1.
-    """
+    """Directions that nobody learnt, as many as each dictionary [n, dim] has: uniform on the sphere, and of like mean and covariance."""
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[np.ndarray]] = {"random": [], "random_same_covariance": []}
     for own in learnt:
@@ -96,16 +93,12 @@ def over_pairs(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def train_seeds(material: Material, settings: Settings, seeds: int) -> tuple[list[SparseAutoencoder], Split]:
-    """The SAE of section 2, and others, `seeds` in all, with its settings and the seeds after its own; and the split of section 2.
-
-    No frame is left out: fewer would mean fewer steps, and an SAE trained for less. Fewer than two seeds are a `ParameterError`.
-    """
+def train_seeds(material: Material, split: Split, settings: Settings, seeds: int) -> list[SparseAutoencoder]:
+    """The k-sparse SAE in use, and others with the seeds after its own, `seeds` in all; fewer than two are a `ParameterError`."""
     if seeds < 2:
         raise ParameterError(f"seed stability needs at least 2 seeds; got {seeds}.")
-    split = training.hold_out(material.rows, material.table.rows("train"), material.table.rows("test"), settings.seed)
-    others = [replace(settings, seed=settings.seed + number) for number in range(1, seeds)]
-    return [material.sae, *(training.train(material.latents, one, split.train)[0] for one in others)], split
+    others = (replace(settings, seed=settings.seed + number) for number in range(1, seeds))
+    return [material.k_sparse, *(training.train(material.latents, one, split.train, k=material.k_sparse.k)[0] for one in others)]
 
 
 @torch.no_grad()
@@ -117,7 +110,7 @@ def stability(saes: Sequence[SparseAutoencoder], material: Material, split: Spli
     found
         The figures of `similarity`, as in `over_pairs`; `correlation` and `correlation_above_0.7`, median and share of the correlations
         of matched features' activations on test frames, of those where both fire; `live` features and `fvu` on unseen frames of each
-        SAE; `dim` of the latents; the figures of `random`, `random_same_covariance` and `untrained` directions; and `bins`.
+        SAE; `dim`; the figures of `random`, `random_same_covariance` and `untrained` directions; and `bins`.
     returns
         Mean cosine of each of the first SAE's features to its counterparts in the others [hidden]; NaN where it has none.
     """

@@ -1,4 +1,4 @@
-"""Is the paper's way of steering a good one? Its variants beside plainer methods, at equal effect, with what each costs.
+"""Is the paper's way of steering a good one? Five trainings of it beside random directions, its variants and plainer methods.
 
 Test clips with one voice are steered towards a low and a high target, and measured again from the sound, as in section 4. Each method is
 compared with its own sound at strength 0 (see `methods.FROM_CODEC`).
@@ -6,8 +6,9 @@ compared with its own sound at strength 0 (see `methods.FROM_CODEC`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,170 +16,175 @@ import torch
 from tqdm.auto import tqdm
 
 from audiosae import codecs, steering
-from audiosae.audio import labels
-from audiosae.errors import ParameterError
+from audiosae.codecs import Codec
 from audiosae.evidence.material import Material
-from audiosae.frames import Frames
-from audiosae.stats import bootstrap
-from audiosae.steering import equal_effect, in_time, methods
-from audiosae.steering.equal_effect import LEVELS
-from audiosae.steering.methods import BASELINES, FROM_CODEC, METHODS, SIGNAL
-from audiosae.steering.quality import log_mel_distance, round_trip
+from audiosae.probes import seeds as trainings
+from audiosae.probes.seeds import Member
+from audiosae.sae.reference import KINDS
+from audiosae.steering import in_time, methods, response, trial
+from audiosae.steering.methods import FROM_CODEC, METHODS, SIGNAL, Move
+from audiosae.steering.response import COLLAPSE, NEAR, STRENGTHS, Goals, Response
 
-if TYPE_CHECKING:
-    from audiosae.codecs import Codec
+ENDS = (-1.0, 1.0)
+"""Relative strengths at which methods are compared, and other seeds are steered: one way, and the other."""
 
+PART = 1.0
+"""Relative strength r where the middle third alone is steered."""
 
-def chosen_clips(table: Frames, clips: int, seconds: float) -> dict[str, np.ndarray]:
-    """Latents [frames, dim] of the beginnings of test clips with one voice, spread evenly over those with a pitch in 30 % of the frames."""
-    frames = round(seconds * table.frame_rate)
-    place = table.table.groupby("clip", observed=True).cumcount().to_numpy()
-    voiced = pd.Series(table.rows("test", "pitch") & (place < frames)).groupby(table.table["clip"].astype(str)).sum()
-    usable = sorted(voiced.index[voiced >= 0.3 * frames])
-    if len(usable) < clips:
-        raise ParameterError(f"{len(usable)} test clips have one voice and a pitch, fewer than the {clips} asked for; lower --clips.")
-    names = table.table["clip"].astype(str).to_numpy()
-    picked = [usable[i] for i in np.linspace(0, len(usable) - 1, clips).astype(int)]
-    return {clip: table.latents[(names == clip) & (place < frames)].copy() for clip in picked}
+Row = dict[str, Any]
 
 
 @torch.no_grad()
-def steer_clip(
-    material: Material, codec: Codec, clip: str, x: torch.Tensor, targets: dict[str, list[int]], moves: dict[str, methods.Move],
-    strengths: list[float], shares: list[float], time_strength: float,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # fmt: skip
-    """Steer one clip with latents x [frames, dim] by `methods.vectors` and by signal processing; how far, see `run`.
+def steer_by_probes(
+    codec: Codec, member: Member, x: torch.Tensor, goals: Goals, strengths: tuple[float, ...], alphas: list[float], seed: int, tracker: str
+) -> Iterator[Row]:  # fmt: skip
+    """The paper's way with one training, and a random direction of its own: rows for `response.respond` of latents x [frames, dim]."""
+    sae, rows = member.sae, {prop: probe.weight.to(x.device) for prop, probe in member.probes.items()}
+    (before,) = trial.make(codec, sae, sae.decode(sae.encode(x))[None], tracker)
+    pushed = trial.push(methods.along_probes(sae, rows), x, goals, strengths) + trial.push_by_alpha(sae, rows, x, goals, alphas)
+    yield from trial.outcomes(codec, sae, before, pushed + trial.push_at_random(sae, x, 1, ENDS, seed), tracker)
 
-    Returns one row a sound, as `steering.effects` reads them, with method, log_mel_db and round_trip, where alpha holds the relative
-    strength or the share; and what `in_time.steer_middle` gives.
-    """
-    table, sae, rate = material.table, material.sae, codec.sample_rate
+
+@torch.no_grad()
+def steer_otherwise(
+    codec: Codec, member: Member, x: torch.Tensor, goals: Goals, moves: dict[str, Move], paper: list[Row], tracker: str
+) -> tuple[list[Row], list[dict[str, Any]]]:  # fmt: skip
+    """Such rows of all methods, with method, given those of the paper's way; and what `in_time.steer_middle` gives for valid sounds."""
+    sae = member.sae
     still = {"codec": x, "sae": sae.decode(sae.encode(x))}
-    decoded = codec.decode(torch.stack([*still.values()]))
-    plain = dict(zip(still, decoded.cpu().numpy()))
-    own, through_sae = round_trip(codec, sae, torch.stack([*still.values()]), decoded)
-    before = {name: steering.listen(wave, rate, table.tracker, codec.frame_rate) for name, wave in plain.items()}
-    rows: list[dict[str, Any]] = []
-
-    def add(method: str, prop: str, k: int, strength: float, wave: np.ndarray, trip: float) -> None:
-        base = "codec" if method in (*FROM_CODEC, "reconstruction") else "sae"
-        row = {"clip": clip, "method": method, "steered": prop, "target": k, "alpha": strength, "round_trip": trip}
-        row["log_mel_db"] = log_mel_distance(plain[base], wave, rate)
-        for when, heard in (("before", before[base]), ("after", steering.listen(wave, rate, table.tracker, codec.frame_rate))):
-            row |= {f"{measured}_{when}": place for measured, place in heard.places(table.edges).items()}
-        rows.append(row)
-
-    add("reconstruction", "", -1, 0.0, plain["sae"], through_sae / own)
-    for prop, k in [(prop, k) for prop, ks in targets.items() for k in ks]:
-        for method, move in moves.items():
-            moved = torch.stack([move(x, prop, k, strength) for strength in strengths])
-            waves = codec.decode(moved)
-            trips = round_trip(codec, sae, moved, waves) / own
-            for strength, wave, trip in zip(strengths, waves.cpu().numpy(), trips):
-                add(method, prop, k, strength, wave, trip)
-        target = labels.centres(table.edges[prop])[k]
-        processed = methods.processed(plain["codec"], rate, before["codec"], prop, target, shares, codec.frame_rate)
-        for share, wave in zip(shares, processed):
-            add(SIGNAL, prop, k, share, wave, np.nan)
-    unsteered = {name: (still[name], plain[name]) for name in still}
-    return rows, in_time.steer_middle(codec, x, moves, unsteered, targets, time_strength, table.tracker, table.edges)
+    before = dict(zip(still, trial.make(codec, sae, torch.stack([*still.values()]), tracker)))
+    rows = [{"method": "reconstruction", "steered": "", **trial.outcome(before["codec"], before["sae"])}]
+    rows += [{**row, "method": "paper"} for row in paper if row["steered"] and row["r"] in ENDS]
+    for method in [method for method in moves if method != "paper"]:
+        base = before["codec" if method in FROM_CODEC else "sae"]
+        made = trial.outcomes(codec, sae, base, trial.push(moves[method], x, goals, ENDS), tracker)
+        rows += [{"method": method, **row} for row in made]
+    base = before["codec"]
+    for prop, target, goal in response.each(goals):
+        waves = methods.processed(base.wave, codec.sample_rate, base.heard, prop, goal.centre, [*ENDS], codec.frame_rate)
+        for r, wave in zip(ENDS, waves):
+            said = {"method": SIGNAL, "steered": prop, "target": target, "r": r, "alpha": np.nan}
+            rows.append(said | trial.outcome(base, trial.measure(codec, wave, tracker)))
+    unsteered = {name: (still[name], before[name].wave) for name in still}
+    chosen = {variant: further(rows, variant, goals) for variant in in_time.VARIANTS}
+    return rows, in_time.steer_middle(codec, x, moves, unsteered, chosen, PART, tracker)
 
 
-def by_strength(sounds: pd.DataFrame, effects: pd.DataFrame, prop: str, seed: int) -> dict[str, dict[str, Any]]:
-    """Figures of one method and steered property at each strength: those of `steering.summarise`, log_mel_db with interval, and round_trip."""
-    found = {}
-    for strength, rows in sounds.groupby("alpha"):
-        figures = steering.summarise(effects, sounds, prop, strength, seed)
-        mel, trip = rows.groupby("clip")["log_mel_db"].mean(), rows["round_trip"].mean()
-        found[f"{strength:g}"] = {
-            **{name: figures[name] for name in ("on_target", "on_target_ci95", "leakage", "leakage_ci95", "pitch_lost", "clips")},
-            "log_mel_db": float(mel.mean()),
-            "log_mel_db_ci95": bootstrap.mean(mel, seed),
-            "round_trip": None if np.isnan(trip) else float(trip),
-        }
-    return found
+def further(rows: list[Row], method: str, goals: Goals) -> dict[str, tuple[int, float]]:
+    """For each property the class of the further target whose sound at `PART` is valid, and its side; none nearer than `NEAR`."""
+    found: dict[str, tuple[float, int, float]] = {}
+    for row in rows:
+        if row["method"] == method and row["r"] == PART and row["valid"]:
+            prop, goal = row["steered"], goals[row["steered"]][row["target"]]
+            away = steering.natural(prop, goal.centre) - steering.natural(prop, row[f"{prop}_before"])
+            if abs(away) >= NEAR[prop] and abs(away) > found.get(prop, (0.0,))[0]:
+                found[prop] = (abs(away), goal.number, float(np.sign(away)))
+    return {prop: (k, side) for prop, (_, k, side) in found.items()}
 
 
-def whole_clips(sounds: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Figures of the sounds of `steer_clip`: methods, comparisons and reconstruction; `seed` is that of the intervals."""
-    clips, none = sorted(sounds["clip"].unique()), sounds[sounds["method"] == "reconstruction"]
-    found: dict[str, dict[str, Any]] = {method: {} for method in METHODS}
-    comparisons: dict[str, dict[str, Any]] = {name: {variant: {} for variant in steering.VARIANTS} for name in LEVELS}
-    for prop in labels.PROPERTIES:
-        crossings = {}
-        for method in METHODS:
-            mine = sounds[(sounds["method"] == method) & (sounds["steered"] == prop)]
-            effects = steering.effects(mine)
-            resampled = equal_effect.Resampled.of(mine, effects, clips, seed)
-            found[method][prop] = {"by_strength": by_strength(mine, effects, prop, seed)}
-            for name, level in LEVELS.items():
-                crossings[name, method] = resampled.at(level)
-                found[method][prop][name] = crossings[name, method].summary()
-        for name, variant in product(LEVELS, steering.VARIANTS):
-            comparisons[name][variant][prop] = {
-                baseline: equal_effect.difference(crossings[name, variant], crossings[name, baseline]) for baseline in BASELINES
-            }
-    reconstruction = {
-        "log_mel_db": float(none["log_mel_db"].mean()),
-        "log_mel_db_ci95": bootstrap.mean(none["log_mel_db"], seed),
-        "round_trip": float(none["round_trip"].mean()),
-        "pitch_lost": float(none["pitch_after"].isna().mean()),
-    }
-    return {"methods": found, "comparisons": comparisons, "reconstruction": reconstruction}
+def paper_is_best(paper: Response, means: dict[str, Any]) -> bool:
+    """Whether the paper's way surely moves further than random directions, and leaks less of one property than `means`, more of none."""
+    beyond, told = paper.figures["beyond_random_ci95"], [one["told"] for one in means.values()]
+    return bool(beyond) and beyond[0] > 0 and "less" in told and "more" not in told
 
 
 def run(
-    codec: str, clips: int, seconds: float, strengths: list[float], shares: list[float], quantiles: list[float], time_strength: float,
-    penalties: list[float], iterations: int, few_frames: int, seed: int,
+    codec: str, clips: int, seconds: float, seeds: int, alphas: list[float], quantiles: list[float], penalties: list[float], iterations: int,
+    few_frames: int, seed: int,
 ) -> None:  # fmt: skip
     """Steer, measure, and write results/evidence/steering/CODEC.json.
 
-    It holds the figures of `whole_clips`, in_time (see `in_time.thirds_of_clips`) by variant and property, and what was steered how.
+    It holds what `summarise` returns, reconstruction (what the SAE alone does to the codec's sound), in_time (see
+    `in_time.thirds_of_clips`) by variant and property, and what was steered.
 
     Parameters
     ----------
     clips, seconds
-        Test clips with one voice, and how much of each, from its beginning.
-    strengths
-        Of the vectors, relative to what they are added to.
-    shares
-        Of the whole move, for signal processing.
-    quantiles
-        Low and high targets, of the training frames.
-    time_strength
-        Relative strength of steering in a part of the clip.
-    penalties, iterations
-        Weight decays of the probes on latents to choose from, and steps of L-BFGS for each.
-    few_frames
-        Most training frames, for probes on latents and for means.
+        Test clips with one voice, all where there are fewer, and how much of each, from its beginning.
+    seeds
+        Trainings of the autoencoder and its probes. The first is steered by all methods, and with all strengths.
+    alphas, quantiles
+        The paper's strengths; low and high targets, of the training frames.
+    penalties, iterations, few_frames
+        Of the probes on latents: weight decays to choose from, steps of L-BFGS for each, and most training frames, for means too.
+    seed
+        Of random directions and intervals.
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
-    table, sae = material.table, material.sae
-    latents = chosen_clips(table, clips, seconds)
-    targets = {prop: steering.targets(material.label(prop)[table.rows("train", prop)], quantiles) for prop in labels.PROPERTIES}
-    model = codecs.load(codec, table.weights).to(material.latents.device)
-    counts = {prop: (material.labelled("train", prop), material.labelled("validation", prop)) for prop in targets}
-    moves = methods.vectors(sae, material.latents, material.fitted, counts, targets, penalties, iterations)
-    rows, parts = [], []
-    for clip in tqdm(latents, desc=f"steering {codec}", unit="clip"):
-        x = torch.from_numpy(latents[clip]).to(material.latents.device)
-        sounds, confined = steer_clip(material, model, clip, x, targets, moves, sorted(strengths), sorted(shares), time_strength)
-        rows += sounds
-        parts += confined
-    thirds: dict[str, dict[str, Any]] = {variant: {} for variant in in_time.VARIANTS}
-    for variant, prop in product(in_time.VARIANTS, labels.PROPERTIES):
-        own = [part for part in parts if (part["variant"], part["prop"]) == (variant, prop)]
-        thirds[variant][prop] = in_time.thirds_of_clips(own, model.frame_rate, seed)
+    table, device = material.table, material.latents.device
+    members = {kind: [Member(one.sae.to(device), one.probes) for one in trainings.load(codec, kind=kind)[:seeds]] for kind in KINDS}
+    chosen = {clip: torch.from_numpy(x).to(device) for clip, x in trial.single_voices(table, clips, seconds).items()}
+    goals, model = response.goals(table, quantiles), codecs.load(codec, table.weights).to(device)
+    classes = {prop: [goal.number for goal in both.values()] for prop, both in goals.items()}
+    counts = {prop: (material.labelled("train", prop), material.labelled("validation", prop)) for prop in goals}
+    moves = methods.vectors(material.sae, material.latents, material.fitted, counts, classes, penalties, iterations)
+
+    every = [(kind, number) for kind in KINDS for number in range(len(members[kind]))]
+    progress = tqdm(total=len(chosen) * (len(every) + 1), desc=f"steering {codec}", unit="clip")
+    rows: list[Row] = []
+    first: dict[str, list[Row]] = {}
+    for kind, number in every:
+        strengths = (*STRENGTHS, *COLLAPSE) if number == 0 else ENDS
+        given = alphas if kind == "paper" else []  # which are of its normalised features
+        for clip, x in chosen.items():
+            told = {"kind": kind, "seed": number, "clip": clip}
+            made = list(steer_by_probes(model, members[kind][number], x, goals, strengths, given, seed + number, table.tracker))
+            rows += [told | row for row in made]
+            first.setdefault(clip, made)
+            progress.update()
+    others: list[Row] = []
+    parts: list[dict[str, Any]] = []
+    for clip, x in chosen.items():
+        steered, middles = steer_otherwise(model, members["paper"][0], x, goals, moves, first[clip], table.tracker)
+        others += [{"seed": 0, "clip": clip} | row for row in steered]
+        parts += middles if len(x) == round(seconds * table.frame_rate) else []
+        progress.update()
+    progress.close()
+    sounds = pd.DataFrame(others)
+    rebuilt = sounds[sounds["method"] == "reconstruction"]
+    middle: dict[str, dict[str, Any]] = {variant: {} for variant in in_time.VARIANTS}
+    for variant, prop in product(middle, goals):
+        middle[variant][prop] = in_time.thirds_of_clips([p for p in parts if (p["variant"], p["prop"]) == (variant, prop)], seed)
     figures = {
-        **whole_clips(pd.DataFrame(rows), seed),
-        "in_time": thirds,
-        "targets": {prop: [labels.class_name(prop, k, table.edges[prop]) for k in ks] for prop, ks in targets.items()},
+        **summarise(pd.DataFrame(rows), sounds, goals, table.edges, seed),
+        "reconstruction": {name: float(rebuilt[name].mean()) for name in ("log_mel_db", "pitch_lost", "valid")},
+        "in_time": middle,
         "frame_rate": model.frame_rate,
-        "clips": list(latents),
+        "clips": list(chosen),
         "sae": material.sae_settings(),
     }
-    material.write("steering", figures, parameters)
+    trained = {
+        f"weights/{part}_{number}": str(path)
+        for number, places in enumerate(trainings.trained(codec)[1:seeds], 1)
+        for part, path in zip(("sae", "probes"), places)
+    }
+    material.write("steering", figures, parameters, **trained)
+
+
+def summarise(trained: pd.DataFrame, methodical: pd.DataFrame, goals: Goals, edges: dict[str, np.ndarray], seed: int) -> dict[str, Any]:
+    """kinds, methods, comparisons and paper_is_best of the sounds of `steer_by_probes`, with kind, and of `steer_otherwise`."""
+
+    def respond(sounds: pd.DataFrame) -> dict[str, Response]:
+        return {prop: response.respond(sounds, prop, both, edges, seed) for prop, both in goals.items()}
+
+    kinds = {kind: respond(table) for kind, table in trained.groupby("kind", sort=False)}
+    by_method = {method: respond(methodical[methodical["method"] == method]) for method in METHODS}
+    paper, means = by_method["paper"], by_method[methods.FEATURE_MEANS]
+
+    def figures(ways: dict[str, dict[str, Response]]) -> dict[str, Any]:
+        return {way: {prop: found.figures for prop, found in by_prop.items()} for way, by_prop in ways.items()}
+
+    return {
+        "kinds": figures(kinds),
+        "methods": figures(by_method),
+        "comparisons": {
+            method: {prop: {"leakage_ratio_difference": response.compare(paper[prop], found[prop])} for prop in goals}
+            for method, found in by_method.items()
+            if method != "paper"
+        },
+        "paper_is_best": {prop: paper_is_best(kinds["paper"][prop], response.compare(paper[prop], means[prop])) for prop in goals},
+    }
 
 
 if __name__ == "__main__":

@@ -21,12 +21,10 @@ def versions(figures: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(2, 2, figsize=(8, 4.4), sharey=True)
     for axis, (name, label) in zip(axes.flat, MEASURES.items(), strict=True):
         rows = figures[figures["figure"] == name]
-        for shift, version, filled in ((-0.12, "first", False), (0.12, "now", True)):
+        for shift, version, fill in ((-0.12, "first", "white"), (0.12, "now", "0.25")):
             value, low, high = (rows[f"{version}{end}"].to_numpy() for end in ("", "_low", "_high"))
             places = [place + shift for place in range(len(rows))]
-            axis.errorbar(
-                value, places, xerr=[value - low, high - value], fmt="o", color="0.25", mfc="0.25" if filled else "white", capsize=2
-            )
+            axis.errorbar(value, places, xerr=[value - low, high - value], fmt="o", color="0.25", mfc=fill, capsize=2)
         axis.set(xlabel=label, yticks=range(len(rows)), yticklabels=[TITLES.get(codec, codec) for codec in rows["codec"]])
     axes[0, 0].invert_yaxis()
     return figure
@@ -34,17 +32,15 @@ def versions(figures: pd.DataFrame) -> Figure:
 
 def table(figures: pd.DataFrame) -> pd.DataFrame:
     """The same as text: value and interval."""
-    digits = {"log_mel_db": 2}
 
     def cell(row: pd.Series, version: str) -> str:
-        many = digits.get(row["figure"], 3)
+        many = 2 if row["figure"] == "log_mel_db" else 3
         value, low, high = (row[f"{version}{end}"] for end in ("", "_low", "_high"))
         return f"{value:.{many}f} [{low:.{many}f}, {high:.{many}f}]".replace("-", "−")
 
+    names = {"first weights": "first", "today's": "now", "change": "change"}
     made = {
-        (TITLES.get(row["codec"], row["codec"]), MEASURES[row["figure"]]): {
-            "first weights": cell(row, "first"), "today's": cell(row, "now"), "change": cell(row, "change"),
-        }
+        (TITLES.get(row["codec"], row["codec"]), MEASURES[row["figure"]]): {name: cell(row, version) for name, version in names.items()}
         for _, row in figures.iterrows()
-    }  # fmt: skip
+    }
     return pd.DataFrame(made).T

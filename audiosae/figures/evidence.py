@@ -20,19 +20,34 @@ Found = dict[str, dict[str, Any]]
 
 PROPERTIES = tuple(COLOURS)
 
-FEATURES, UNTRAINED, RAW, COMPONENTS = "SAE features", "untrained SAE", "raw latents", "PCA"
-INPUTS = {FEATURES: ("#0072B2", "o"), UNTRAINED: ("#56B4E9", "s"), RAW: ("#E69F00", "^"), COMPONENTS: ("#CC79A7", "D")}
+FEATURES, K_SPARSE, UNTRAINED, RAW, COMPONENTS = "SAE features", "k-sparse SAE", "untrained SAE", "raw latents", "PCA"
+INPUTS = {
+    FEATURES: ("#0072B2", "o"),
+    K_SPARSE: ("#D55E00", "v"),
+    UNTRAINED: ("#56B4E9", "s"),
+    RAW: ("#E69F00", "^"),
+    COMPONENTS: ("#CC79A7", "D"),
+}
 """Colour (Okabe and Ito 2008) and mark of each input of a probe, in the order in which pages show them."""
 
 
 def read(folder: str | Path) -> Found:
-    """The results in a folder, by codec."""
-    return {path.stem: results.read(path) for path in sorted(Path(folder).glob("*.json"))}
+    """The results of a question, from results/evidence/QUESTION, by codec: those that are of what is here (see `audiosae.evidence.subject`).
+
+    A line is printed of each other codec: what the evidence is of, and how to compute it.
+    """
+    folder = Path(folder)
+    told = results.read(folder.parents[1] / "current.json")[folder.name]
+    for codec, why in told.items():
+        if why is not None:
+            print(f"{codec}: nothing is shown here; {why}.")
+    return {codec: results.read(folder / f"{codec}.json") for codec, why in told.items() if why is None}
 
 
 def say(found: Found, sentence: Callable[[str, dict[str, Any]], str]) -> None:
     """Print what a function says of each codec and its results; nothing of a codec that it has nothing to say of."""
-    print(*filter(None, (sentence(codec, one) for codec, one in found.items())), sep="\n")
+    if lines := list(filter(None, (sentence(codec, one) for codec, one in found.items()))):
+        print(*lines, sep="\n")
 
 
 def sae_settings(codec: str, one: dict[str, Any], rest: str, sae: dict[str, Any], which: str = "SAE") -> str:

@@ -35,9 +35,9 @@ def accuracies(found: Found) -> Figure:
     for axis, one in zip(axes, found.values()):
         for number, prop in enumerate(PROPERTIES):
             of, first = one["properties"][prop], number == 0
-            for name, shift in evidence.side_by_side([*INPUTS], 0.2).items():
+            for name, shift in evidence.side_by_side([*INPUTS], 0.16).items():
                 score = of["inputs"][name]
-                axis.bar(number + shift, score["accuracy"], 0.18, color=INPUTS[name][0], label=name if first else None)
+                axis.bar(number + shift, score["accuracy"], 0.15, color=INPUTS[name][0], label=name if first else None)
                 _whisker(axis, number + shift, score["ci95"])
             span = number - 0.42, number + 0.42
             axis.hlines(of["majority"], *span, color="0.15", linestyle=":", label="commonest class" if first else None)
@@ -110,7 +110,7 @@ def errors(found: Found) -> Figure:
     for axis, prop in zip(axes, PROPERTIES):
         for number, one in enumerate(found.values()):
             of = one["properties"][prop]
-            for name, shift in evidence.side_by_side([*INPUTS], 0.18).items():
+            for name, shift in evidence.side_by_side([*INPUTS], 0.15).items():
                 score, (colour, marker) = of["inputs"][name], INPUTS[name]
                 _whisker(axis, number + shift, score["mean_error_ci95"], colour)
                 axis.plot(number + shift, score["mean_error"], marker, color=colour, label=name if number == 0 else None)
@@ -139,17 +139,18 @@ def near_misses(found: Found) -> pd.DataFrame:
     """Share of frames that are classified within one class of the truth, with intervals."""
     rows = []
     for codec, prop, of in _rows(found):
-        scores = [of["inputs"][name] for name in INPUTS]
-        rows.append((codec, prop, *(with_interval(score["within_one"], score["within_one_ci95"]) for score in scores)))
+        rows.append(
+            (codec, prop, *(with_interval(of["inputs"][name]["within_one"], of["inputs"][name]["within_one_ci95"]) for name in INPUTS))
+        )
     return evidence.table(rows, "codec; property", "; ".join(INPUTS))
 
 
 def control(found: Found) -> pd.DataFrame:
     """Accuracy on the control task, beside that of its majority-class baseline."""
-    rows = []
-    for codec, prop, of in _rows(found):
-        accuracies = [of["control"][name]["accuracy"] for name in CONTROLLED]
-        rows.append((codec, prop, *(f"{value:.2f}" for value in [*accuracies, of["control_majority"]])))
+    rows = [
+        (codec, prop, *(f"{of['control'][name]['accuracy']:.2f}" for name in CONTROLLED), f"{of['control_majority']:.2f}")
+        for codec, prop, of in _rows(found)
+    ]
     return evidence.table(rows, "codec; property", "; ".join([*CONTROLLED, "commonest class"]))
 
 
@@ -193,7 +194,6 @@ def fewest_inputs(codec: str, one: dict[str, Any]) -> str:
         of = one["properties"][prop]
         n = min(of["sparse"][FEATURES], key=int)
         best = max(INPUTS, key=lambda name: of["sparse"][name][n]["accuracy"])
-        score = of["sparse"][best][n]
-        reached = with_interval(score["accuracy"], score["ci95"])
+        reached = with_interval(of["sparse"][best][n]["accuracy"], of["sparse"][best][n]["ci95"])
         told.append(f"{prop}, {best}: {reached}, of {of['inputs'][best]['accuracy']:.2f} with all")
     return f"{codec}, highest accuracy with {n} input{'' if n == '1' else 's'} a class: {'; '.join(told)}."

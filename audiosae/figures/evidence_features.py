@@ -26,9 +26,8 @@ CHOSEN = {"probe": "chosen by the probe", "auroc": "chosen by AUROC in training"
 def settings(codec: str, one: dict[str, Any]) -> str:
     """What made the figures of a codec."""
     given = one["provenance"]["parameters"]
-    sae = {"hidden": one["disentanglement"][FEATURES]["features"], "dim": one["agreement"]["dim"], "l1": given["l1"]}
     rest = f"{given['epochs']} epochs, seeds from {given['seed']} on."
-    return evidence.sae_settings(codec, one, rest, sae, f"{given['seeds']} SAEs")
+    return evidence.sae_settings(codec, one, rest, one["sae"], f"{given['seeds']} SAEs")
 
 
 def matched_cosines(found: Found) -> Figure:
@@ -52,9 +51,8 @@ def agreement(found: Found) -> pd.DataFrame:
     rows = []
     for codec, one in found.items():
         agree = one["agreement"]
-        for kind, of in [("SAEs of two seeds", agree), *((label, agree[name]) for name, (label, *_) in CHANCE.items())]:
-            figures = [of[name] for name in ("cosine", "above_0.7", "above_0.9", "max_cosine")]
-            rows.append((codec, kind, *figures, of.get("correlation", np.nan)))
+        for kind, of in {"SAEs of two seeds": agree, **{label: agree[name] for name, (label, *_) in CHANCE.items()}}.items():
+            rows.append((codec, kind, of["cosine"], of["above_0.7"], of["above_0.9"], of["max_cosine"], of.get("correlation", np.nan)))
     columns = "mean matched cosine; above 0.7 (share); above 0.9 (share); mean max cosine; correlation of activations (median)"
     return evidence.table(rows, "codec; directions", columns)
 
@@ -79,8 +77,7 @@ def strips(found: Found, selection: str) -> Figure:
         for place, row in enumerate(sorted(tested["features"][selection], key=lambda row: row["auroc"])):
             colour = COLOURS[row["property"]]
             axis.vlines(place, *row["auroc_ci95"], color=colour, alpha=0.35, linewidth=1.4)
-            filling = colour if row["holm"] < 0.05 else "white"
-            axis.plot(place, row["auroc"], "o", color=colour, markersize=4, markerfacecolor=filling)
+            axis.plot(place, row["auroc"], "o", color=colour, markersize=4, markerfacecolor=colour if row["holm"] < 0.05 else "white")
         for name, line in ((RAW, "--"), (UNTRAINED, "-.")):
             axis.axhline(tested[selection][name]["median_auroc"], color=INPUTS[name][0], linestyle=line, label=f"{name}, median")
         axis.axhline(tested["whole_probe"]["median_auroc"], color="0.2", label="whole probe, median")
@@ -136,18 +133,14 @@ def best_and_worst(found: Found, count: int) -> pd.DataFrame:
 
 def dci(found: Found) -> Figure:
     """Disentanglement, completeness, informativeness and features used, by code; lines span refits on halves."""
-    measures = {
-        "disentanglement": "disentanglement",
-        "completeness": "completeness",
-        "informativeness": "informativeness\n(accuracy)",
-        "features_used": "features used",
-    }
+    measures = ("disentanglement", "completeness", "informativeness", "features_used")
+    labels = ("disentanglement", "completeness", "informativeness\n(accuracy)", "features used")
     figure, axes = plt.subplots(1, len(measures), figsize=(11.5, 2.9))
-    for axis, (measure, label) in zip(axes, measures.items()):
+    for axis, measure, label in zip(axes, measures, labels):
         for number, one in enumerate(found.values()):
-            for name, shift in evidence.side_by_side([*INPUTS], 0.2).items():
+            for name, shift in evidence.side_by_side([*INPUTS], 0.16).items():
                 of = one["disentanglement"][name]
-                axis.bar(number + shift, of[measure], 0.18, color=INPUTS[name][0], label=name if number == 0 else None)
+                axis.bar(number + shift, of[measure], 0.15, color=INPUTS[name][0], label=name if number == 0 else None)
                 axis.vlines(number + shift, *of["halves"][measure], color="0.15")
         axis.set(xticks=range(len(found)), ylabel=label)
         axis.set_xticklabels(list(found), rotation=20, ha="right")

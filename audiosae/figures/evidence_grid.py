@@ -48,12 +48,6 @@ def heat_maps(found: Found, names: list[str]) -> Figure:
     return figure
 
 
-def wider(codec: str, one: dict[str, Any]) -> str:
-    """At how many λ width helps."""
-    share = one["wider_is_better"]["fvu"]
-    return f"{codec}: " + ("only one width" if share is None else f"at {share:.0%} of the λ each step of width lowers the FVU")
-
-
 def best_points(found: Found) -> pd.DataFrame:
     """The most accurate point of each codec and property, and the range that it stands in."""
     rows = []

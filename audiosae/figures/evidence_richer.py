@@ -36,13 +36,11 @@ def skills(found: Found) -> Figure:
     for axis, one in zip(axes, found.values()):
         for row, name in enumerate(names):
             for shift, kind in zip((-0.24, 0.0, 0.24), SHOWN):
-                score, (colour, marker) = one["properties"].get(name, {}).get(kind), INPUTS[kind]
-                if score is None or score["skill"] is None:
-                    continue
-                low, high = score["skill_ci95"]
-                axis.hlines(row + shift, low, high, color=colour, linewidth=1.6)
-                filling = colour if low > 0 else "white"
-                axis.plot(score["skill"], row + shift, marker, color=colour, markersize=5.5, markerfacecolor=filling)
+                score, (colour, marker) = one["properties"].get(name, {}).get(kind, {}), INPUTS[kind]
+                if score.get("skill") is not None:
+                    axis.hlines(row + shift, *score["skill_ci95"], color=colour, linewidth=1.6)
+                    filling = colour if score["skill_ci95"][0] > 0 else "white"
+                    axis.plot(score["skill"], row + shift, marker, color=colour, markersize=5.5, markerfacecolor=filling)
         axis.axvline(0, color="0.3", linewidth=1)
         axis.set(xlabel="skill (0: commonest class, 1: always right)", yticks=range(len(names)), yticklabels=names)
     axes[0].invert_yaxis()
@@ -78,15 +76,13 @@ def linearly_there(found: Found) -> list[str]:
 
 
 def gains(found: Found) -> list[str]:
-    """Where SAE features do better than raw latents or an untrained SAE by intervals that do not meet, a sentence a codec and input."""
+    """Where SAE features do better than raw latents or an untrained SAE, paired by recording, a sentence a codec and input."""
     lines = []
-    for codec, one in found.items():
-        for other in (RAW, UNTRAINED):
-            pairs = {name: [prop[kind]["skill_ci95"] for kind in (FEATURES, other)] for name, prop in one["properties"].items()}
-            both = [(name, *pairs[name]) for name in order(found) if name in pairs and None not in pairs[name]]
-            more = [name for name, own, theirs in both if own[0] > theirs[1]]
-            less = [name for name, own, theirs in both if own[1] < theirs[0]]
-            lines.append(f"{codec}, features against {other}: more about {listed(more)}, less about {listed(less)}.")
+    for (codec, one), other in product(found.items(), (RAW, UNTRAINED)):
+        gaps = {name: prop["difference"][other]["ci95"] for name, prop in one["properties"].items()}
+        told = [(name, *gaps[name]) for name in order(found) if gaps.get(name)]
+        more, less = [name for name, low, _ in told if low > 0], [name for name, _, high in told if high < 0]
+        lines.append(f"{codec}, features against {other}: more about {listed(more)}, less about {listed(less)}.")
     return lines
 
 

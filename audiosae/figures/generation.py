@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,18 +13,12 @@ from matplotlib.figure import Figure
 
 from audiosae.audio.labels import PROPERTIES
 from audiosae.figures.theme import COLOURS
-from audiosae.generation.settling import CLOSE
+from audiosae.generation.settling import CLOSE, MEASURES, area
 
 PAPER = {"pitch": 21, "timbre": 25}
 """About where each property settles in the paper (section 5), of states 0 to 31; amplitude had not settled."""
 
-UNITS = {
-    "s": "progress s (share)",
-    "ratio of sums": "ratio of sums (share)",
-    "projection": "projection (share)",
-    "agreement": "frames as in the end (share)",
-    "entropy": "entropy (bits)",
-}
+UNITS = {"s": "progress s (share)", "share of the way": "share of the way S", "entropy": "entropy (bits)"}
 SCALES = {"pitch": "note (MIDI)", "amplitude": "RMS (full scale 1)", "timbre": "centroid (Hz)"}
 
 
@@ -37,53 +32,55 @@ def training(curve: pd.DataFrame) -> Figure:
     return figure
 
 
-def progress(curves: pd.DataFrame, measures: Sequence[str], paper: bool = False) -> Figure:
-    """Measures over states along one path of `settling.curves`, one panel each and one colour a property, with bands over prompts.
+def progress(curves: pd.DataFrame, paper: bool = False) -> Figure:
+    """Both measures of progress along one path of `settling.curves`, one panel each and one colour a property, with bands.
 
-    `paper` marks where the paper saw pitch and timbre settle.
+    The zone of "settled" is grey, and `paper` marks where the paper saw pitch and timbre settle. The mean state of change is a mark on the curve.
     """
-    figure, axes = plt.subplots(1, len(measures), figsize=(3.2 * len(measures), 3), squeeze=False)
-    for axis, measure in zip(axes[0], measures, strict=True):
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3))
+    for axis, measure in zip(axes, MEASURES, strict=True):
         for prop in PROPERTIES:
-            _band(axis, curves, measure, prop, COLOURS[prop], prop)
-            if paper and prop in PAPER:
+            mean = _band(axis, curves, measure, prop, COLOURS[prop], prop)
+            if measure == "s" and paper and prop in PAPER:
                 axis.axvline(PAPER[prop], color=COLOURS[prop], linestyle=":", linewidth=1.5)
-        axis.axhspan(1 - CLOSE, 1 + CLOSE, color="0.5", alpha=0.12, linewidth=0)
+            elif measure != "s":
+                at = area(mean)
+                axis.plot(at, np.interp(at, range(len(mean)), mean), "o", color=COLOURS[prop], markeredgecolor="white")
         axis.set(xlabel="state", ylabel=UNITS[measure])
-    axes[0][-1].legend(frameon=False, loc="best")
+    axes[0].axhspan(1 - CLOSE, 1 + CLOSE, color="0.5", alpha=0.12, linewidth=0)
+    axes[1].legend(frameon=False, loc="best")
     return figure
 
 
-def paths(curves: pd.DataFrame, measure: str, styles: Mapping[str, str], names: Mapping[str, str]) -> Figure:
-    """A measure of `settling.curves`, one property a panel, one line a path of `styles`, which `names` may rename in the legend."""
+def paths(curves: pd.DataFrame, styles: Mapping[str, str], names: Mapping[str, str]) -> Figure:
+    """The share of the way, one property a panel, one line a path of `styles`, which `names` may rename in the legend."""
     figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), sharey=True)
     for axis, prop in zip(axes, PROPERTIES, strict=True):
         for path, style in styles.items():
             colour = COLOURS[prop] if style == "-" else "0.35"
-            _band(axis, curves[curves["path"] == path], measure, prop, colour, names.get(path, path), style)
-        axis.set(xlabel="state", ylabel=UNITS[measure], title=prop)
-        axis.axhspan(1 - CLOSE, 1 + CLOSE, color="0.5", alpha=0.12, linewidth=0)
+            _band(axis, curves[curves["path"] == path], "share of the way", prop, colour, names.get(path, path), style)
+        axis.set(xlabel="state", ylabel=UNITS["share of the way"], title=prop)
     axes[0].legend(frameon=False, loc="best")
     return figure
 
 
-def readings(curves: pd.DataFrame, measures: Sequence[str], paths: Sequence[str]) -> Figure:
-    """Measures of `settling.curves`, one panel each; one colour a property, the first path solid and the second dashed."""
-    figure, axes = plt.subplots(1, len(measures), figsize=(3.4 * len(measures), 3), squeeze=False)
-    for axis, measure in zip(axes[0], measures, strict=True):
-        for path, style in zip(paths, ("-", "--"), strict=True):
-            for prop in PROPERTIES:
-                _band(axis, curves[curves["path"] == path], measure, prop, COLOURS[prop], f"{prop}, {path}", style)
-        axis.set(xlabel="state", ylabel=UNITS[measure], ylim=(0, None))
-    axes[0][-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+def entropy(curves: pd.DataFrame, paths: Sequence[str]) -> Figure:
+    """Entropy of the classifiers along two paths, the first solid and the second dashed; one colour a property."""
+    figure, axis = plt.subplots(figsize=(5, 3))
+    for path, style in zip(paths, ("-", "--"), strict=True):
+        for prop in PROPERTIES:
+            _band(axis, curves[curves["path"] == path], "entropy", prop, COLOURS[prop], f"{prop}, {path}", style)
+    axis.set(xlabel="state", ylabel=UNITS["entropy"], ylim=(0, None))
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 
 
-def _band(axis: plt.Axes, curves: pd.DataFrame, measure: str, prop: str, colour: str, label: str, style: str = "-") -> None:
-    """Mean and interval of a measure of one property."""
+def _band(axis: plt.Axes, curves: pd.DataFrame, measure: str, prop: str, colour: str, label: str, style: str = "-") -> np.ndarray:
+    """Mean and interval of a measure of one property; returns the mean [states]."""
     of = curves[(curves["measure"] == measure) & (curves["property"] == prop)]
     axis.plot(of["state"], of["mean"], style, color=colour, label=label, linewidth=1.8)
     axis.fill_between(of["state"], of["low"], of["high"], color=colour, alpha=0.15, linewidth=0)
+    return of["mean"].to_numpy()
 
 
 def classes(arrays: Mapping[tuple[str, str], np.ndarray], path: str) -> Figure:
@@ -101,20 +98,16 @@ def classes(arrays: Mapping[tuple[str, str], np.ndarray], path: str) -> Figure:
     return figure
 
 
-def settled(table: pd.DataFrame) -> Figure:
-    """When each property settles, by one measure of `settling.settled`: one row a reading, one mark a property, bars for intervals."""
-    readings = list(dict.fromkeys(table["reading"]))
-    last = int(table["high"].max())
-    figure, axis = plt.subplots(figsize=(8.5, 0.55 * len(readings) + 1.1))
-    for row, reading in enumerate(readings):
+def areas(order: Mapping[str, Any]) -> Figure:
+    """Mean state of change, from `settling.order`: one row a path, one mark a property, bars for intervals."""
+    paths = list(order["areas"])
+    figure, axis = plt.subplots(figsize=(7.5, 0.5 * len(paths) + 1.1))
+    for row, path in enumerate(paths):
         for place, prop in enumerate(PROPERTIES):
-            of = table[(table["reading"] == reading) & (table["property"] == prop)].iloc[0]
-            y = row + 0.22 * (place - 1)
-            early = pd.notna(of["settles_at"])
-            axis.hlines(y, of["low"], of["high"], color=COLOURS[prop], linewidth=2)
-            inside, label = COLOURS[prop] if early else "white", prop if row == 0 else None
-            axis.plot(of["settles_at"] if early else last, y, "o", color=COLOURS[prop], markerfacecolor=inside, label=label)
-    axis.set(yticks=range(len(readings)), yticklabels=readings, xlabel="state at which it settles", ylabel="", xlim=(-0.5, last + 0.5))
+            found, y = order["areas"][path][prop], row + 0.22 * (place - 1)
+            axis.hlines(y, *found["ci95"], color=COLOURS[prop], linewidth=2)
+            axis.plot(found["area"], y, "o", color=COLOURS[prop], label=prop if row == 0 else None)
+    axis.set(yticks=range(len(paths)), yticklabels=paths, xlabel="mean state of change")
     axis.invert_yaxis()
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure

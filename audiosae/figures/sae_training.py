@@ -1,6 +1,8 @@
-"""Figures of section 2: training curves, and the grid."""
+"""Figures of section 2: training curves, the grid, and what the seed does."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -35,4 +37,18 @@ def grid_points(grid: pd.DataFrame, chosen: pd.Series) -> Figure:
         axis.plot(chosen[column], chosen["fvu"], "o", markersize=16, markerfacecolor="none", color="0.3")
         axis.set(xlabel=text, ylabel="variance unexplained (share)", ylim=(0, 1.15 * grid["fvu"].max()))
     legend_beside(axes[1])
+    return figure
+
+
+def seeds(figures: dict[str, Any]) -> Figure:
+    """FVU, L0 and share of dead features of every seed trained here, and of the autoencoder in use, from the results of section 2."""
+    titles = {"fvu": "variance unexplained (share)", "l0": "L0 (active features a frame)", "dead": "dead features (share)"}
+    figure, axes = plt.subplots(1, len(titles), figsize=(9, 2.4))
+    for axis, (name, title) in zip(axes, titles.items(), strict=True):
+        for place, (found, colour) in enumerate(((figures, "#0072B2"), (figures["k_sparse"], "#D55E00"))):
+            trained = found["seeds"][name]
+            axis.plot([place] * len(trained), trained, "o", color=colour, alpha=0.6)
+            axis.plot(place, found["chosen"][name], "o", markersize=14, markerfacecolor="none", color="0.3")
+        axis.set(ylabel=title, xlim=(-0.6, 1.6), xticks=[0, 1], xticklabels=["the paper's", "k-sparse"])
+        axis.set_ylim(bottom=0)
     return figure

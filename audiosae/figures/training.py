@@ -23,17 +23,8 @@ def codec_training(curve: pd.DataFrame) -> Figure:
     """
     figure, axes = plt.subplots(2, 2, figsize=(8, 5), sharex=True)
     for axis, (name, label) in zip(axes.flat, MEASURES.items(), strict=True):
-        first = axis is axes.flat[0]
-        sns.lineplot(
-            curve.dropna(subset=[name]),
-            x="hours",
-            y=name,
-            hue="run",
-            palette="crest",
-            marker="o",
-            legend="full" if first else False,
-            ax=axis,
-        )
+        look = {"palette": "crest", "marker": "o", "legend": "full" if axis is axes.flat[0] else False}
+        sns.lineplot(curve.dropna(subset=[name]), x="hours", y=name, hue="run", ax=axis, **look)
         if curve["quantised"].any():
             axis.axvline(curve.loc[curve["quantised"], "hours"].min(), color="0.5", linestyle=":")
         axis.set(xlabel="hours of music heard in training", ylabel=label, ylim=(0, 1.08 * curve[name].max()))

@@ -37,10 +37,7 @@ def save(path: str | Path, tensors: dict[str, torch.Tensor], header: dict[str, A
 def load(path: str | Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read tensors and header of a checkpoint whose header has this "kind".
 
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, damaged, not from this project, or of another kind.
+    A `CheckpointError` if the file is missing, damaged, not from this project, or of another kind.
     """
     path = Path(path)
     if not path.is_file():
@@ -109,10 +106,7 @@ def rebuild(
 def restore(module: torch.nn.Module, tensors: dict[str, torch.Tensor], path: str | Path) -> None:
     """Load float32 copies of `tensors` into a module, all of them and no others.
 
-    Raises
-    ------
-    CheckpointError
-        If names, shapes or kinds of number differ, or a value is not finite.
+    A `CheckpointError` if names, shapes or kinds of number differ, or a value is not finite.
     """
     _compare(module, tensors, path)
     for name, tensor in tensors.items():

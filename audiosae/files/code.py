@@ -44,7 +44,7 @@ def digest(entries: Iterable[str | Path], root: Path = ROOT) -> str:
     """
     lines = []
     for name, path in sorted(closure(entries, root).items()):
-        read = _read(path, path.stat().st_mtime_ns)
+        read = _read(path)
         lines.append(f"{name} {read.digest}\n")
         data = sorted(word for word in read.words if (path.parent / word).is_file())
         lines += [f"{name} {word} {file_hash(path.parent / word)}\n" for word in data]
@@ -72,7 +72,7 @@ def closure(entries: Iterable[str | Path], root: Path = ROOT) -> dict[str, Path]
         name, path = waiting.pop()
         if name not in found:
             found[name] = path
-            for imported in _read(path, path.stat().st_mtime_ns).imports:
+            for imported in _read(path).imports:
                 waiting += _files(root, imported)
     return found
 
@@ -89,8 +89,8 @@ def _files(root: Path, name: str) -> tuple[tuple[str, Path], ...]:
 
 
 @cache
-def _read(path: Path, changed: int) -> _Read:
-    """Read a file as it was at a time."""
+def _read(path: Path) -> _Read:
+    """Read a file once a process, so that results tell of the code that ran and not of what was edited meanwhile."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError) as error:

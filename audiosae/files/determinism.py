@@ -31,8 +31,7 @@ def prepare(seed: int) -> torch.device:
 def one_thread() -> Iterator[None]:
     """Compute on one thread inside a ``with``, and on as many as before after it.
 
-    For L-BFGS: on two threads, one probe once differed in its last bits between two equal runs; on one thread, none has. The cause,
-    a sum split in another way that the line search magnifies, is inferred from that case, not proved.
+    For L-BFGS: on two threads, one probe once differed in its last bits between two equal runs; on one thread, none has.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -104,11 +104,8 @@ _EVIDENCE = _section(
     grid=_section(**_SAE, largest=Count, few_frames=Count, penalty=Number, iterations=Count),
     loss=_section(**_SAE, factor=Count, l1=Number, long=Count, few_frames=Count),
     baselines=_section(**_PROBES, sparse_penalty=Number, cells=Several, few_frames=Count),
-    features=_section(**_SAE | _PROBES, l1=Number, seeds=Several, halves=Count, top=Count, permutations=Count, few_frames=Count),
-    steering=_section(
-        **_PROBES, clips=Count, seconds=Positive, strengths=Strengths, shares=Strengths, quantiles=Quantiles, time_strength=Positive,
-        few_frames=Count,
-    ),
+    features=_section(**_SAE | _PROBES, seeds=Several, halves=Count, top=Count, permutations=Count, few_frames=Count),
+    steering=_section(**_PROBES, clips=Count, seconds=Seconds, seeds=Count, alphas=Strengths, quantiles=Quantiles, few_frames=Count),
     richer=_section(**_PROBES, few_frames=Count),
 )  # fmt: skip
 _PARAMS: type[BaseModel] = _section(
@@ -122,9 +119,9 @@ _PARAMS: type[BaseModel] = _section(
     train_judge=_section(minutes=Positive, clip_seconds=Seconds, penalty=Positive, seed=Seed),
     compare_codecs=_section(tracker=Tracker, seed=Seed),
     extraction=_section(tracker=Tracker, seed=Seed),
-    sae_training=_section(**_SAE, grid=Literal["small", "paper"], factor=Count, l1=Number),
-    probing=_section(**_PROBES),
-    steering=_section(alphas=Strengths, quantiles=Quantiles, clips=Count, seed=Seed),
+    sae_training=_section(**_SAE, grid=Literal["small", "paper"], factor=Count, l1=Number, k=Count, seeds=Count),
+    probing=_section(penalty=Number, iterations=Count, seed=Seed),
+    steering=_section(alphas=Strengths, quantiles=Quantiles, clips=Count, seconds=Seconds, seed=Seed),
     feature_browser=_section(clips=Count),
     generation=_section(
         texts=Text, prompts=Several, seconds=Positive, states=Annotated[int, Field(ge=4)], strength=Number, batch=Count, steered=Count,
@@ -191,6 +188,8 @@ def _contradictions(said: dict[str, Any]) -> Iterator[str]:
         yield f"{', '.join(taken)} cannot be the name of a codec or a generator, since a folder is called so."
     if twice := codecs.keys() & generators.keys():
         yield f"{', '.join(sorted(twice))} is both a codec and a generator; give one of them another name."
+    if not {20, 30} <= set(said["steering"]["alphas"]):
+        yield "steering.alphas: 20 and 30 must be among them, since pages show what they do."
     if generators and VAE not in codecs:
         yield f"generators work on the latents of {VAE}, which is not among the codecs; write `generators: {{}}`."
 

@@ -34,12 +34,7 @@ def provenance(inputs: Mapping[str, str | Path], parameters: Mapping[str, Any], 
     Returns
     -------
     By name: SHA-256 of the inputs, the parameters, the hash of the code, and, where there are any, SHA-256 of the programs that ran
-    because the reader accepted them.
-
-    Raises
-    ------
-    ResultsError
-        If an input is missing.
+    because the reader accepted them. A `ResultsError` if an input is missing.
     """
     if missing := [str(path) for path in inputs.values() if not Path(path).is_file()]:
         raise ResultsError(f"{', '.join(missing)}: missing, and needed here; `make repro` computes or fetches it.")
@@ -63,13 +58,7 @@ def current(path: str | Path, made: Mapping[str, Any], *beside: Path) -> bool:
 
 
 def write(path: str | Path, figures: Mapping[str, Any]) -> None:
-    """Write JSON with sorted keys, whole or not at all.
-
-    Raises
-    ------
-    ResultsError
-        If a figure is NaN or infinite: a result that is not a number must say so in words.
-    """
+    """Write JSON with sorted keys, whole or not at all; a `ResultsError` if a figure is NaN or infinite, which must be said in words."""
     try:
         text = json.dumps(figures, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     except ValueError as error:
@@ -78,13 +67,7 @@ def write(path: str | Path, figures: Mapping[str, Any]) -> None:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Read what `write` wrote.
-
-    Raises
-    ------
-    ResultsError
-        If the file is missing, no JSON, or JSON of another kind than figures by name.
-    """
+    """Read what `write` wrote; a `ResultsError` if the file is missing, no JSON, or JSON of another kind than figures by name."""
     path = Path(path)
     if not path.is_file():
         raise ResultsError(f"{path} is missing: run the stage that writes it, or `dvc repro`.")

@@ -1,4 +1,4 @@
-"""One way through a folder of a user's: links followed, every place visited once, hidden files left out."""
+"""One way through a folder of a user's, links followed, every place visited once, hidden files left out; and whether two places touch."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ class Place(NamedTuple):
     below: list[str]
     files: list[str]
     hidden: int
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Whether two paths are the same, or one lies inside the other."""
+    return one == other or one in other.parents or other in one.parents
 
 
 def walk(folder: Path, refuse: Callable[[OSError], None]) -> Iterator[Place]:

@@ -36,3 +36,13 @@ def file_hash(path: str | Path, algorithm: str = "sha256") -> str:
     """Hash of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def path_hash(path: str | Path) -> str:
+    """SHA-256 of a file, or of the list of a folder's files, each with its own; of a path that is missing that of an empty list."""
+    path = Path(path)
+    if path.is_file():
+        return file_hash(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    listed = "".join(f"{file_hash(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+    return hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()

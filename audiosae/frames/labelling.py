@@ -41,14 +41,7 @@ class Labels:
     def at(self, clip: str, mono: np.ndarray, frame_rate: float, frames: int) -> labels.Measured:
         """Labels of a clip at the frames of a codec, the same to the bit as from `labels.describe`.
 
-        Parameters
-        ----------
-        clip
-            Its name; one that is not stored is measured.
-        mono
-            Its mono mix [samples] at 44.1 kHz.
-        frame_rate, frames
-            Of the codec in Hz, and how many latent frames it makes of the clip.
+        A clip that is not stored is measured, on its mono mix [samples] at 44.1 kHz; `frames` is how many the codec makes of it.
         """
         stored = self.measured.get(clip)
         if stored is not None and frame_rate == FRAME_RATE and frames == len(stored.time):
@@ -82,10 +75,7 @@ def save(found: Labels, path: Path, manifest: Path) -> None:
 def load(path: Path, tracker: str, manifest: Path) -> Labels:
     """Read labels of a corpus; those of another tracker than was run are not stored, and are measured when asked for.
 
-    Raises
-    ------
-    CorpusError
-        If the file is missing or damaged, or holds the labels of another corpus.
+    A `CorpusError` if the file is missing or damaged, or holds the labels of another corpus.
     """
     if not path.is_file():
         raise CorpusError(f"{path} is missing: run `dvc repro labels` first.")
@@ -107,16 +97,10 @@ def load(path: Path, tracker: str, manifest: Path) -> Labels:
 
 
 def stage(folder: Path, target: Path, edges: Path, /, tracker: str, seed: int) -> None:
-    """Measure a corpus, and write its labels and the edges of the bins.
+    """Measure a corpus, and write its labels (an Arrow file) and the edges of the bins (JSON).
 
     Parameters
     ----------
-    folder
-        The corpus.
-    target
-        Arrow file to write.
-    edges
-        JSON file to write.
     tracker
         swift-f0, crepe-tiny or crepe-full.
     seed

@@ -37,16 +37,7 @@ def share_within(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def against_score(table: pd.DataFrame, frame_rate: float, notes: pd.DataFrame) -> pd.DataFrame:
-    """Compare the pitch of voiced frames of monophonic clips with the notes that were played.
-
-    Parameters
-    ----------
-    table
-        Of frames, as in `Frames`.
-    frame_rate
-        In Hz.
-    notes
-        From `corpus.load_notes`.
+    """Compare the pitch of voiced frames of monophonic clips, in a table as in `Frames`, with `corpus.load_notes`.
 
     Returns
     -------

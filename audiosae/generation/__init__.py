@@ -22,8 +22,7 @@ def load(weights: str | Path, vae: str | Path = "embedded") -> Generator:
         "embedded" for the small one that ships with the repository, the path of another such file (.safetensors), or
         the path of DiffRhythm's cfm_model.pt, with their vocal.npy beside it.
     vae
-        Weights of the codec that will decode what it makes; see `codecs.load`. A generator on the latents of another is a
-        `CheckpointError`.
+        Weights of the codec that will decode it; see `codecs.load`. A generator on the latents of another is a `CheckpointError`.
     """
     if weights == "embedded" or Path(weights).suffix == ".safetensors":
         return embedded.load(weights, vae if vae == "released" else codecs.source(embedded.CODEC, vae))

@@ -2,122 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from audiosae.audio.labels import PROPERTIES
-from audiosae.generation.settling import LEAD, MAIN, MEASURES
-from audiosae.generation.trajectory import COARSE
+from audiosae.figures.evidence import listed
+from audiosae.generation.settling import BEYOND, COARSE, MEASURES, PAIRS, area, settles_at
+from audiosae.generation.trajectory import LINE
 
-CALLED = {measure: "the paper's s" if measure == "s" else f"the {measure}" for measure in MEASURES}
-SURE = 0.05
-"""Two properties differ, prompt by prompt, where p is below this."""
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3)
+"""How near to 1 progress has to stay; the paper does not give its own."""
 
-
-def order(settled: pd.DataFrame, path: str) -> str:
-    """When the properties settle along a path, from `settling.settled`: one line a measure, and what the measures agree on."""
-    lines = []
-    ends: dict[str, list[set[str]]] = {"first": [], "last": []}
-    for measure, called in CALLED.items():
-        rows = _rows(settled, path, measure)
-        at = rows["at"].sort_values(kind="stable")
-        low, high = rows["low"], rows["high"]
-        apart = [f"{a} from {b}" for a, b in combinations(at.index, 2) if high[a] < low[b] or high[b] < low[a]]
-        when = ", ".join(f"{prop} {_state(rows.loc[prop], 'not before the last state')}" for prop in at.index)
-        lines.append(f"- by {called}: {when}; intervals apart: {_listed(apart, 'none')}")
-        ends["first"].append(set(at.index[at == at.min()]))
-        ends["last"].append(set(at.index[at == at.max()]))
-    agreed = [f"{_listed(sorted(same))} {place}" for place, sets in ends.items() if (same := set.intersection(*sets))]
-    said = f"on {_listed(agreed)}" if agreed else "neither on the first place nor on the last"
-    return "\n".join([*lines, "", f"The three measures agree {said}."])
+Order = Mapping[str, Any]
+"""As `settling.order` returns it."""
 
 
-def pairs(tests: pd.DataFrame, path: str) -> str:
-    """Which properties settle one after the other, prompt by prompt, along a path of `settling.paired_tests`."""
-    found = []
-    for row in tests[(tests["path"] == path) & (tests["p"] < SURE)].to_dict("records"):
-        names, bounds = (row["first"], row["second"]), (row["low"], row["high"])
-        if row["difference"] < 0:
-            names, bounds = names[::-1], (-row["high"], -row["low"])
-        states = _with_interval(abs(row["difference"]), *bounds)
-        found.append(f"{names[0]} settles before {names[1]} by {states} states (p = {row['p']:.2g})")
-    return f"Prompt by prompt, by {CALLED[MAIN]}, {_listed(found, 'no pair differs')}."
+def order(order: Order, path: str) -> str:
+    """At which state properties change along a path, and which of their differences are sure."""
+    areas = order["areas"][path]
+    states = [f"{prop} {_estimate(areas[prop], 'area')}" for prop in sorted(PROPERTIES, key=lambda prop: areas[prop]["area"])]
+    return f"Mean state of change: {listed(states)}. Paired: {_differences(order, path)}."
 
 
-def lead(tests: pd.DataFrame) -> str:
-    """By how many states the generation is ahead of its own straight line, to stand after `pairs`; `tests` as there."""
-    rows = tests[tests["path"] == LEAD].to_dict("records")
-    ahead = [f"{_with_interval(row['difference'], row['low'], row['high'])} states in {row['first']}" for row in rows]
-    return f"Likewise, the generation is ahead of its own straight line by {_listed(ahead)}."
+def beyond(order: Order) -> str:
+    """What is left of the order on the noisy latents once that of the straight line is subtracted."""
+    return f"With the straight line's differences subtracted: {_differences(order, BEYOND)}."
 
 
-def distances(settled: pd.DataFrame, path: str, controls: Sequence[str]) -> str:
-    """How far from where they settle on a path the three properties settle on others, which are readings in `settled`: one line each."""
-    lines = []
-    for control in controls:
-        away = {
-            called: (_rows(settled, path, measure)["at"] - _rows(settled, control, measure)["at"]).abs().max()
-            for measure, called in CALLED.items()
-        }
-        lines.append(f"- {control}: at most {_listed([f'{states} by {called}' for called, states in away.items()])}")
-    return "\n".join(lines)
+def lead(order: Order) -> str:
+    """By how many states the generation changes before its own straight line."""
+    states = [f"{_estimate(order['lead'][prop])} in {prop}" for prop in PROPERTIES]
+    return f"In states, the generation is ahead of its straight line by {listed(states)}."
+
+
+def settled(properties: Mapping[str, Any]) -> str:
+    """When properties settle by the paper's measure, on the noisy latents; from the figures of `settling.summarise`."""
+    states = []
+    for prop in PROPERTIES:
+        at, (low, high) = properties[prop]["settles_at"], properties[prop]["settles_at_ci95"]
+        states.append(f"{prop} {'not before the last state' if at is None else at} ({low} to {high})")
+    return f"By the paper's measure, settled at: {listed(states)}."
+
+
+def thresholds(curves: pd.DataFrame, path: str) -> pd.DataFrame:
+    """When the mean curves of `settling.curves` settle, and in which order, by measure and threshold; and their areas, which need none."""
+    rows = {}
+    for measure in MEASURES:
+        of = curves[(curves["path"] == path) & (curves["measure"] == measure)]
+        s = of.pivot(index="state", columns="property", values="mean")[list(PROPERTIES)]
+        states = {f"settled within {close}": settles_at(s.to_numpy(), close) for close in THRESHOLDS}
+        states["area"] = area(s.to_numpy()).round(1)
+        for name, at in states.items():
+            found = pd.Series(at, s.columns)
+            rows[measure, name] = {**found.map("{:g}".format), "order": ", ".join(found.sort_values(kind="stable").index)}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def areas_table(order: Order) -> pd.DataFrame:
+    """Mean state of change by path; below, by how many states the generation is ahead of each control."""
+    rows = {path: {prop: _estimate(figure, "area") for prop, figure in of.items()} for path, of in order["areas"].items()}
+    for control, of in {LINE: order["lead"], **order["controls"]}.items():
+        rows[f"ahead of {control}"] = {prop: _estimate(figure) for prop, figure in of.items()}
+    return pd.DataFrame(rows).T[["pitch", COARSE, "timbre", "amplitude"]]
+
+
+def pairs_table(order: Order) -> pd.DataFrame:
+    """By how many states the second property of a pair changes after the first: a row a path, a column a pair."""
+    cells: dict[str, dict[str, str]] = {f"{first} → {second}": {} for first, second in PAIRS}
+    for row in order["pairs"]:
+        cells[f"{row['first']} → {row['second']}"][row["path"]] = _estimate(row)
+    return pd.DataFrame(cells)
 
 
 def steering(summary: pd.DataFrame) -> str:
-    """How far each way of steering goes, from `guided_steering.summarise`: one line a way and window."""
+    """What each way of steering moves, from `guided_steering.summarise`: one line a way."""
     lines = []
-    for (way, window), rows in summary.dropna(subset="share").groupby(["way", "window"], sort=False):
-        said = [f"{row['property']} {_estimate(row, 'share')}" for row in rows.to_dict("records")]
-        moved = rows.loc[rows["share_low"] > 0, "property"].tolist()
-        lines.append(f"- {way}, {window}: {', '.join(said)}; whole interval above 0: {_listed(moved, 'none')}")
+    for way, rows in summary.groupby("way", sort=False):
+        moved = {when: of.loc[of["share_low"] > 0, "property"].tolist() for when, of in rows.groupby("window", sort=False)}
+        lines.append(f"- {way}: " + "; ".join(f"{when}, it moves {listed(props, 'nothing for sure')}" for when, props in moved.items()))
     return "\n".join(lines)
-
-
-def settled_table(settled: pd.DataFrame) -> pd.DataFrame:
-    """One row a reading and measure, one column a property, as "21 (18 to 24)"; a dash for not before the last state."""
-    texts = settled.assign(text=settled.apply(_state, axis=1, never="–"))
-    shaped = texts.pivot(index=["reading", "measure"], columns="property", values="text")
-    rows = pd.MultiIndex.from_frame(settled[["reading", "measure"]].drop_duplicates())
-    return shaped.loc[rows, ["pitch", COARSE, "timbre", "amplitude"]]
-
-
-def tests_table(tests: pd.DataFrame) -> pd.DataFrame:
-    """`tests` as in `pairs`, rounded."""
-    rounded = tests.round({"difference": 2, "low": 2, "high": 2}).assign(p=tests["p"].map("{:.2g}".format))
-    return rounded.set_index(["path", "first", "second"])
 
 
 def steering_table(summary: pd.DataFrame) -> pd.DataFrame:
     """`summary` as in `steering`: a row a way and property, two columns a window, as "0.96 (0.93 to 1.00)"; a dash for no piece."""
     table: dict[tuple[str, str], dict[str, str]] = {}
     for (way, prop), group in summary.groupby(["way", "property"], sort=False):
-        columns = (("way gone", "share"), ("leakage", "leakage"))
-        cells = {f"{row['window']}, {title}": _estimate(row, name) for title, name in columns for row in group.to_dict("records")}
+        cells = {}
+        for title, name in (("way gone", "share"), ("leakage", "leakage")):
+            for row in group.to_dict("records"):
+                told = _with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 2)
+                cells[f"{row['window']}, {title}"] = told if pd.notna(row[name]) else "–"
         table[way, prop] = {**cells, "pieces that count": str(int(group["pieces"].min()))}
     named = pd.DataFrame.from_dict(table, orient="index").rename_axis(["", "property"])
     return named.sort_index(level=0, sort_remaining=False, ascending=False)
 
 
-def _rows(settled: pd.DataFrame, reading: str, measure: str) -> pd.DataFrame:
-    """One row a property, with `at`, where the last state (which then ends the interval) stands for "not before"."""
-    rows = settled[(settled["reading"] == reading) & (settled["measure"] == measure)].set_index("property").loc[list(PROPERTIES)]
-    return rows.assign(at=rows["settles_at"].fillna(rows["high"]))
+def _differences(order: Order, path: str) -> str:
+    """Which property changes before which along a path of `pairs`, and which cannot be told apart."""
+    said = []
+    for row in order["pairs"]:
+        first, second, (low, high) = row["first"], row["second"], row["ci95"]
+        if row["path"] != path or COARSE in (first, second):
+            continue
+        if low <= 0 <= high:
+            said.append(f"{first} and {second} cannot be told apart")
+        elif low > 0:
+            said.append(f"{first} changes before {second} by {_estimate(row)} states")
+        else:
+            said.append(f"{second} changes before {first} by {_with_interval(-row['difference'], -high, -low)} states")
+    return "; ".join(said)
 
 
-def _state(row: pd.Series, never: str) -> str:
-    return f"{never if pd.isna(row['settles_at']) else row['settles_at']} ({row['low']} to {row['high']})"
-
-
-def _estimate(row: dict[str, float], name: str) -> str:
-    return _with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 2) if pd.notna(row[name]) else "–"
+def _estimate(row: Mapping[str, Any], name: str = "difference") -> str:
+    return _with_interval(row[name], *row["ci95"])
 
 
 def _with_interval(value: float, low: float, high: float, digits: int = 1) -> str:
     return f"{value:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})".replace("-", "−")
-
-
-def _listed(words: Sequence[str], none: str = "") -> str:
-    """one, two and three"""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or none

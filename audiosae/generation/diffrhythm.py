@@ -155,8 +155,7 @@ class Generator:
 def load(weights: str | Path, style: Style | None = None) -> Generator:
     """Read DiffRhythm: cfm_model.pt as the authors publish it, with infer/example/vocal.npy of their repository beside it.
 
-    `style` turns texts into style vectors; None for `muq_style`. A file that is missing, damaged, or of another model is a
-    `CheckpointError`.
+    `style` turns texts into vectors; None for `muq_style`. A file that is missing, damaged, or of another model is a `CheckpointError`.
     """
     weights = Path(weights)
     network = _rebuild(legacy.tensors(weights, "DiffRhythm", inside="model_state_dict"), weights)

@@ -32,10 +32,8 @@ Steer = Callable[[torch.Tensor, int], torch.Tensor]
 class Trajectory(NamedTuple):
     """All states of some generations."""
 
-    noisy: torch.Tensor
-    """x_t [states, batch, frames, dim]; the last is the music."""
-    clean: torch.Tensor
-    """The estimate of the music at each state, x_t + (1 − t) v_c, of the same shape; the last is the music too."""
+    noisy: torch.Tensor  #: x_t [states, batch, frames, dim]; the last is the music
+    clean: torch.Tensor  #: the estimate of the music at each state, x_t + (1 − t) v_c, of the same shape; the last is the music too
 
 
 def times(states: int) -> list[float]:

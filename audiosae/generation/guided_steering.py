@@ -59,11 +59,8 @@ def effect(
 
     Returns
     -------
-    share
-        Of the distance to the target that is closed; NaN where the piece began without the property, or nearer than
-        `steering.MARGIN` bins.
-    leakage
-        Mean absolute change of the other properties in their bins; NaN where none can be measured.
+    share of the distance to the target that is closed, NaN where the piece began without the property or nearer than `steering.MARGIN` bins;
+    and leakage, mean absolute change of the other properties in their bins, NaN where none can be measured.
     """
     was, now = (pd.DataFrame([one.places(edges) for one in heard]) for heard in (before, after))
     target = pd.Series(targets, dtype=float)

@@ -22,11 +22,8 @@ KIND = "judge/instruments"
 WINDOW, HOP, BANDS = 2048, 1024, 64
 QUANTILES = 0.1, 0.5, 0.9
 
-_DEPTH = 80.0
-"""dB below the loudest band that are looked at."""
-
-_HEARD = 40.0
-"""dB below the loudest frame at which a frame still counts."""
+_DEPTH = 80.0  # dB below the loudest band that are looked at
+_HEARD = 40.0  # dB below the loudest frame at which a frame still counts
 
 
 def describe(wave: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -69,7 +69,9 @@ def distances(sets: Mapping[str, np.ndarray], reference: np.ndarray, frames: int
 
 def clips(frames: Frames, split: str) -> np.ndarray:
     """Latents of the clips of one split that are as long as most: [clips, frames, dim]."""
-    of = [frames.latents[rows] for _, rows in _by_clip(frames, split)]
+    rows = np.flatnonzero(frames.rows(split))
+    names = frames.table["clip"].astype(str).to_numpy()[rows]
+    of = [frames.latents[rows[names == clip]] for clip in dict.fromkeys(names)]
     length = int(np.median([len(latents) for latents in of]))
     return np.stack([latents for latents in of if len(latents) == length])
 
@@ -96,10 +98,3 @@ def classes(
         amplitude, timbre = labels.to_bins(measured.rms, edges["amplitude"]), labels.to_bins(measured.centroid, edges["timbre"])
         tables.append(pd.DataFrame({"pitch": pitch, "amplitude": amplitude, "timbre": timbre, "piece": number}))
     return pd.concat(tables, ignore_index=True)
-
-
-def _by_clip(frames: Frames, split: str) -> list[tuple[str, np.ndarray]]:
-    """Clips of a split with the numbers of their rows."""
-    rows = np.flatnonzero(frames.rows(split))
-    of = frames.table["clip"].astype(str).to_numpy()[rows]
-    return [(clip, rows[of == clip]) for clip in dict.fromkeys(of)]

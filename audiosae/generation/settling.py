@@ -1,40 +1,48 @@
-"""When each property settles on the way from noise to music (the paper's section 5), in which order, and how sure that is.
+"""When each property changes on the way from noise to music (the paper's section 5), in which order, and how sure that is.
 
 With p_t the class probabilities of one piece at state t, mean over its frames, the paper's progress is
 
     s_t = (1 / K) Σ_k |p_t[k] − p_0[k]| / |p_T[k] − p_0[k]|
 
-0 at noise, 1 at the end. Its ratios explode where a class hardly moves, and they count moves the wrong way as progress.
-So classes that move by less than `LEAST` are left out of the mean, and two other measures stand beside it.
+0 at noise, 1 at the end, and a property has settled when s_t stays near 1. Its ratios explode where a class hardly moves, and a state
+of settling hangs on how near is near. The order is therefore told by the *mean state of change*, the area over the curve of another progress,
+
+    S_t = d(p_t, p_0) / (d(p_t, p_0) + d(p_t, p_T)),   d(p, q) = Σ_k |p[k] − q[k]|        area = Σ_t (1 − S_t) = Σ_t t (S_t − S_{t−1})
+
+which has no threshold and lies between 0 and 1 for every piece, so that the area is a mean over states. All means and intervals are over prompts and over the seeds of autoencoder and classifiers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import combinations
+from functools import cache
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import wilcoxon
 
-from audiosae.audio.labels import PROPERTIES
+from audiosae.audio.labels import BINS, PROPERTIES
 from audiosae.errors import ParameterError
-from audiosae.generation.trajectory import ESTIMATE, LINE, NOISY, PATHS, Readings
+from audiosae.generation.trajectory import ESTIMATE, LINE, NOISY, OTHER_LINE, PATHS, UNTRAINED, Readings
 from audiosae.stats import bootstrap
-from audiosae.stats.holm import holm
 
 LEAST = 1e-3
 """A class counts in s_t if its probability moves by at least this much from first state to last."""
 
 CLOSE = 0.1
-"""A property has settled when its progress stays within this of 1."""
+"""The paper's property has settled when its progress stays within this of 1."""
 
-MAIN = "ratio of sums"
-"""The measure of the paired tests: bounded by what moves, and defined for every prompt."""
+COARSE = "pitch in 20 bins"
+"""Pitch with as many classes as the other two, beside the 66."""
 
-LEAD = "against its straight line"
-"""How the table of tests calls the generation's lead over the straight line to its own end."""
+PAIRS = (*combinations(("pitch", "timbre", "amplitude"), 2), ("pitch", COARSE))
+"""The paper's order, and what the number of classes does to pitch."""
+
+CONTROLS = {OTHER_LINE: NOISY, NOISY + UNTRAINED: NOISY, ESTIMATE + UNTRAINED: ESTIMATE}
+"""By name, the reading of the generation that each is paired with; the straight line stands apart, as `lead`."""
+
+BEYOND = f"{NOISY} minus {LINE}"
+"""What the generator adds to the order that its own straight line has."""
 
 
 def progress(p: np.ndarray) -> np.ndarray:
@@ -44,18 +52,13 @@ def progress(p: np.ndarray) -> np.ndarray:
     return _ratio(np.where(counted, moved / np.where(counted, whole, 1), 0).sum(axis=-1), counted.sum(axis=-1))
 
 
-def ratio_of_sums(p: np.ndarray) -> np.ndarray:
-    """Σ_k |p_t − p_0| / Σ_k |p_T − p_0|: every class counts by how far it goes."""
-    return _ratio(np.abs(p - p[0]).sum(axis=-1), np.abs(p[-1] - p[0]).sum(axis=-1))
+def share_of_way(p: np.ndarray) -> np.ndarray:
+    """S_t, which classes count in by how far they move: [states, ..., classes] -> [states, ...]; NaN where none has moved in the end."""
+    gone, left = (np.abs(p - end).sum(axis=-1) for end in (p[0], p[-1]))
+    return _ratio(gone, gone + left)
 
 
-def projection(p: np.ndarray) -> np.ndarray:
-    """⟨p_t − p_0, p_T − p_0⟩ / ‖p_T − p_0‖²: moves the wrong way count against."""
-    way = p[-1] - p[0]
-    return _ratio(((p - p[0]) * way).sum(axis=-1), (way**2).sum(axis=-1))
-
-
-MEASURES = {"s": progress, MAIN: ratio_of_sums, "projection": projection}
+MEASURES = {"s": progress, "share of the way": share_of_way}
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -63,139 +66,129 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
 
 
-def settles_at(s: np.ndarray) -> np.ndarray:
-    """The first state from which on progress [states, ...] stays within `CLOSE` of 1, or the last: its progress is 1 by construction."""
-    far = ~(np.abs(s - 1) <= CLOSE)  # also where progress is NaN
+def area(s: np.ndarray) -> np.ndarray:
+    """The mean state of change, in states: progress [states, ...] from 0 to 1 -> [...]. A jump has its state, a straight line the middle."""
+    return (1 - s).sum(axis=0)
+
+
+def settles_at(s: np.ndarray, close: float = CLOSE) -> np.ndarray:
+    """The first state from which on progress [states, ...] stays within `close` of 1, or the last: its progress is 1 by construction."""
+    far = ~(np.abs(s - 1) <= close)  # also where progress is NaN
     after = len(s) - np.argmax(far[::-1], axis=0)
     return np.where(far.any(axis=0), np.minimum(after, len(s) - 1), 0)
 
 
-def settling_state(known: np.ndarray, seed: int) -> tuple[int | None, int, int]:
-    """When the mean progress of all prompts [states, prompts] settles, None if at the last state only; and low and high over resamples."""
-    low, high = np.percentile(settles_at(_resampled(known, seed).T), [2.5, 97.5], method="nearest")
-    at = int(settles_at(known.mean(axis=1)))
-    return None if at == len(known) - 1 else at, int(low), int(high)
+def pool(p: np.ndarray) -> np.ndarray:
+    """Add up neighbouring classes, as evenly as it goes: [..., classes] -> [..., 20]."""
+    starts = np.ceil(np.arange(BINS) * p.shape[-1] / BINS).astype(int)
+    return np.add.reduceat(p, starts, axis=-1)
 
 
-def _known(by_state: np.ndarray) -> np.ndarray:
-    """The prompts whose progress is known: [states, prompts] -> [states, some prompts]."""
-    known = by_state[:, np.isfinite(by_state).all(axis=0)]
-    if not known.size:
+def known(values: np.ndarray) -> np.ndarray:
+    """Keep the prompts that every member can tell of: [..., members, prompts] -> [..., members, some prompts]."""
+    finite = np.isfinite(values).reshape(-1, values.shape[-1]).all(axis=0)
+    if not finite.any():
         raise ParameterError("progress is undefined for every prompt: no class of the property moves. Generate more prompts.")
-    return known
+    return values[..., finite]
 
 
-def _resampled(known: np.ndarray, seed: int) -> np.ndarray:
-    """Means over resampled prompts: [resamples, states]."""
-    prompts = known.shape[1]
-    return bootstrap.weights(prompts, seed) @ known.T / prompts
+def resampled(values: np.ndarray, seed: int) -> np.ndarray:
+    """Means over resampled members and, crossed with them, resampled prompts: [..., members, prompts] -> [resamples, ...]."""
+    members, prompts = _shares(*values.shape[-2:], seed)
+    return np.einsum("rm,...mp,rp->r...", members, values, prompts, optimize=True)
+
+
+@cache
+def _shares(members: int, prompts: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The share that each member [resamples, members] and each prompt [resamples, prompts] has in each resample."""
+    seeds, units = bootstrap.crossed((members, prompts), seed)
+    return (seeds[:, :, None] == np.arange(members)).mean(axis=1), (units[:, :, None] == np.arange(prompts)).mean(axis=1)
+
+
+def order(readings: Readings, seed: int) -> dict[str, Any]:
+    """In which order properties change, by `area`: everything paired over prompts and members.
+
+    Returns
+    -------
+    seeds
+        How many members read.
+    areas
+        By path and property, pitch in 20 bins too: `area` and `ci95`, in states.
+    pairs
+        path, first, second, `difference` and `ci95`: by how many states second changes after first; also for `BEYOND`.
+    lead, controls
+        By property, by how many states the generation changes before its own straight line, and before each of `CONTROLS`.
+    """
+    of = {key: area(share_of_way(reading.p)) for key, reading in readings.items()}
+    of |= {(path, COARSE): area(share_of_way(pool(reading.p))) for (path, prop), reading in readings.items() if prop == "pitch"}
+    paths, props = dict.fromkeys(path for path, _ in of), (*PROPERTIES, COARSE)
+    of |= {(BEYOND, prop): of[NOISY, prop] - of[LINE, prop] for prop in props}
+
+    def told(values: np.ndarray, name: str = "difference") -> dict[str, Any]:
+        values = known(values)
+        return {name: float(values.mean()), "ci95": bootstrap.interval(resampled(values, seed))}
+
+    def ahead(path: str, control: str) -> dict[str, Any]:
+        return {prop: told(of[control, prop] - of[path, prop]) for prop in props}
+
+    return {
+        "seeds": len(of[BEYOND, COARSE]),
+        "areas": {path: {prop: told(of[path, prop], "area") for prop in props} for path in paths},
+        "pairs": [
+            {"path": path, "first": first, "second": second, **told(of[path, second] - of[path, first])}
+            for path in (*paths, BEYOND)
+            for first, second in PAIRS
+        ],
+        "lead": ahead(NOISY, LINE),
+        "controls": {control: ahead(path, control) for control, path in CONTROLS.items()},
+    }
 
 
 def curves(readings: Readings, seed: int) -> pd.DataFrame:
-    """Every measure along every path, with its 95 % interval over the prompts whose progress is known.
+    """Both measures of progress, and the classifiers' entropy (bits), along every path of `PATHS`, with 95 % intervals.
 
     Returns
     -------
-    Columns path, property, measure, state, mean, low, high. Beside the three measures of progress there are "agreement"
-    (share of frames) and "entropy" (bits).
+    Columns path, property, measure, state, mean, low, high.
     """
     tables = []
-    for (path, prop), reading in readings.items():
-        values = {name: measure(reading.p) for name, measure in MEASURES.items()}
-        for name, by_state in (values | {"agreement": reading.agreement, "entropy": reading.entropy}).items():
-            known = _known(by_state)
-            low, high = np.percentile(_resampled(known, seed), [2.5, 97.5], axis=0)
-            which = {"path": path, "property": prop, "measure": name, "state": np.arange(len(known))}
-            tables.append(pd.DataFrame({**which, "mean": known.mean(axis=1), "low": low, "high": high}))
+    for path, prop in product(PATHS, PROPERTIES):
+        reading = readings[path, prop]
+        for name, by_state in {**{name: of(reading.p) for name, of in MEASURES.items()}, "entropy": reading.entropy}.items():
+            values = known(by_state)
+            low, high = np.percentile(resampled(values, seed), [2.5, 97.5], axis=0)
+            which = {"path": path, "property": prop, "measure": name, "state": np.arange(len(values))}
+            tables.append(pd.DataFrame({**which, "mean": values.mean(axis=(1, 2)), "low": low, "high": high}))
     return pd.concat(tables, ignore_index=True)
 
 
-def settled(readings: Mapping[str, Readings], seed: int) -> pd.DataFrame:
-    """When every property settles, by every path and measure, as "trained" classifiers read it, and others as controls.
+def summarise(readings: Readings, seed: int) -> dict[str, Any]:
+    """The figures of section 5, for results/.
 
     Returns
     -------
-    Columns reading (the path, and the classifiers where they are not the trained ones), property, measure, settles_at (missing for not
-    before the last state), low, high, and prompts, for how many progress is known.
-    """
-    rows = []
-    for classifiers, found in readings.items():
-        for (path, prop), reading in found.items():
-            name = path if classifiers == "trained" else f"{path}, {classifiers} classifiers"
-            for measure, of in MEASURES.items():
-                known = _known(of(reading.p))
-                rows.append((name, prop, measure, *settling_state(known, seed), known.shape[1]))
-    columns = ["reading", "property", "measure", "settles_at", "low", "high", "prompts"]
-    return pd.DataFrame(rows, columns=columns).astype({"settles_at": "Int64"})
-
-
-def paired(steps: Mapping[str, np.ndarray], seed: int) -> pd.DataFrame:
-    """Whether one property settles before another, from the states by name at which each prompt settles [prompts]; NaN for unknown.
-
-    Returns
-    -------
-    One row a pair: first, second, difference (second minus first, in states, mean over prompts), low, high (95 %), and p of
-    the Wilcoxon signed-rank test, with Holm's (1979) correction over all pairs.
-    """
-    rows = []
-    for first, second in combinations(steps, 2):
-        differences = steps[second] - steps[first]
-        differences = differences[np.isfinite(differences)]
-        # Without a difference anywhere there is nothing to rank.
-        p = float(wilcoxon(differences).pvalue) if differences.any() else 1.0
-        rows.append((first, second, float(differences.mean()), *bootstrap.mean(differences, seed), p))
-    table = pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high", "p"])
-    return table.assign(p=holm(table["p"].to_numpy()))
-
-
-def paired_tests(readings: Readings, seed: int) -> pd.DataFrame:
-    """Whether the order of two properties, and the generation's lead over its own straight line, hold prompt by prompt, by `MAIN`.
-
-    Returns
-    -------
-    Column path, then as for `paired`; where the path is `LEAD`, first is the generation and second the line.
-    """
-    steps = {}
-    for key, reading in readings.items():
-        by_state = MEASURES[MAIN](reading.p)
-        steps[key] = np.where(np.isfinite(by_state).all(axis=0), settles_at(by_state), np.nan)
-    ordered = ("pitch", "timbre", "amplitude")
-    pairs = [paired({prop: steps[path, prop] for prop in ordered}, seed).assign(path=path) for path in (NOISY, ESTIMATE)]
-    lead = pd.concat([paired({prop: steps[NOISY, prop], f"{prop} on the line": steps[LINE, prop]}, seed) for prop in PROPERTIES])
-    # The three lines against their controls are one family, too.
-    lead = lead.assign(path=LEAD, p=holm(lead["p"].to_numpy()))
-    return pd.concat([*pairs, lead], ignore_index=True)[["path", "first", "second", "difference", "low", "high", "p"]]
-
-
-def summarise(curves: pd.DataFrame, settled: pd.DataFrame, tests: pd.DataFrame) -> dict[str, Any]:
-    """The figures of section 5, for results/, from `curves`, `settled` and `paired_tests` of the same readings.
-
-    Returns
-    -------
+    order
+        See `order`.
     properties
-        By property, the paper's s_t on the noisy latents: `progress` at each state, mean over prompts, `settles_at`,
-        `settles_at_ci95`; `prompts`, for how many it is defined; and the same figures under `measures` by other measures, and
-        under `paths` along other paths.
-    settled, order
-        Rows of `settled` and `tests`.
+        By property, on the noisy latents: the paper's s_t as `progress` at each state, `settles_at` (None for not before the last state)
+        and `settles_at_ci95`; `prompts`, for how many s_t is defined; `area` and `area_ci95` as in `order`; and the same under `paths`
+        along other paths.
     """
-    means = curves.groupby(["path", "property", "measure"])["mean"]
-    by_state = {key: [round(float(mean), 6) for mean in values] for key, values in means}
-    rows = records(settled)
-    figures: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows:
-        key = row["reading"], row["property"]
-        if shown := by_state.get((*key, row["measure"])):  # not of untrained classifiers, which have no curves
-            interval = {"settles_at": row["settles_at"], "settles_at_ci95": [row["low"], row["high"]], "prompts": row["prompts"]}
-            figures.setdefault(key, {})[row["measure"]] = {"progress": shown, **interval}
-    properties = {}
+    found, properties = order(readings, seed), {}
     for prop in PROPERTIES:
-        own = figures[NOISY, prop]
-        paths = {path: figures[path, prop] for path in PATHS if path != NOISY}
-        properties[prop] = {**own.pop("s"), "measures": own, "paths": paths}
-    return {"properties": properties, "settled": rows, "order": records(tests)}
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table as JSON has them; None where a figure is not known."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
+        paths = {}
+        for path in PATHS:
+            values, area = known(progress(readings[path, prop].p)), found["areas"][path][prop]
+            mean = values.mean(axis=(1, 2))
+            at = int(settles_at(mean))
+            low, high = np.percentile(settles_at(resampled(values, seed).T), [2.5, 97.5], method="nearest")
+            paths[path] = {
+                "progress": [round(float(s), 6) for s in mean],
+                "settles_at": None if at == len(mean) - 1 else at,
+                "settles_at_ci95": [int(low), int(high)],
+                "prompts": values.shape[-1],
+                "area": area["area"],
+                "area_ci95": area["ci95"],
+            }
+        properties[prop] = {**paths.pop(NOISY), "paths": paths}
+    return {"order": found, "properties": properties}

@@ -13,107 +13,91 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from audiosae.audio.labels import BINS
 from audiosae.errors import ParameterError
 from audiosae.generation import flow
 from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
+from audiosae.probes.seeds import Member
 
 if TYPE_CHECKING:
     from audiosae.generation import Generator
 
 NOISY, ESTIMATE, LINE, OTHER_LINE = PATHS = ("noisy latents", "clean estimate", "straight line", "line to another's end")
 
-COARSE = "pitch in 20 bins"
-"""Pitch with as many classes as the other two, beside the 66."""
+UNTRAINED = ", untrained classifiers"
+"""Ends the name of a path that such classifiers read."""
 
 
 class Reading(NamedTuple):
-    """One property along some generations."""
+    """One property along some generations, read by each member: an autoencoder with its classifiers, of one seed."""
 
-    p: np.ndarray
-    """Class probabilities, mean over frames [states, prompts, classes]."""
-    agreement: np.ndarray
-    """Share of frames whose likeliest class is already the final one [states, prompts]."""
-    entropy: np.ndarray
-    """Of the classifier, in bits, mean over frames [states, prompts]."""
-
-    @classmethod
-    def of(cls, p: np.ndarray) -> Reading:
-        """Sum up probabilities [states, prompts, frames, classes]."""
-        classes = p.argmax(axis=-1)
-        bits = -(p * np.log2(np.maximum(p, 1e-30))).sum(axis=-1)
-        return cls(p.mean(axis=2), (classes == classes[-1]).mean(axis=-1), bits.mean(axis=2))
+    p: np.ndarray  #: class probabilities, mean over frames [states, members, prompts, classes]
+    entropy: np.ndarray  #: of the classifier, in bits, mean over frames [states, members, prompts]
 
 
 Readings = dict[tuple[str, str], Reading]
 """By path and property."""
 
 
-def pool(p: np.ndarray) -> np.ndarray:
-    """Add up neighbouring classes, as evenly as it goes: [..., classes] -> [..., 20]."""
-    starts = np.ceil(np.arange(BINS) * p.shape[-1] / BINS).astype(int)
-    return np.add.reduceat(p, starts, axis=-1)
-
-
 @torch.no_grad()
-def read(states: torch.Tensor, sae: SparseAutoencoder, classifiers: Mapping[str, Mapping[str, Probe]]) -> dict[tuple[str, str], Reading]:
-    """Read latents [states, prompts, frames, dim], by classifiers and property; pitch in its own classes and in 20 bins.
+def read(states: torch.Tensor, members: Sequence[Member]) -> dict[str, Reading]:
+    """Read latents [states, prompts, frames, dim] with each member, by property.
 
-    The classifiers, sets of probes by name, were trained on clean latents of the same codec, so what they say of noise has to be read
-    with care.
+    The classifiers were trained on clean latents of the same codec, so what they say of noise has to be read with care.
     """
-    if states.shape[-1] != sae.dim:
-        raise ParameterError(f"latents of {states.shape[-1]} numbers, but an SAE for {sae.dim}: they are of another codec.")
-    said: dict[tuple[str, str], list[torch.Tensor]] = {(name, prop): [] for name, of in classifiers.items() for prop in of}
-    for state in states:
-        f = sae.encode(state)
-        for (name, prop), parts in said.items():
-            parts.append(classifiers[name][prop].logits(f).softmax(dim=-1))
-    found = {}
-    for (name, prop), parts in said.items():
-        p = torch.stack(parts).cpu().numpy()
-        found[name, prop] = Reading.of(p)
-        if prop == "pitch":
-            found[name, COARSE] = Reading.of(pool(p))
-    return found
+    said: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {prop: [] for prop in members[0].probes}
+    for state in states:  # one at a time: features are eight times the latents
+        for sae, probes in members:
+            if state.shape[-1] != sae.dim:
+                raise ParameterError(f"latents of {state.shape[-1]} numbers, but an SAE for {sae.dim}: they are of another codec.")
+            f = sae.encode(state)
+            for prop, parts in said.items():
+                log_p = probes[prop].logits(f).log_softmax(dim=-1)
+                p = log_p.exp()
+                parts.append((p.mean(dim=1), -(p * log_p).sum(dim=-1).mean(dim=1) / np.log(2)))
+    shape = len(states), len(members)
+    return {prop: Reading(*(torch.stack(of).unflatten(0, shape).cpu().numpy() for of in zip(*parts))) for prop, parts in said.items()}
 
 
-def untrained(probe: Probe, seed: int) -> Probe:
-    """A classifier that was never trained: random weights, spread as widely as those of a trained one."""
-    drawn = torch.randn(probe.weight.shape, generator=torch.Generator().manual_seed(seed))
-    return Probe(drawn.to(probe.weight) * probe.weight.std(), torch.zeros_like(probe.bias), 0.0)
+def untrained(member: Member, seed: int) -> Member:
+    """Classifiers that were never trained, on the same autoencoder: random weights, spread as widely as those of the trained ones."""
+    draw = torch.Generator().manual_seed(seed)
+    probes = {}
+    for prop, probe in member.probes.items():
+        weight = torch.randn(probe.weight.shape, generator=draw).to(probe.weight) * probe.weight.std()
+        probes[prop] = Probe(weight, torch.zeros_like(probe.bias), 0.0)
+    return Member(member.sae, probes)
 
 
 def generate(
-    generator: Generator, texts: Sequence[str], seeds: Sequence[int], sae: SparseAutoencoder,
-    classifiers: Mapping[str, Mapping[str, Probe]], frames: int, states: int, guidance_scale: float, batch: int,
-) -> tuple[torch.Tensor, dict[str, Readings]]:  # fmt: skip
-    """Generate, and read every state along all paths; whole trajectories are held for one batch at a time.
+    generator: Generator, texts: Sequence[str], seeds: Sequence[int], readers: Mapping[str, Sequence[Member]], frames: int, states: int,
+    guidance_scale: float, batch: int,
+) -> tuple[torch.Tensor, Readings]:  # fmt: skip
+    """Generate once, and read every state along all paths with all readers; whole trajectories are held for one batch at a time.
 
     Parameters
     ----------
     texts, seeds
         One prompt and one seed of its noise each; at least two, which the line to another's end needs.
-    frames
-        Length of each piece.
-    states, guidance_scale
-        See `flow.sample`.
+    readers
+        Members by what is appended to the name of each path that they read, such as "" and `UNTRAINED`.
+    frames, states, guidance_scale
+        Length of each piece; see `flow.sample`.
     batch
         Prompts at a time. More than 16 leave the cache of a processor and take longer there.
 
     Returns
     -------
-    Latents of the music [prompts, frames, dim], and readings by classifiers.
+    Latents of the music [prompts, frames, dim], and readings.
     """
     if len(texts) < 2:
         raise ParameterError(f"{len(texts)} prompts: give at least two, since each is compared with another's end.")
-    parts: dict[str, dict[tuple[str, str], list[Reading]]] = {name: {} for name in classifiers}
+    parts: dict[tuple[str, str], list[Reading]] = {}
     starts, ends = [], []
 
     def note(path: str, latents: torch.Tensor) -> None:
-        for (name, prop), reading in read(latents, sae, classifiers).items():
-            parts[name].setdefault((path, prop), []).append(reading)
+        for appended, members in readers.items():
+            for prop, reading in read(latents, members).items():
+                parts.setdefault((path + appended, prop), []).append(reading)
 
     batches = range(0, len(texts), batch)
     for number, first in enumerate(batches, start=1):
@@ -128,8 +112,4 @@ def generate(
     final = torch.cat(ends)
     for start, other in zip(starts, final.roll(1, dims=0).split(batch), strict=True):
         note(OTHER_LINE, flow.line(start, other, states))
-    joined = {
-        name: {key: Reading(*(np.concatenate(of, axis=1) for of in zip(*readings, strict=True))) for key, readings in found.items()}
-        for name, found in parts.items()
-    }
-    return final, joined
+    return final, {key: Reading(*(np.concatenate(of, axis=2) for of in zip(*found, strict=True))) for key, found in parts.items()}

@@ -46,12 +46,7 @@ def main(builder: Literal["html", "linkcheck"] = "html", /) -> None:
 def build(project: Path, builder: str = "html") -> None:
     """Run one of Sphinx's builders. "html" replaces book/_build/html, whole, or leaves the last book as it was.
 
-    Raises
-    ------
-    ParameterError
-        If params.yaml names no codecs.
-    BookError
-        If there is no book, or Sphinx warns about anything: a missing page, number, sound or reference.
+    A `ParameterError` if params.yaml names no codecs; a `BookError` if there is no book, or if Sphinx warns about anything.
     """
     source = project.resolve() / "book"
     if not (source / "_config.yml").is_file():

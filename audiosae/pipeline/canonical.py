@@ -32,12 +32,8 @@ class CanonicalError(AudiosaeError):
 def canonical(notebook: nbformat.NotebookNode, root: Path, where: str) -> nbformat.NotebookNode:
     """Copy an executed notebook without what changes from run to run, as a valid notebook of format 4.5.
 
-    `root` is the project's folder, which is cut from the paths in warnings; `where` names the notebook in messages.
-
-    Raises
-    ------
-    CanonicalError
-        If an output is a live widget with no HTML to show instead.
+    `root` is the project's folder, which is cut from the paths in warnings; `where` names the notebook in messages. A `CanonicalError` if
+    an output is a live widget with no HTML to show instead.
     """
     result = nbformat.v4.new_notebook(
         metadata={

@@ -196,12 +196,11 @@ def main() -> None:
     checked, recordings, folder = map(Path, sys.argv[1:])
     whole.write(checked, CHECKED)
     whole.write(recordings, "".join(_recordings(source)))
-    found = code_hashes(project)
-    for name, text in found.items():
-        whole.write(folder / f"{name}.txt", f"{text}\n")
-    for path in folder.glob("*.txt"):
-        if path.stem not in found:
-            path.unlink()
+    found = {folder / f"{name}.txt": text for name, text in code_hashes(project).items()}
+    for path, text in found.items():
+        whole.write(path, f"{text}\n")
+    for path in set(folder.glob("*.txt")) - found.keys():
+        path.unlink()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Published and regenerated results side by side, number by number, and how far apart they may be on another processor.
 
-Another processor sums in another order, so latents differ in their last bits. Training an SAE magnifies that to the third digit of its
-figures; the probes inherit it, and steering magnifies it again, since a clip whose pitch is lost or found moves a mean over twelve clips.
-On the same processor nothing is allowed.
+Another processor sums in another order, so that latents differ in their last bits: what is measured on them with shipped weights differs
+little, what is trained again as one seed does from another. So how far a figure may go follows from what stands beside it in the published
+file: its interval, or the same figure of other seeds.
 """
 
 from __future__ import annotations
@@ -11,52 +11,62 @@ import csv
 import json
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeGuard
+from statistics import fmean, stdev
+from typing import Any, NamedTuple, TypeGuard
+
+from scipy.stats import t
 
 ABSENT = "absent"
 """Stands for a figure that only the other file has."""
 
-ANY = math.inf
+RETRAINED = {"seeds", "grid", "directions"}
+"""Under these names stands what sections 2 and 3 train again; and beside a number of `seeds` above 1, what rests on it."""
+BARE = ("", "accuracy", "value", "difference", "mean", "area", "cosine")
+"""Figures whose interval is called just ``ci95``, or ``low`` and ``high``, beside them; and these ends themselves."""
+COUNTS = ("clips", "pieces", "hidden")
+"""What shares may be of: names of numbers beside them, or beside what holds them."""
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """For one kind of figure.
+class Figure(NamedTuple):
+    """What stands at one place of a file, such as "grid[2].fvu" or "line 4, mean"."""
 
-    Attributes
-    ----------
-    what
-        The kind.
-    where
-        A regular expression, searched for in "FILE: PLACE", such as "results/probing/encodec.json: properties.pitch.accuracy".
-    absolute, relative
-        A regenerated figure passes if one of them is kept. Both 0: it must be equal. Infinite: it is not compared.
-    reason
-        Why figures of this kind differ at all.
-    """
+    place: str
+    value: Any
+    names: tuple[str, ...] = ("",)  # of the objects that hold it and its own, from the root inwards
+    beside: ChainMap[str, Any] = ChainMap()  # the object that holds it, before those that hold this one
+    listed: tuple[float, ...] = ()  # the list of numbers that it is in, if it is in one
+
+    @property
+    def interval(self) -> list[float] | None:
+        """The published 95 % interval [low, high] of this figure, or of which it is an end."""
+        stem = re.sub(r"_?(ci95|low|high)$", "", self.names[-1])
+        own = self.beside.maps[0]
+        for prefix in [f"{stem}_"] + [""] * (stem in BARE):
+            for ends in (own.get(f"{prefix}ci95"), [own.get(f"{prefix}low"), own.get(f"{prefix}high")]):
+                if isinstance(ends, list) and len(ends) == 2 and all(map(numeric, ends)):
+                    return ends
+        return None
+
+
+class Range(NamedTuple):
+    """Where a regenerated figure may lie, and the width of the interval, or the size, of which its difference is told as a share."""
+
+    low: float
+    high: float
+    unit: float
+
+
+class Rule(NamedTuple):
+    """For one kind of figure on another processor: how far it may go, why it differs at all, and what finds the range of a number, or None."""
 
     what: str
-    where: str
-    absolute: float = 0.0
-    relative: float = 0.0
-    reason: str = ""
-
-    def allows(self, published: object, regenerated: object) -> bool:
-        """Whether one may stand for the other. What is no number must be equal."""
-        if math.isinf(self.absolute):
-            return True
-        if numeric(published) and numeric(regenerated):
-            return math.isclose(published, regenerated, rel_tol=self.relative, abs_tol=self.absolute)
-        return type(published) is type(regenerated) and published == regenerated
-
-    def __str__(self) -> str:
-        if math.isinf(self.absolute):
-            return "not compared"
-        kept = ([f"±{self.absolute:g}"] if self.absolute else []) + ([f"±{100 * self.relative:g} %"] if self.relative else [])
-        return " or ".join(kept) or "equal"
+    allowed: str
+    reason: str
+    find: Callable[[str, Figure], Range | None]
 
 
 def numeric(value: object) -> TypeGuard[int | float]:
@@ -64,93 +74,85 @@ def numeric(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-EQUAL = Tolerance("counts, choices, names, everything else", "")
-GATHERED = Tolerance("gathered from published results", "", 0, 1e-9, "copied, or a mean of a few numbers")
+def _around(centre: float, half: float, unit: float) -> Range:
+    return Range(centre - half, centre + half, unit)
 
-_SAE = "the SAE is trained again, and training magnifies last bits"
-_SILENCE = "latents of silence are equal, or differ in the last bit"
-_PROBE = "a probe on an SAE that was trained again"
-_STEER = "a probe and an SAE fitted again steer; a clip that loses or keeps its pitch moves the mean"
-_ESTIMATE = "estimated, not measured: "
-_INDEX = "penalties that do equally well change places; a feature's index means nothing in another SAE"
 
-# About twice the largest difference between two runs on processors with AVX2 and with AVX-512, for the three codecs: results/ of commits
-# cac19dd and 372f202. What was measured stands behind each line. The generator has run on one processor only.
-OTHER_PROCESSOR = (
-    Tolerance("bins", r"/bins\.json: edges", 0, 1e-6, "extremes of sums in float32"),  # 0
-    Tolerance("codec: use and reconstruction", r"/extraction/", 0, 2e-5, "sums in another order"),  # 7.5e-6 relative
-    Tolerance("SAE: fvu", r"/sae_training/.*fvu", 4e-3, 0, _SAE),  # 0.0018
-    Tolerance("SAE: l0", r"/sae_training/.*l0$", 7, 0, _SAE),  # 3.3, where l0 is 190
-    Tolerance("SAE: sparsity, dead", r"/sae_training/.*(sparsity|dead)$", 7e-3, 0, _SAE),  # 0.0032, 0.00098
-    Tolerance("SAE: scale", r"/sae_training/.*scale$", 0.014, 0, _SAE),  # 0.0069
-    Tolerance("distinct frames", r"/sae_training/.*distinct_frames$", 70, 0, _SILENCE),  # 33 of 19,387
-    Tolerance("probe: accuracy", r"/probing/.*(accuracy|within_one)$", 0.03, 0, _PROBE),  # 0.0149
-    Tolerance("probe: intervals", r"/probing/.*ci95\[", 0.035, 0, _PROBE),  # 0.0157
-    Tolerance("probe: error in classes", r"/probing/.*mean_error_classes$", 0.2, 0, _PROBE),  # 0.099
-    Tolerance("probe: penalty, index of a feature", r"/probing/.*(penalty|feature)$", ANY, 0, _INDEX),
-    Tolerance("probe: contribution of a feature", r"/probing/.*contribution$", 1.6, 0, _PROBE),  # 0.76, where it is 4.6
-    Tolerance("steering: on target", r"/steering/.*(on_target|by_alpha)", 0.4, 0, _STEER),  # 0.183; intervals 0.193
-    Tolerance("steering: leakage", r"/steering/.*leakage$", 8, 0, _STEER),  # 3.9 bins, where the interval is 0.2 to 8.3
-    Tolerance("steering: interval of leakage", r"/steering/.*leakage_ci95", 16, 0, _STEER),  # 7.8 bins
-    Tolerance("steering: pitch lost", r"/steering/.*pitch_lost$", 0.25, 0, _STEER),  # 0.125: of eight pairs, one
-    Tolerance("steering: relative strength", r"/steering/.*relative_strength", 2.2, 0, _STEER),  # 1.09
-    Tolerance(
-        "generation: sound",
-        r"/generation/.*judgement\.",
-        0.05,
-        0.05,
-        _ESTIMATE + "a fixed generator; a pitch or instrument may be heard otherwise",
-    ),
-    Tolerance(
-        "generation: progress",
-        r"/generation/(.*progress|.*_curves\.csv: line \d+, (mean|low|high)$)",
-        0.4,
-        0,
-        _ESTIMATE + "as steering, of which it is the parallel: a probe and an SAE fitted again read noise",
-    ),
-    Tolerance(
-        "generation: state of settling, order",
-        r"/generation/.*(settles_at|settled\[|order\[)",
-        ANY,
-        0,
-        _ESTIMATE + "where a flat curve enters a band for good; the curve itself is compared",
-    ),
-    Tolerance(
-        "generation: prompts whose progress is known",
-        r"/generation/.*properties.*prompts$",
-        4,
-        0,
-        _ESTIMATE + "of a few prompts no class moves, or just one",
-    ),
-    Tolerance(
-        "generation: steering on the way", r"/generation/.*steering\[.*(share|leakage)", 8, 0, _ESTIMATE + "as steering, of eight pieces"
-    ),
-    EQUAL,
+def _measured(file: str, figure: Figure) -> Range | None:
+    ends = figure.interval
+    return _around(figure.value, (ends[1] - ends[0]) / 4, ends[1] - ends[0]) if ends else None
+
+
+def _retrained(file: str, figure: Figure) -> Range | None:
+    """The published interval; else the 99 % prediction interval of one more training, from the seeds, or from their relative spread."""
+    seeds, size = figure.beside.get("seeds"), max(map(abs, figure.listed or [figure.value]))
+    again = RETRAINED.intersection(figure.names if figure.listed else figure.names[:-1]) or (numeric(seeds) and seeds > 1)
+    if again and (ends := figure.interval):
+        width = ends[1] - ends[0]
+        return _around(figure.value, width, width) if figure.names[-1].endswith("ci95") else Range(ends[0], ends[1], width)
+    if not again or not isinstance(figure.value, float):
+        return None
+    whole = figure.beside.maps[-1].get("seeds")
+    own = figure.listed if "seeds" in figure.names and len(figure.listed) > 1 else ()
+    alike = own or (whole.get(figure.names[-1], ()) if isinstance(whole, dict) else ())
+    if len(alike) < 2:
+        return _around(figure.value, 0.1 * size, size)
+    mean, spread = fmean(alike), t.ppf(0.995, len(alike) - 1) * stdev(alike)
+    half = max(spread * (math.sqrt(1 + 1 / len(alike)) if own else math.sqrt(2) * abs(figure.value / (mean or 1))), 5 * _one(figure))
+    return _around(mean if own else figure.value, half, 2 * half)
+
+
+def _one(figure: Figure) -> float:
+    """How much one clip, piece or feature is of a share of them; 0 for other figures."""
+    if not re.search(r"share|lost|collapsed|heard|^dead$", figure.names[-1]):
+        return 0
+    holders = (figure.beside, figure.beside.get("chosen") or {})
+    return next((1 / holder[name] for holder in holders for name in COUNTS if holder.get(name)), 0)
+
+
+def _counted(file: str, figure: Figure) -> Range | None:
+    return _around(figure.value, one, 1) if (one := _one(figure)) else None
+
+
+def _relative(share: float, where: str = "", whole: bool = False) -> Callable[[str, Figure], Range | None]:
+    """A share of a measured figure, or of the largest in its list; whole numbers are equal, unless they are meant."""
+
+    def find(file: str, figure: Figure) -> Range | None:
+        if not (whole or isinstance(figure.value, float)) or not re.search(where, f"{file}: {figure.place}"):
+            return None
+        size = max(map(abs, figure.listed or [figure.value]))
+        return _around(figure.value, share * size, size)
+
+    return find
+
+
+EQUAL = Rule("counts, choices, names", "equal", "", lambda file, figure: None)
+GATHERED = Rule("gathered from published results", "1e-9", "copied, or a mean of a few numbers", _relative(1e-9))
+TRAINED = Rule("trained again", "its interval, or 99 % for one more seed, or 10 %", "last bits change training", _retrained)
+MEASURED = Rule("with an interval", "a quarter of its width", "sums in another order", _measured)
+RULES = (
+    TRAINED,
+    MEASURED,
+    Rule("share of clips, pieces, features", "one of them", "what is at a threshold falls to the other side", _counted),
+    Rule("p of a test", "10 %", "ranks that are nearly tied change places", _relative(0.1, r"\bp$")),
+    Rule("distinct frames", "0.4 %", "latents of silence are equal, or differ in the last bit", _relative(4e-3, "distinct", whole=True)),
+    Rule("edges of bins", "1e-6", "extremes of sums in float32", _relative(1e-6, r"/bins\.json: edges")),
+    Rule("use and reconstruction of codecs", "2e-5", "sums in another order", _relative(2e-5, "/extraction/")),
+    Rule("without an interval, of shipped weights", "1e-3", "a code or class that is nearly tied changes", _relative(1e-3)),
 )
-"""The first whose `where` is found counts."""
-
-
-def tolerance(file: str, place: str) -> Tolerance:
-    """That of one figure, on another processor."""
-    return next(kind for kind in OTHER_PROCESSOR if re.search(kind.where, f"{file}: {place}"))
+"""The first that finds a range counts. What none speaks of is equal."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure that is not the published one, or too far from it."""
+    """One figure that is not the published one, or too far from it, and how far in relation to the larger; infinite for what is no number."""
 
     file: str
     place: str
     published: object
     regenerated: object
-    allowed: Tolerance = EQUAL
-
-    @property
-    def size(self) -> float:
-        """Relative to the larger of the two; infinite for what is no number, so that it is told first."""
-        if not numeric(self.published) or not numeric(self.regenerated):
-            return math.inf
-        return abs(self.published - self.regenerated) / max(abs(self.published), abs(self.regenerated))
+    rule: Rule = EQUAL
+    size: float = math.inf
 
     def __str__(self) -> str:
         values = (self.published, self.regenerated)
@@ -158,47 +160,35 @@ class Difference:
         texts = [f"{value:.6g}" if numeric(value) else str(value) for value in values]
         short = [text if len(text) <= 40 else f"{text[:12]}…" for text in texts]
         published, regenerated = short if short[0] != short[1] else map(repr, values)
-        allowed = "" if self.allowed is EQUAL else f" ({self.allowed.what}: {self.allowed})"
+        allowed = "" if self.rule is EQUAL else f" ({self.rule.what}: {self.rule.allowed})"
         return f"{self.file}: {self.place}: published {published}, regenerated {regenerated}{allowed}"
 
 
 @dataclass
 class Comparison:
-    """Compares files of results, and counts.
+    """Compares files of results, and counts."""
 
-    Attributes
-    ----------
-    published, regenerated
-        Roots of the two projects.
-    same_processor
-        Whether every figure must be equal; else the tolerances hold.
-    fixed
-        SHA-256 of the inputs that were not made anew: on another processor these hashes must be equal, and others cannot.
-    numbers, equal, hashes
-        How many numbers were compared, how many files have equal bytes, how many hashes of data that is made anew were passed over.
-    differences
-        By file, in the order of the files.
-    largest
-        For each tolerance that was needed: the largest difference, absolute, and in how many figures.
-    """
-
-    published: Path
+    published: Path  # root of a project
     regenerated: Path
-    same_processor: bool
-    fixed: Collection[str] = ()
-    numbers: int = 0
-    equal: int = 0
-    hashes: int = 0
-    differences: dict[str, list[Difference]] = field(default_factory=dict)
-    largest: dict[Tolerance, tuple[float, int]] = field(default_factory=dict)
+    same_processor: bool  # whether every figure must be equal; else the rules hold
+    fixed: Collection[str] = ()  # SHA-256 of inputs that were not made anew: they must be equal on every processor, and others cannot
+    equal: int = 0  # how many files have equal bytes
+    hashes: int = 0  # how many hashes of data that is made anew were passed over
+    differences: dict[str, list[Difference]] = field(default_factory=dict)  # by file, what is not allowed
+    shares: dict[Rule, list[float]] = field(default_factory=dict)  # by rule, the difference of every number, see `Range`
+
+    @property
+    def within(self) -> float:
+        """Share of the numbers that may stand for the published ones."""
+        far = sum(numeric(difference.published) for found in self.differences.values() for difference in found)
+        return 1 - far / max(1, sum(map(len, self.shares.values())))
 
     def add(self, file: str, gathered: bool = False) -> None:
         """Compare one file, or all in a folder; what was gathered from published results may hardly differ on any processor."""
         roots = (self.published, self.regenerated)
         if any((root / file).is_dir() for root in roots):
-            for name in sorted(
-                {path.relative_to(root).as_posix() for root in roots for path in (root / file).rglob("*") if path.is_file()}
-            ):
+            names = {path.relative_to(root).as_posix() for root in roots for path in (root / file).rglob("*") if path.is_file()}
+            for name in sorted(names):
                 self.add(name, gathered)
             return
         found = self.differences.setdefault(file, [])
@@ -209,63 +199,73 @@ class Comparison:
         old, new = ((root / file).read_bytes() for root in roots)
         self.equal += old == new
         try:
-            before, after = (dict(_values(file, content.decode())) for content in (old, new))
+            before, after = ({figure.place: figure for figure in _figures(file, content.decode())} for content in (old, new))
         except ValueError as error:  # of the encoding, JSON, or a table
             if old != new:
                 found.append(Difference(file, f"cannot be read ({error})", "some bytes", "others"))
             return
-        self.numbers += sum(map(numeric, before.values()))
         for place in before | after:
-            found += self._differing(file, place, before.get(place, ABSENT), after.get(place, ABSENT), gathered)
+            was, now = (figures.get(place, Figure(place, ABSENT)) for figures in (before, after))
+            found += self._differing(file, was, now.value, gathered)
         if self.same_processor and old != new and not found:
             found.append(Difference(file, "the bytes", "other spacing or order", "the same figures"))
         found.sort(key=lambda difference: -difference.size)
 
-    def _differing(self, file: str, place: str, was: object, now: object, gathered: bool) -> Iterator[Difference]:
+    def _differing(self, file: str, figure: Figure, now: object, gathered: bool) -> Iterator[Difference]:
         """The difference in one figure, if it is not allowed."""
-        if type(was) is type(now) and was == now:
+        was, place, rule, allowed = figure.value, figure.place, EQUAL, None
+        within = type(was) is type(now) and was == now
+        if not within and not self.same_processor and place == "provenance.arithmetic":
             return
-        if not self.same_processor and place == "provenance.arithmetic":
-            return
-        if not self.same_processor and place.startswith("provenance.inputs.") and now not in self.fixed and ABSENT not in (was, now):
+        if not within and not self.same_processor and place.startswith("provenance.inputs.") and not {was, now} & {*self.fixed, ABSENT}:
             self.hashes += 1
             return
-        allowed = EQUAL if self.same_processor else GATHERED if gathered else tolerance(file, place)
-        if numeric(was) and numeric(now):
-            largest, count = self.largest.get(allowed, (0.0, 0))
-            self.largest[allowed] = max(largest, abs(was - now)), count + 1
-        if not allowed.allows(was, now):
-            yield Difference(file, place, was, now, allowed)
+        if numeric(was):
+            made = figure.beside.maps[-1].get("provenance")
+            chosen = isinstance(made, dict) and figure.names[-1] in made.get("parameters", ()) and not figure.listed
+            if not self.same_processor and not place.startswith("provenance.") and not chosen:
+                ranges = ((rule, rule.find(file, figure)) for rule in ((GATHERED,) if gathered else RULES))
+                rule, allowed = next(((rule, found) for rule, found in ranges if found), (EQUAL, None))
+            unit = allowed.unit if allowed else 0
+            self.shares.setdefault(rule, []).append(abs(now - was) / (unit or 1) if numeric(now) else math.inf)
+            if allowed and numeric(now):
+                within = within or allowed.low - 1e-12 * unit <= now <= allowed.high + 1e-12 * unit
+        if not within:
+            size = abs(now - was) / max(abs(now), abs(was), 1e-300) if numeric(was) and numeric(now) else math.inf
+            yield Difference(file, place, was, now, rule, size)
 
 
-def _values(file: str, text: str) -> Iterator[tuple[str, object]]:
-    """What stands in a file, by place: the leaves of JSON, the cells of a table, or the lines."""
+def _figures(file: str, text: str) -> Iterator[Figure]:
+    """What stands in a file: the leaves of JSON, the cells of a table, or the lines."""
     if file.endswith(".json"):
-        yield from _leaves(json.loads(text))
+        yield from _leaves(json.loads(text), Figure("", None, beside=ChainMap()))
     elif file.endswith(".csv"):
         header, *rows = csv.reader(text.splitlines())
-        yield "header", ",".join(header)
+        yield Figure("header", ",".join(header))
         for line, row in enumerate(rows, start=2):
-            yield from ((f"line {line}, {column}", _parsed(cell)) for column, cell in zip(header, row, strict=True))
+            cells = dict(zip(header, map(_parsed, row), strict=True))
+            yield from (Figure(f"line {line}, {column}", cell, (column,), ChainMap(cells)) for column, cell in cells.items())
     else:
-        yield from ((f"line {number}", line) for number, line in enumerate(text.splitlines(), start=1))
+        yield from (Figure(f"line {number}", line) for number, line in enumerate(text.splitlines(), start=1))
 
 
-def _leaves(value: object, place: str = "") -> Iterator[tuple[str, object]]:
+def _leaves(value: Any, at: Figure) -> Iterator[Figure]:
     """What stands at each path of nested JSON, such as "grid[2].fvu"; an empty list or object counts as a value."""
     if isinstance(value, dict) and value:
+        beside = ChainMap(value, *at.beside.maps) if at.place else ChainMap(value)
         for key, inner in value.items():
-            yield from _leaves(inner, f"{place}.{key}" if place else key)
+            yield from _leaves(inner, Figure(f"{at.place}.{key}".lstrip("."), None, (*at.names, key), beside))
     elif isinstance(value, list) and value:
+        numbers = tuple(value) if all(map(numeric, value)) else ()
         for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{place}[{index}]")
+            yield from _leaves(inner, at._replace(place=f"{at.place}[{index}]", listed=numbers))
     else:
-        yield place, value
+        yield at._replace(value=value)
 
 
 def _parsed(cell: str) -> object:
     """A finite number as such, anything else as it is written."""
     try:
-        return number if math.isfinite(number := float(cell)) else cell
+        return int(cell) if re.fullmatch(r"-?\d+", cell) else number if math.isfinite(number := float(cell)) else cell
     except ValueError:
         return cell

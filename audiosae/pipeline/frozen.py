@@ -7,7 +7,6 @@ stage was computed anew (`make evidence` calls it).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import yaml
 
 from audiosae.errors import AudiosaeError, report
 from audiosae.files import whole
-from audiosae.files.whole import file_hash
+from audiosae.files.whole import path_hash
 
 RECORD = "frozen.sha256"
 
@@ -54,10 +53,7 @@ def outputs(project: Path) -> list[str]:
 def altered(project: Path) -> list[str]:
     """Say which outputs of frozen stages are not the committed ones. One that is missing is no forgery; DVC asks for it.
 
-    Raises
-    ------
-    FrozenError
-        If frozen.sha256 is missing or no list of hashes.
+    A `FrozenError` if frozen.sha256 is missing or no list of hashes.
     """
     file = project / RECORD
     try:
@@ -69,22 +65,13 @@ def altered(project: Path) -> list[str]:
         + (f"git checkout {path}" if path.startswith("results/") else "delete it and run `make weights`")
         + ". If you computed it anew yourself, record it: .venv/bin/python -m audiosae.pipeline.frozen"
         for path in outputs(project)
-        if (project / path).exists() and _hash(project / path) != hashes.get(path)
+        if (project / path).exists() and path_hash(project / path) != hashes.get(path)
     ]
 
 
 def record(project: Path) -> None:
     """Take the outputs of frozen stages, as they stand, for the true ones."""
-    whole.write(project / RECORD, "".join(f"{_hash(project / path)}  {path}\n" for path in outputs(project)))
-
-
-def _hash(path: Path) -> str:
-    """SHA-256 of a file, or of the list of a folder's files, each with its own."""
-    if path.is_file():
-        return file_hash(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    listed = "".join(f"{file_hash(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
-    return hashlib.sha256(listed.encode()).hexdigest()
+    whole.write(project / RECORD, "".join(f"{path_hash(project / path)}  {path}\n" for path in outputs(project)))
 
 
 if __name__ == "__main__":

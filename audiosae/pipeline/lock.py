@@ -13,6 +13,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from audiosae.errors import AudiosaeError
+from audiosae.files.walk import overlap
 from audiosae.pipeline import check, frozen
 
 
@@ -86,8 +87,3 @@ def _unlike(repo: Repo, stage: PipelineStage, recorded: Mapping[str, Any], input
     gone = {entry["path"] for entry in recorded.get("deps", [])} - {dependency.def_path for dependency in stage.deps}
     for path in sorted(gone) if inputs else ():
         yield f"recorded with a dependency on {path}, which dvc.yaml does not name."
-
-
-def overlap(one: Path, other: Path) -> bool:
-    """Whether two paths are the same, or one lies inside the other."""
-    return one == other or one in other.parents or other in one.parents

@@ -43,16 +43,9 @@ def main() -> None:
 
 
 def execute(notebook: Path, out: Path, words: Sequence[str] = ()) -> nbformat.NotebookNode:
-    """Run one notebook, write it, executed and canonical, and return what was written.
+    """Run one notebook, write it, executed and canonical, whole or not at all, and return what was written.
 
-    Parameters
-    ----------
-    notebook
-        A jupytext percent script; its folder is the working directory of the cells.
-    out
-        The .ipynb to write, whole or not at all.
-    words
-        Values for its parameters, as on a command line. One that does not fit ends the process, as argparse does.
+    `words` are values for its parameters, as on a command line; one that does not fit ends the process, as argparse does.
 
     Raises
     ------
@@ -69,8 +62,7 @@ def execute(notebook: Path, out: Path, words: Sequence[str] = ()) -> nbformat.No
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     # The hash of a string, and so the order of a set, differs from process to process unless this is set.
     os.environ["PYTHONHASHSEED"] = "0"
-    # Threads that wait by spinning take the core from whatever else runs. On two cores beside one busy process, SAE
-    # training took 14 times as long with the default, 3 times with a short spin, which costs nothing when alone.
+    # On two cores beside one busy process, SAE training took 14 times as long with threads that spin, 3 times with a short spin.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # Sockets of this machine alone; over TCP the kernel would warn that anybody may read along.
     config = Config({"KernelManager": {"transport": "ipc"}})

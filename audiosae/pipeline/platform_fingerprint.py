@@ -14,7 +14,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
-from audiosae.files.determinism import THREADS, one_thread
+from audiosae.files.determinism import THREADS
 
 
 def fingerprint() -> str:
@@ -57,20 +57,10 @@ def _torch() -> Iterator[np.ndarray]:
     yield torch.softmax(latents, dim=1).numpy()
     yield torch.stack([latents.sum(), latents.var(), latents.norm(), latents.sum(dim=0)[0]]).numpy()
     yield torch.view_as_real(torch.fft.rfft(wave[..., :2048])).numpy()
-    yield _fitted(latents, torch.arange(1024) % 20)
-
-
-def _fitted(features: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
-    """A probe's weights after steps down the gradient, on one thread, as `audiosae.probes` fits them.
-
-    Written out, because torch's optimisers take two seconds to import what compiles them.
-    """
-    weights = torch.zeros(features.shape[1], 20, requires_grad=True)
-    with one_thread(), torch.enable_grad():
-        for _ in range(3):
-            (gradient,) = torch.autograd.grad(functional.cross_entropy(features @ weights, classes), weights)
-            weights = (weights - gradient / gradient.flatten().dot(gradient.flatten())).detach().requires_grad_()
-    return weights.detach().numpy()
+    read = torch.zeros(128, 20, requires_grad=True)
+    with torch.enable_grad():
+        functional.cross_entropy(latents @ read, torch.arange(1024) % 20).backward()
+    yield read.grad.numpy()  # as a probe is fitted
 
 
 def _numpy() -> Iterator[np.ndarray]:

@@ -29,7 +29,7 @@ from audiosae.pipeline.summary import STAGES
 COPY = Path(".released")
 FIGURES = Path("results/released")
 GENERATOR = "diffrhythm"
-SHIPPED = ("train_codec", "train_generator", "train_judge", "compare_codecs")
+SHIPPED = ("train_codec", "train_sae", "train_generator", "train_judge", "compare_codecs")
 """The stages whose outputs travel inside the repository."""
 
 
@@ -100,14 +100,8 @@ def collect(results: Path, target: Path, named: list[str]) -> None:
 def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
     """Fetch, copy, compute, collect.
 
-    Parameters
-    ----------
-    project
-        This project's folder.
-    data
-        Folder with the paper's data sets; None leaves the corpus as it is.
-    files
-        Checkpoints to use in place of a download, by codec; and DiffRhythm's, which has no download.
+    `data` is the folder with the paper's data sets; None leaves the corpus as it is. `files` are checkpoints to use in place of a download,
+    by codec; and DiffRhythm's, which has no download.
 
     Raises
     ------

@@ -2,9 +2,9 @@
 
     python -m audiosae.pipeline.summary results params.yaml
 
-The codecs that params.yaml names count, and of the generators the first. No figure is computed here. No time, host or commit is in it,
-so that equal runs give equal bytes; a fingerprint of the processor's arithmetic is, so that `audiosae.pipeline.verify` knows where
-bytes can be equal.
+The codecs that params.yaml names count, and of the generators the first. Figures of steering are those of the evidence, over five seeds,
+where that is of what is here (results/current.json), else those of section 4, from one. No time, host or commit is in it, so that equal
+runs give equal bytes; a fingerprint of the arithmetic is, so that `audiosae.pipeline.verify` knows where bytes can be equal.
 """
 
 from __future__ import annotations
@@ -21,21 +21,17 @@ STAGES = ("extraction", "sae_training", "probing", "steering")
 
 
 def summarise(results: str | Path, codecs: list[str], generator: str | None = None) -> dict[str, Any]:
-    """Gather what the stages wrote into results/ for these codecs, and a generator.
+    """Gather what the stages wrote into results/ for these codecs, and a generator; a `ResultsError` if a stage has not run.
 
     Returns
     -------
     codecs
-        For each: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by property.
+        For each: `sae`, the grid point that later stages use, on test recordings; `probing` and `steering`, by property, where `seeds`
+        says how many trainings the figures of steering are of.
     generation
         By property, see `generation.settling.summarise`.
     provenance
         For each stage and codec: hashes of inputs and code, and the parameters; and `arithmetic`, this machine's fingerprint.
-
-    Raises
-    ------
-    ResultsError
-        If a stage has not run.
     """
     gathered: dict[str, Any] = {}
     provenance: dict[str, Any] = {"data": {}, "weights": {}, "parameters": {}, "code": {}, "arithmetic": fingerprint()}
@@ -47,14 +43,20 @@ def summarise(results: str | Path, codecs: list[str], generator: str | None = No
         provenance["parameters"][f"{subject}/{stage}"] = made["parameters"]
         provenance["code"][f"{subject}/{stage}"] = made["code"]
 
+    current = read(Path(results) / "current.json")["steering"]
     for codec in codecs:
         stage = {name: read(Path(results) / name / f"{codec}.json") for name in STAGES}
         for name, figures in stage.items():
             note(codec, name, figures["provenance"])
+        steered = stage["steering"]["properties"]
+        if current[codec] is None:
+            evidence = read(Path(results) / "evidence" / "steering" / f"{codec}.json")
+            note(f"{codec}/evidence", "steering", evidence["provenance"])
+            steered = evidence["kinds"]["paper"]
         gathered[codec] = {
             "sae": stage["sae_training"]["chosen"],
             "probing": {prop: stage["probing"]["properties"][prop] for prop in PROPERTIES},
-            "steering": {prop: stage["steering"]["properties"][prop] for prop in PROPERTIES},
+            "steering": {prop: steered[prop] for prop in PROPERTIES},
         }
     generation: dict[str, Any] = {}
     if generator is not None:

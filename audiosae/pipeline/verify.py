@@ -4,8 +4,8 @@
 
 First dvc.lock and frozen.sha256 are held against the tree: parameters, code, weights, published files. Then every stage that writes
 results, and is not frozen, runs in a temporary copy, without DVC's cache, and its results are compared with results/: on a processor of
-equal arithmetic they must have equal bytes, on another they must keep the tolerances of `comparison`. Nothing in the working tree is
-changed. The exit status is 1 if anything differs.
+equal arithmetic they must have equal bytes, on another they must keep the rules of `comparison`. Nothing in the working tree is changed.
+The exit status is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -27,10 +27,11 @@ from dvc.stage import PipelineStage
 
 from audiosae.errors import ParameterError
 from audiosae.files import results
+from audiosae.files.walk import overlap
 from audiosae.files.whole import file_hash
 from audiosae.pipeline import check, frozen
 from audiosae.pipeline.comparison import EQUAL, Comparison
-from audiosae.pipeline.lock import VerifyError, discrepancies, overlap, stages_of
+from audiosae.pipeline.lock import VerifyError, discrepancies, stages_of
 from audiosae.pipeline.platform_fingerprint import fingerprint
 from audiosae.pipeline.released import copy_project
 
@@ -43,21 +44,8 @@ SHOWN = 20
 def verify(project: Path, only: Sequence[str] = (), keep: Path | None = None) -> int:
     """Verify a working tree, print the report, and return the number of differences: lines of the ledger, figures, failed stages.
 
-    Parameters
-    ----------
-    project
-        Its folder.
-    only
-        Stages to regenerate, with what they need; empty for all.
-    keep
-        Folder for the copy, which then stays; else it is temporary.
-
-    Raises
-    ------
-    ParameterError
-        If a stage is unknown, or `keep` is not empty.
-    VerifyError
-        If dvc.yaml, params.yaml or dvc.lock cannot be read.
+    `only` and `keep` are as for `main`. A `ParameterError` if a stage is unknown, or `keep` is not empty; a `VerifyError` if dvc.yaml,
+    params.yaml or dvc.lock cannot be read.
     """
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise ParameterError(f"--keep {keep}: is not empty; name a new folder.")
@@ -76,15 +64,8 @@ def verify(project: Path, only: Sequence[str] = (), keep: Path | None = None) ->
         booked += [line for line in forged if not any(line.split(" is not ")[0] in known for known in booked)]
         _tell("dvc.lock and the working tree differ:" if booked else "dvc.lock and the working tree agree", booked)
         print(flush=True)
-        fixed = {file_hash(Path(out.fs_path)) for stage in stages if stage.frozen for out in stage.outs if Path(out.fs_path).is_file()}
         with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="audiosae-verify-") as folder:
-            copy = Path(folder).resolve()
-            _make_copy(root, copy, chosen)
-            failed, waiting = _run(chosen, copy)
-            comparison = Comparison(root, copy, _published_fingerprint(root) == fingerprint(), fixed)
-            for stage in chosen.stages:
-                for file in results_of(stage) if stage.name not in failed | waiting else ():
-                    comparison.add(file, gathered=stage in chosen.gathering)
+            comparison, failed, waiting = regenerate(root, stages, chosen, Path(folder).resolve())
         _report(comparison)
         for name, printed in failed.items():
             _tell(f"{name} failed; the end of what it printed:", printed.splitlines())
@@ -94,12 +75,32 @@ def verify(project: Path, only: Sequence[str] = (), keep: Path | None = None) ->
     return differences
 
 
-def _published_fingerprint(root: Path) -> str | None:
-    """Of the processor that made the published results; None where they do not say."""
-    try:
-        return results.read(root / RESULTS / "summary.json").get("provenance", {}).get("arithmetic")
-    except results.ResultsError:
-        return None
+def regenerate(
+    root: Path,
+    stages: Sequence[PipelineStage],
+    chosen: Plan,
+    copy: Path,
+    environment: Mapping[str, str] | None = None,
+    prepare: Callable[[Path], object] = lambda copy: None,
+) -> tuple[Comparison, dict[str, str], dict[str, str]]:
+    """Run a plan in a copy of the working tree, and compare what comes out with what is published.
+
+    With an `environment`, such as one for other kernels, the rules for another processor hold. `prepare` may change the copy first.
+    Returns the comparison; stages that failed, with the end of what they printed; and those that could not run, with the reason.
+    """
+    outs = (Path(out.fs_path) for stage in stages if stage.frozen for out in stage.outs)
+    fixed = {file_hash(path) for out in outs for path in (out, *out.rglob("*")) if path.is_file()}
+    made = None
+    _make_copy(root, copy, chosen)
+    prepare(copy)
+    failed, waiting = _run(chosen, copy, environment or {})
+    with suppress(results.ResultsError):  # results that do not say where they were made count as made elsewhere
+        made = results.read(root / RESULTS / "summary.json").get("provenance", {}).get("arithmetic")
+    comparison = Comparison(root, copy, not environment and made == fingerprint(), fixed)
+    for stage in chosen.stages:
+        for file in results_of(stage) if stage.name not in failed | waiting else ():
+            comparison.add(file, gathered=stage in chosen.gathering)
+    return comparison, failed, waiting
 
 
 # --- the results once more ------------------------------------------------------------------------------------------------
@@ -107,23 +108,16 @@ def _published_fingerprint(root: Path) -> str | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which stages to run, and why the others are not.
+    """Which stages to run, in order, and why the others are not.
 
-    Attributes
-    ----------
-    gathering
-        Stages that read results of others and nothing else that a stage makes, such as the summary, in order. They gather the published
-        ones: what leaves them out of step with these shows, and a difference in one is not told twice.
-    computing
-        The rest, in order.
-    upstream, left
-        By name, the stages that each stage needs; and why a stage is not run.
+    What gathers reads results, and nothing else that a stage makes, such as the summary does: of what is published, so that what is out of
+    step with these shows, and no difference is told twice.
     """
 
     gathering: list[PipelineStage]
     computing: list[PipelineStage]
-    upstream: dict[str, list[str]]
-    left: dict[str, str]
+    upstream: dict[str, list[str]]  # the stages that each stage needs
+    left: dict[str, str]  # why a stage is not run
 
     @property
     def stages(self) -> list[PipelineStage]:
@@ -151,7 +145,9 @@ def plan(repo: Repo, stages: Sequence[PipelineStage], only: Sequence[str] = ()) 
         raise ParameterError(f"--only {' '.join(unknown)}: stages that can be regenerated are {', '.join(publishing)}.")
     wanted = [name for name in publishing if not only or {name, name.split("@")[0]} & set(only)]
     made = [Path(out.def_path) for stage in stages for out in stage.outs]
-    gathering = {name for name in wanted if _gathers(free[name], made)}
+    read = {name: [Path(dependency.def_path) for dependency in free[name].deps if dependency not in free[name].params] for name in wanted}
+    read = {name: [path for path in paths if any(overlap(path, out) for out in made)] for name, paths in read.items()}
+    gathering = {name for name in wanted if {path.parts[0] for path in read[name] if path.parts[:2] != ("data", "code")} == {RESULTS}}
     computing: set[str] = set()
     waiting = [name for name in wanted if name not in gathering]
     while waiting:
@@ -165,13 +161,6 @@ def plan(repo: Repo, stages: Sequence[PipelineStage], only: Sequence[str] = ()) 
             left[name] = "not asked for" if results_of(stage) else "writes no results"
     first, then = ([free[name] for name in order if name in group] for group in (gathering, computing))
     return Plan(first, then, upstream, left)
-
-
-def _gathers(stage: PipelineStage, made: Sequence[Path]) -> bool:
-    """Whether all that a stage reads of what stages make, hashes of code aside, is results."""
-    paths = [Path(dependency.def_path) for dependency in stage.deps if dependency not in stage.params]
-    read = [path for path in paths if path.parts[:2] != ("data", "code") and any(overlap(path, out) for out in made)]
-    return bool(read) and all(path.parts[0] == RESULTS for path in read)
 
 
 def _make_copy(project: Path, copy: Path, chosen: Plan) -> None:
@@ -188,13 +177,8 @@ def _make_copy(project: Path, copy: Path, chosen: Plan) -> None:
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
 
 
-def _run(chosen: Plan, copy: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Run the stages in the copy, and print which one, and how long it took. One that fails does not stop those that do not need it.
-
-    Returns
-    -------
-    Names of the stages that failed, each with the end of what it printed, and of those that could not run, each with the reason.
-    """
+def _run(chosen: Plan, copy: Path, environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Run the stages in the copy, and print which one, and how long it took. One that fails does not stop those that do not need it."""
     failed: dict[str, str] = {}
     waiting: dict[str, str] = {}
     numbers = iter(range(1, len(chosen.stages) + 1))
@@ -210,17 +194,16 @@ def _run(chosen: Plan, copy: Path) -> tuple[dict[str, str], dict[str, str]]:
                 print(waiting[stage.name], flush=True)
                 continue
             started = time.monotonic()
-            printed = _execute(stage, copy)
+            # The copy's own package, in every process that the stage starts, and a path that holds for kernels as well.
+            printed = _execute(stage, copy, {**os.environ, **environment, "PYTHONPATH": str(copy)})
             if printed is not None:
                 failed[stage.name] = printed
             print("done" if printed is None else "FAILED", f"after {time.monotonic() - started:.0f} s", flush=True)
     return failed, waiting
 
 
-def _execute(stage: PipelineStage, copy: Path) -> str | None:
+def _execute(stage: PipelineStage, copy: Path, environment: Mapping[str, str]) -> str | None:
     """Run a stage's commands; None, or the end of what was printed where one failed or an output is missing."""
-    # The copy's own package, in every process that the stage starts, and a path that holds for kernels as well.
-    environment = {**os.environ, "PYTHONPATH": str(copy)}
     for command in [stage.cmd] if isinstance(stage.cmd, str) else stage.cmd:
         done = subprocess.run(
             command, shell=True, cwd=copy, env=environment, check=False, stdin=subprocess.DEVNULL,
@@ -239,29 +222,29 @@ def _execute(stage: PipelineStage, copy: Path) -> str | None:
 
 def _report(comparison: Comparison) -> None:
     """Tell what differs, and what was allowed to."""
-    same = comparison.same_processor
+    same, shares, differences = comparison.same_processor, comparison.shares, comparison.differences
     which, so = ("the one", "bytes must be equal") if same else ("not the one", "there are tolerances")
     print(f"\nthe processor: its arithmetic is {which} that results/summary.json names, so {so}")
-    for file, found in comparison.differences.items():
+    for file, found in differences.items():
         rest = [f"… and {len(found) - SHOWN} more in {file}"] if len(found) > SHOWN else []
         if found:
             _tell(f"{file} differs:", [*map(str, found[:SHOWN]), *rest])
-    agreed = sum(not found for found in comparison.differences.values())
+    agreed = sum(not found for found in differences.values())
     print(
-        f"\ncompared {len(comparison.differences)} files with {comparison.numbers} numbers: {comparison.equal} files have equal bytes, "
+        f"\ncompared {len(differences)} files with {sum(map(len, shares.values()))} numbers: {comparison.equal} files have equal bytes, "
         f"{agreed} {'agree' if same else 'agree within the tolerances'}"
     )
     if same:
         return
-    if comparison.hashes:
-        print(f"{comparison.hashes} hashes of data and weights that are made anew were not compared: their bytes depend on the processor")
+    print(f"{comparison.hashes} hashes of data and weights that are made anew were not compared: their bytes depend on the processor")
+    print(f"{comparison.within:.2%} of the numbers are within their tolerances")
     needed = [
-        f"{kind.what}: {kind}; {largest:.2g} of {count}; {kind.reason}"
-        for kind, (largest, count) in comparison.largest.items()
-        if kind is not EQUAL
+        f"{rule.what}: {rule.allowed}; {max(found):.2g}, {sum(map(bool, found))} of {len(found)}; {rule.reason}"
+        for rule, found in shares.items()
+        if any(found) and rule is not EQUAL
     ]
-    allowed = "tolerances that were needed (allowed; the largest difference, of how many figures; why):"
-    _tell(allowed if needed else "no tolerance was needed", needed)
+    title = "tolerances that were needed (allowed; the largest difference, of the width or the size, and how many numbers differ; why):"
+    _tell(title if needed else "no tolerance was needed", needed)
 
 
 def _report_left(root: Path, stages: Sequence[PipelineStage], left: Mapping[str, str]) -> None:

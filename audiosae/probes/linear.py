@@ -6,14 +6,12 @@ validation recordings. Feature j adds W[k, j] · f[j] to the logit of class k.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from torch import nn
 
 from audiosae.errors import CheckpointError, ParameterError
@@ -52,8 +50,7 @@ class Probe:
 def fit(x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penalties: list[float], iterations: int) -> Probe:
     """Fit on training frames, choose the penalty on validation frames.
 
-    Frames with equal inputs differ in their labels alone, so the loss over frames is a sum over rows of class counts times negative
-    log-likelihoods. Where frames repeat, this is the same loss for less work.
+    The loss over frames is a sum over rows of class counts times negative log-likelihoods: less work where frames repeat.
 
     Parameters
     ----------
@@ -96,18 +93,10 @@ def minimise(
     iterations: int,
     mask: torch.Tensor | None = None,
 ) -> None:
-    """Move W and b to the minimum of cross-entropy + ½ penalty ‖W‖² by L-BFGS, from where they are and in place.
+    """Move W [classes, inputs] and b [classes] to the minimum of cross-entropy + ½ penalty ‖W‖² by L-BFGS, in place.
 
-    Parameters
-    ----------
-    x, share
-        Inputs [rows, inputs], and the share of all frames by row and class [rows, classes].
-    weight, bias
-        [classes, inputs] and [classes].
-    penalty, iterations
-        See `fit`.
-    mask
-        1 where a class may read an input, else 0 [classes, inputs]; None for all of them.
+    From inputs x [rows, inputs] and the share of all frames by row and class [rows, classes]. `mask` is 1 where a class may read an
+    input, else 0 [classes, inputs].
     """
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe")
 
@@ -121,40 +110,19 @@ def minimise(
     optimizer.step(objective)
 
 
-def fit_each(tasks: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], penalties: list[float], iterations: int) -> Iterator[Probe]:
-    """`fit` each of several (x, train, validation), and give the same probes in the same order.
-
-    A fit takes one thread, so `determinism.THREADS` of them run at a time; on a GPU, one.
-    """
-    jobs = 1 if any(x.is_cuda for x, *_ in tasks) else determinism.THREADS
-    threads = torch.get_num_threads()
-    try:
-        yield from Parallel(jobs, prefer="threads", return_as="generator")(delayed(_fit)(*task, penalties, iterations) for task in tasks)
-    finally:
-        torch.set_num_threads(threads)  # the last to end sets what the others had found
-
-
-def _fit(*arguments: Any) -> Probe:
-    """`fit` in a thread of its own, which treats denormal numbers as `determinism.prepare` says."""
-    torch.set_flush_denormal(True)
-    return fit(*arguments)
-
-
 def top_features(probe: Probe, features: torch.Tensor, k: int, count: int) -> list[tuple[int, float]]:
-    """The `count` features that contribute most to the logit of class k, strongest first.
-
-    From f of frames of this class [frames, hidden] to (feature j, mean of W[k, j] · f[j] over the frames).
-    """
+    """The `count` features with the largest mean of W[k, j] · f[j] over frames of class k [frames, hidden], each with it."""
     contribution = probe.weight[k] * features.mean(dim=0)
     strongest = contribution.topk(min(count, len(contribution)))
     return list(zip(strongest.indices.tolist(), strongest.values.tolist()))
 
 
-def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, Any]) -> None:
-    """Write one probe a property as safetensors."""
-    tensors = {}
+def save(probes: dict[str, Probe], path: str | Path, provenance: dict[str, Any], half: bool = False) -> None:
+    """Write one probe a property as safetensors, in half precision where asked."""
+    tensors: dict[str, torch.Tensor] = {}
     for prop, probe in probes.items():
-        tensors[f"{prop}.weight"], tensors[f"{prop}.bias"] = probe.weight, probe.bias
+        parts = {f"{prop}.weight": probe.weight, f"{prop}.bias": probe.bias}
+        tensors |= {name: part.half() if half else part for name, part in parts.items()}
     header = {"kind": KIND, "penalty": {prop: probe.penalty for prop, probe in probes.items()}, "provenance": provenance}
     checkpoint.save(path, tensors, header)
 
@@ -168,11 +136,12 @@ def load(path: str | Path) -> dict[str, Probe]:
     wanted = {f"{prop}.{part}" for prop in penalties for part in ("weight", "bias")}
     if odd := ", ".join(sorted(wanted ^ tensors.keys())):
         raise CheckpointError(f"{path} lacks tensors or has some too many ({odd}); run 03_probing again.")
+    tensors = {name: part.float() if part.dtype == torch.float16 else part for name, part in tensors.items()}
     found = {prop: Probe(tensors[f"{prop}.weight"], tensors[f"{prop}.bias"], penalty) for prop, penalty in penalties.items()}
     for prop, probe in found.items():
         shaped = probe.weight.ndim == 2 and probe.weight.numel() > 0 and probe.bias.shape == probe.weight.shape[:1]
         finite = all(part.dtype == torch.float32 and part.isfinite().all() for part in (probe.weight, probe.bias))
         if not (shaped and finite and type(probe.penalty) in (int, float) and 0 <= probe.penalty < np.inf):
-            wanted_form = "finite float32 weights [classes, inputs], biases [classes], and a penalty from 0"
+            wanted_form = "finite weights [classes, inputs], biases [classes], and a penalty from 0"
             raise CheckpointError(f"{path}: the probe of {prop} is not {wanted_form}; run 03_probing again.")
     return found

@@ -1,6 +1,7 @@
-"""What a probe may read of a frame: the SAE's features, and three alternatives to them.
+"""What a probe may read of a frame: the SAE's features, and four alternatives to them.
 
-- *SAE features*: f of the trained SAE.
+- *SAE features*: f of the paper's SAE, trained.
+- *k-sparse SAE*: f of the k-sparse one.
 - *untrained SAE*: f of an SAE of the same shape with the weights that training starts from. It has the width, the rectifier and the
   normalisation, so what the trained one gains over it is due to training.
 - *raw latents*: the standardised latents themselves.
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from audiosae.sae import SparseAutoencoder
 
-NAMES = FEATURES, UNTRAINED, RAW, COMPONENTS = "SAE features", "untrained SAE", "raw latents", "PCA"
+NAMES = FEATURES, K_SPARSE, UNTRAINED, RAW, COMPONENTS = "SAE features", "k-sparse SAE", "untrained SAE", "raw latents", "PCA"
 
 Reader = Callable[[torch.Tensor], torch.Tensor]
 """Latents [rows, dim] -> inputs of a probe [rows, inputs]."""
@@ -47,21 +48,15 @@ def whitening(x: torch.Tensor) -> Reader:
     return lambda rows: ((rows.double() - centre) @ axes).float()
 
 
-def readers(sae: SparseAutoencoder, train: torch.Tensor, seed: int) -> dict[str, Reader]:
-    """The four inputs by name, in the order of `NAMES`, as functions of latents in the codec's own units.
+def readers(sae: SparseAutoencoder, k_sparse: SparseAutoencoder, train: torch.Tensor, seed: int) -> dict[str, Reader]:
+    """The inputs by name, in the order of `NAMES`, as functions of latents in the codec's own units.
 
-    Parameters
-    ----------
-    sae
-        Trained.
-    train
-        Latents of training frames, for the principal components [frames, dim].
-    seed
-        Of the untrained SAE.
+    The SAEs are trained ones; principal components are those of latents `train` [frames, dim]; the seed is that of the untrained SAE.
     """
     whiten = whitening(sae.normalised(train))
     return {
         FEATURES: sae.encode,
+        K_SPARSE: k_sparse.encode,
         UNTRAINED: untrained(sae, seed).encode,
         RAW: sae.normalised,
         COMPONENTS: lambda latents: whiten(sae.normalised(latents)),

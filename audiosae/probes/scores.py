@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 
+from audiosae.files import determinism
 from audiosae.probes.linear import Probe, fit
 from audiosae.stats import bootstrap
 
 
 @dataclass(frozen=True)
 class Task:
-    """Frames to learn one property from, and to be scored on.
+    """Frames to learn one property from, and to be scored on."""
 
-    Attributes
-    ----------
-    train, validation
-        How many frames each row of inputs stands for, by class [rows, classes].
-    row
-        The row of each test frame [frames].
-    truth, pieces
-        Class and recording of each test frame [frames].
-    """
-
-    train: torch.Tensor
+    train: torch.Tensor  # how many frames each row of inputs stands for, by class [rows, classes]
     validation: torch.Tensor
-    row: np.ndarray
-    truth: np.ndarray
-    pieces: np.ndarray
+    row: np.ndarray  # of each test frame [frames]
+    truth: np.ndarray  # its class
+    pieces: np.ndarray  # its recording
 
 
 class Result(NamedTuple):
@@ -44,6 +37,24 @@ class Result(NamedTuple):
 def fit_and_score(x: torch.Tensor, task: Task, penalties: list[float], iterations: int, seed: int) -> Result:
     """`fit` on inputs [rows, inputs], and score once on test frames; the seed is that of the interval."""
     return scored(fit(x, task.train, task.validation, penalties, iterations), x, task, seed)
+
+
+def fit_all(x: torch.Tensor, tasks: Mapping[str, Task], penalty: float, iterations: int) -> dict[str, Probe]:
+    """`fit` a probe on inputs [rows, inputs] for each of several properties, by name, with one penalty.
+
+    A fit takes one thread, so `determinism.THREADS` of them run at a time; on a GPU, one.
+    """
+    jobs, threads = 1 if x.is_cuda else determinism.THREADS, torch.get_num_threads()
+
+    def one(task: Task) -> Probe:
+        torch.set_flush_denormal(True)  # which `determinism.prepare` says for its own thread only
+        return fit(x, task.train, task.validation, [penalty], iterations)
+
+    try:
+        fits = Parallel(jobs, prefer="threads")(delayed(one)(task) for task in tasks.values())
+    finally:
+        torch.set_num_threads(threads)  # the last to end sets what the others had found
+    return dict(zip(tasks, fits, strict=True))
 
 
 def scored(probe: Probe, x: torch.Tensor, task: Task, seed: int) -> Result:
@@ -87,14 +98,7 @@ def best_labels(counts: np.ndarray) -> np.ndarray:
 
 
 def ceiling(train: np.ndarray, row: np.ndarray, truth: np.ndarray, pieces: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
-    """The best accuracy on frames that repeat, when each is seen alone.
-
-    Parameters
-    ----------
-    train
-        How many training frames each row stands for, by class [rows, classes].
-    row, truth, pieces
-        Row, class and recording of each test frame [frames].
+    """The best accuracy on frames that repeat, when each is seen alone; arguments as in `Task`.
 
     Returns
     -------

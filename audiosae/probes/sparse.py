@@ -17,18 +17,8 @@ from audiosae.probes.linear import Probe, minimise
 def standardised_difference(x: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     """How far the mean of each input in a class lies from its mean elsewhere, in standard deviations over all frames.
 
-    Within a class this orders inputs as Cohen's d or the point-biserial correlation would: each of the three grows with the others.
-
-    Parameters
-    ----------
-    x
-        Inputs [rows, inputs].
-    counts
-        How many training frames each row stands for, by class [rows, classes].
-
-    Returns
-    -------
-    float64 [classes, inputs], with its sign; 0 for inputs that never vary, and for classes without frames or with all.
+    From inputs [rows, inputs], and how many training frames each row stands for by class [rows, classes], to float64 [classes, inputs];
+    0 for inputs that never vary, and for classes without frames or with all. Within a class, Cohen's d orders inputs alike.
     """
     x, counts = x.double(), counts.double()
     frames, size = counts.sum(), counts.sum(dim=0)[:, None]
@@ -55,12 +45,7 @@ def choose(x: torch.Tensor, counts: torch.Tensor, n: int) -> torch.Tensor:
 def fit(x: torch.Tensor, train: torch.Tensor, n: int, penalty: float, iterations: int) -> Probe:
     """Fit a softmax probe in which class k reads only the n inputs that `choose` marks for it; elsewhere its weight is exactly 0.
 
-    Parameters
-    ----------
-    x, train, penalty, iterations
-        As for `linear.fit`, but one penalty; it may be small, since so few weights need little restraint.
-    n
-        Inputs a class.
+    The rest is as for `linear.fit`; the penalty may be small, since so few weights need little restraint.
     """
     learnt = train.sum(dim=1) > 0
     if not learnt.any():

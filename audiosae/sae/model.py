@@ -12,8 +12,9 @@ with these reductions: a sum over dimensions, a sum over features, a mean over f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -47,6 +48,7 @@ class SparseAutoencoder(nn.Module):
         Of the training latents [dim]; set by `standardise`.
     """
 
+    kind = KIND
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -74,9 +76,13 @@ class SparseAutoencoder(nn.Module):
         """h, before RMS normalisation: latents [..., dim] -> [..., hidden]."""
         return torch.relu(self.encoder(self.normalised(x)))
 
+    def renormalised(self, f: torch.Tensor) -> torch.Tensor:
+        """What the decoder is to read, of activations or of features that were moved: [..., hidden], of root mean square 1 (or 0)."""
+        return rms_norm(f)
+
     def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """f: latents [..., dim] -> features [..., hidden], of root mean square 1 (or 0 where none is active)."""
-        return rms_norm(self.activations(x))
+        """f: latents [..., dim] -> features [..., hidden]."""
+        return self.renormalised(self.activations(x))
 
     def decode(self, f: torch.Tensor) -> torch.Tensor:
         """x̂: features [..., hidden] -> latents [..., dim], in the codec's own units."""
@@ -89,20 +95,32 @@ class SparseAutoencoder(nn.Module):
         error = target - self.decoder(rms_norm(h))
         return (weights * error.pow(2).sum(dim=-1)).mean(), l1 * (weights * h.sum(dim=-1)).mean()
 
-    def save(self, path: str | Path, provenance: dict[str, Any] | None = None) -> None:
-        """Write weights and statistics as safetensors, with the hashes of what made them."""
-        header = {"kind": KIND, "dim": self.dim, "hidden": self.hidden, "provenance": provenance or {}}
-        checkpoint.save(path, self.state_dict(), header)
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What the header of a checkpoint keeps, to build the module again."""
+        return {"dim": self.dim, "hidden": self.hidden}
+
+    def save(self, path: str | Path, provenance: dict[str, Any] | None = None, half: bool = False) -> None:
+        """Write weights and statistics as safetensors, in half precision where asked, with the hashes of what made them."""
+        tensors = {name: tensor.half() if half else tensor for name, tensor in self.state_dict().items()}
+        checkpoint.save(path, tensors, {"kind": self.kind, "sizes": self.sizes, "provenance": provenance or {}})
 
     @classmethod
-    def load(cls, path: str | Path) -> SparseAutoencoder:
+    def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote, in evaluation mode; a file that is missing, damaged or of another shape is a `CheckpointError`."""
-        tensors, header = checkpoint.load(path, KIND)
-        sizes = {name: header.get(name) for name in ("dim", "hidden")}
-        sae = checkpoint.rebuild(lambda given: cls(**given), sizes, tensors, path)
+        tensors, header = checkpoint.load(path, cls.kind)
+        sae = checkpoint.rebuild(lambda given: cls(**given), header.get("sizes", {}), tensors, path)
         if not (sae.std > 0).all():
             raise CheckpointError(f"{path}: a standard deviation is not above 0; train it again.")
         return sae.eval()
+
+
+@torch.no_grad()
+def features_of(sae: SparseAutoencoder, latents: torch.Tensor | np.ndarray) -> torch.Tensor:
+    """f of many latents [rows, dim], some at a time: [rows, hidden]."""
+    # An array is copied, as it may be of a file that is only read.
+    x = latents if isinstance(latents, torch.Tensor) else torch.tensor(latents)
+    return torch.cat([sae.encode(part) for part in x.split(BATCH)])
 
 
 @torch.no_grad()
@@ -145,7 +163,7 @@ def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor
         h = sae.activations(part)
         active += (times @ (h > 0).double()).cpu()
         squares += float(times @ h.pow(2).double().sum(dim=1))
-        error += float(times @ (x - sae.normalised(sae.decode(rms_norm(h)))).pow(2).double().sum(dim=1))
+        error += float(times @ (x - sae.normalised(sae.decode(sae.renormalised(h)))).pow(2).double().sum(dim=1))
         variance += float(times @ (x - centre).pow(2).double().sum(dim=1))
     if not variance:
         raise ParameterError(f"no variance to explain in {frames:.0f} frames: they are all alike; use more recordings.")

@@ -1,12 +1,10 @@
 """Training a stack: several sparse autoencoders of one width and different λ in one pass over the data.
 
-Each member becomes what `training.train` makes of it alone, up to the order of float sums: the same first weights, the same batches, and
-a loss that is a sum over members, so that no gradient crosses from one to another, and Adam works number by number. Each batch is
-gathered once, all encoders are one matrix product and all decoders one batched product.
+Each member becomes what `training.train` makes of it alone, up to the order of float sums: the same first weights and batches, and a
+loss that is a sum over members, so that no gradient crosses. All encoders are one matrix product and all decoders one batched product.
 
-Features stand before rows here, [members, hidden, rows]: then every product reads and writes memory in order and nothing is copied.
-RMS normalisation is one number a row, so it is applied to the few numbers behind the decoder, not to the many before it:
-W_dec (h / rms) = (W_dec h) / rms.
+Features stand before rows, [members, hidden, rows], so that nothing is copied. RMS normalisation is one number a row, so it is applied
+to the few numbers behind the decoder, not to the many before it: W_dec (h / rms) = (W_dec h) / rms.
 """
 
 from __future__ import annotations
@@ -97,13 +95,9 @@ def train(
     Parameters
     ----------
     latents, settings, counts
-        See `training.train`; `strengths` stand in for λ.
+        See `training.train`; its λ is not read.
     strengths
         λ of each member, or k where the variant is TopK.
-    variant
-        What makes the members sparse.
-    optimiser
-        Adam, unless another is given.
     after
         Called with the number of each finished epoch, from 1, and the stack.
     """

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from audiosae.errors import ParameterError
 from audiosae.files import resume
 from audiosae.frames.unique import Rows
+from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.model import SparseAutoencoder, evaluate
 
 HELD_OUT = 0.2
@@ -93,8 +94,7 @@ class Batches:
     """Rows to train on, in batches, in another order each epoch.
 
     An epoch visits each row once, or several times if it has more frames than the average row, and weights each visit by the frames that
-    it stands for: so no visit weighs so much that it jolts Adam. There are as many steps in an epoch as there would be over all frames,
-    and each is on fewer rows in the same measure.
+    it stands for: so no visit jolts Adam. An epoch has as many steps as over all frames, each on fewer rows.
 
     Parameters
     ----------
@@ -137,18 +137,7 @@ def descend(
 ) -> Iterator[tuple[int, list[float]]]:
     """Train on a sum of terms; after each epoch, yield how many are done, and the mean of each term over this one's batches.
 
-    Parameters
-    ----------
-    loss
-        From rows and weights of a batch to the terms [terms].
-    optimizer
-        Of what the terms depend on.
-    batches
-        What an epoch goes through.
-    epochs
-        Those that are left to do, from 0.
-    label
-        Of the progress bar.
+    `loss` goes from rows and weights of a batch to the terms [terms]; `epochs` are those that are left to do, from 0.
     """
     for epoch in tqdm(epochs, desc=label, initial=epochs.start, total=epochs.stop, unit="epoch", leave=None):
         parts = batches.epoch(epoch)
@@ -163,9 +152,9 @@ def descend(
 
 
 def train(
-    latents: torch.Tensor, settings: Settings, counts: torch.Tensor | None = None, states: Path | None = None
+    latents: torch.Tensor, settings: Settings, counts: torch.Tensor | None = None, states: Path | None = None, k: int | None = None
 ) -> tuple[SparseAutoencoder, pd.DataFrame]:
-    """Train on the loss of section 2, averaged over frames.
+    """Train on the loss of section 2, averaged over frames; or, given k, on that of a `KSparseAutoencoder`, which has no λ.
 
     Parameters
     ----------
@@ -185,19 +174,20 @@ def train(
     batches = Batches(latents, counts, settings)
     latents = batches.latents
     torch.manual_seed(settings.seed)
-    sae = SparseAutoencoder(latents.shape[1], settings.hidden).to(latents.device)
+    sae = SparseAutoencoder(latents.shape[1], settings.hidden) if k is None else KSparseAutoencoder(latents.shape[1], settings.hidden, k)
+    sae = sae.to(latents.device)
     sae.standardise(latents, batches.counts)
     optimizer = torch.optim.Adam(sae.parameters(), lr=settings.learning_rate, fused=True)
     curve: list[dict[str, Any]] = []
 
-    state_path = None if states is None else states / f"sae-{_key(latents, batches.counts, settings)}.pt"
+    state_path = None if states is None else states / f"sae-{_key(latents, batches.counts, settings, k)}.pt"
     if state_path is not None:
         _, curve = resume.restore(state_path, {"sae": sae, "optimizer": optimizer}, settings.epochs, latents.device)
 
     def loss(rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         return torch.stack(sae.loss(latents[rows], settings.l1, weights))
 
-    label = f"{settings.hidden} features, λ {settings.l1:g}"
+    label = f"{settings.hidden} features, " + (f"λ {settings.l1:g}" if k is None else f"k {k}")
     for epoch, (reconstruction, penalty) in descend(loss, optimizer, batches, range(len(curve), settings.epochs), label):
         curve.append({"epoch": epoch, "reconstruction": reconstruction, "penalty": penalty})
         if state_path is not None:
@@ -208,9 +198,9 @@ def train(
     return sae.eval(), pd.DataFrame(curve)
 
 
-def _key(latents: torch.Tensor, counts: torch.Tensor, settings: Settings) -> str:
+def _key(latents: torch.Tensor, counts: torch.Tensor, settings: Settings, k: int | None) -> str:
     """A name for a run of these settings on these frames."""
-    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps({**asdict(settings), "k": k}, sort_keys=True).encode())
     digest.update(latents.cpu().numpy().tobytes())
     digest.update(counts.cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

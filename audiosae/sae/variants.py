@@ -22,7 +22,7 @@ import torch
 
 from audiosae.errors import ParameterError
 from audiosae.sae import training
-from audiosae.sae.model import BATCH, SparseAutoencoder, rms_norm
+from audiosae.sae.model import SparseAutoencoder, rms_norm
 from audiosae.sae.training import Split
 
 Price = Callable[[torch.Tensor, torch.Tensor | None, torch.Tensor], torch.Tensor]
@@ -31,21 +31,11 @@ Price = Callable[[torch.Tensor, torch.Tensor | None, torch.Tensor], torch.Tensor
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to make features sparse.
+    """A way to make features sparse."""
 
-    Attributes
-    ----------
-    name
-        Its key in results.
-    normalised
-        Whether f is h over its root mean square; else f is h.
-    price
-        What λ multiplies; None if only the k largest features are kept.
-    """
-
-    name: str
-    normalised: bool
-    price: Price | None
+    name: str  # its key in results
+    normalised: bool  # whether f is h over its root mean square; else f is h
+    price: Price | None  # what λ multiplies; None if only the k largest features are kept
 
     def check(self, strength: float, hidden: int) -> None:
         """Refuse, as a `ParameterError`, a negative λ, or a k that is not a whole number from 1 to `hidden`."""
@@ -87,32 +77,13 @@ class VariantAutoencoder(SparseAutoencoder):
         h = super().activations(x)
         return h if self.variant.price is not None else keep_largest(h, int(self.strength), -1)
 
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """f: latents [..., dim] -> what the decoder reads [..., hidden]."""
-        h = self.activations(x)
-        return rms_norm(h) if self.variant.normalised else h
-
-
-@torch.no_grad()
-def unexplained(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor) -> float:
-    """FVU of decode(encode(x)) for any variant, in standardised units and summed in double precision; see `evaluate`."""
-    counts = counts.to(latents.device).double()
-    latents, counts = latents[counts > 0], counts[counts > 0]
-    x = sae.normalised(latents).double()
-    variance = float(counts @ (x - counts @ x / counts.sum()).pow(2).sum(dim=1)) if len(x) else 0.0
-    if not variance:
-        raise ParameterError(f"no variance to explain in {len(x)} rows; use more recordings.")
-    error = sum(
-        float(times @ (sae.normalised(part) - sae.normalised(sae.decode(sae.encode(part)))).double().pow(2).sum(dim=1))
-        for part, times in zip(latents.split(BATCH), counts.split(BATCH))
-    )
-    return error / variance
+    def renormalised(self, f: torch.Tensor) -> torch.Tensor:
+        """What the decoder is to read: over its root mean square where the variant says so, else as it is [..., hidden]."""
+        return rms_norm(f) if self.variant.normalised else f
 
 
 def measure(sae: VariantAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float | None]:
     """The figures of `training.measure`, for any variant, and live_sparsity: of features that are not dead, None if all are."""
     found = training.measure(sae, latents, split)
-    if not sae.variant.normalised:  # `evaluate` normalises before it decodes
-        found |= {"fvu": unexplained(sae, latents, split.unseen), "fvu_test": unexplained(sae, latents, split.test)}
     live = 1 - found["dead"]
     return {**found, "live_sparsity": (found["sparsity"] - found["dead"]) / live if live else None}

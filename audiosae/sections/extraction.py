@@ -30,33 +30,17 @@ from audiosae.widgets import Sound, write_table
 
 @dataclass(frozen=True)
 class Extraction:
-    """What the page shows of one codec.
+    """What the page shows of one codec."""
 
-    Attributes
-    ----------
-    figures
-        As in results/extraction/CODEC.json.
-    recordings
-        What became of recordings of one's own; None for another corpus.
-    inside_notes
-        How many voiced frames of monophonic clips lie inside a note of the score.
-    by_family
-        The share of them that is within 50 cents of that note, by family of instruments.
-    trackers
-        How pitch trackers agree, a row each.
-    sounds
-        Folder of originals and decoded clips.
-    """
-
-    figures: dict[str, Any]
+    figures: dict[str, Any]  # as in results/extraction/CODEC.json
     manifest: pd.DataFrame
     notes: pd.DataFrame
-    recordings: pd.DataFrame | None
+    recordings: pd.DataFrame | None  # what became of recordings of one's own; None for another corpus
     table: frames.Frames
-    inside_notes: int
-    by_family: pd.Series
-    trackers: pd.DataFrame
-    sounds: Path
+    inside_notes: int  # how many voiced frames of monophonic clips lie inside a note of the score
+    by_family: pd.Series  # the share of them that is within 50 cents of that note, by family of instruments
+    trackers: pd.DataFrame  # how they agree, a row each
+    sounds: Path  # folder of originals and decoded clips
 
 
 def run(codec: str, weights: str, tracker: str, seed: int, project: Path = Path(".")) -> Extraction:
@@ -64,10 +48,8 @@ def run(codec: str, weights: str, tracker: str, seed: int, project: Path = Path(
 
     Parameters
     ----------
-    codec
-        A name that `codecs.load` knows, or that of a codec of your own.
-    weights
-        "embedded", "released", the path of a checkpoint, or of the Python file with a codec of your own.
+    codec, weights
+        See `codecs.load`.
     tracker
         swift-f0, crepe-tiny or crepe-full.
     seed
@@ -153,17 +135,9 @@ def extract(
     table["pitch"] = labels.pitch_bins(table["f0"].to_numpy(), is_voiced)
     table["amplitude"] = labels.to_bins(table["rms"].to_numpy(), edges["amplitude"])
     table["timbre"] = labels.to_bins(table["centroid"].to_numpy(), edges["timbre"])
-    return frames.Frames(
-        np.concatenate(latents).astype(np.float32),
-        table.astype(dict.fromkeys(TEXT, "category")),
-        edges,
-        codec.name,
-        weights,
-        stored.tracker,
-        codec.frame_rate,
-        np.concatenate(codes) if codes else None,
-        getattr(codec, "codebook_size", None),
-    )
+    table, every = table.astype(dict.fromkeys(TEXT, "category")), np.concatenate(latents).astype(np.float32)
+    books = np.concatenate(codes) if codes else None, getattr(codec, "codebook_size", None)
+    return frames.Frames(every, table, edges, codec.name, weights, stored.tracker, codec.frame_rate, *books)
 
 
 @torch.no_grad()
@@ -174,30 +148,27 @@ def survival(
 
     Returns
     -------
-    figures
-        Those of `similarity.agreement`; log_mel_db, mean over clips; si_sdr_db, median of clips.
-    examples
-        The first test clip of each part, original and decoded, matched in loudness: rows of a table of sounds.
+    Figures of `similarity.agreement`, with log_mel_db, mean over clips, and si_sdr_db, median of clips; and rows of a table of sounds: the
+    first test clip of each part, original and decoded, matched in loudness.
     """
     test = manifest[manifest["split"] == "test"]
     first_of_part = set(test.drop_duplicates("part")["clip"])
-    original: list[labels.Measured] = []
-    decoded: list[labels.Measured] = []
+    measured: dict[str, list[labels.Measured]] = {"original": [], "decoded": []}
     mel, sdr, examples = [], [], {}
     for row in tqdm(list(test.itertuples()), desc="decoding", unit="clip"):
         reference = audio.for_codec(*audio.read(row.file), codec.sample_rate, codec.channels)
         latents = torch.from_numpy(found.latents[(found.table["clip"] == row.clip).to_numpy()])
         output = codec.decode(latents[None].to(device))[0].cpu().numpy()[:, : reference.shape[1]]
         reference = reference[:, : output.shape[1]]
-        for sound, side in ((reference, original), (output, decoded)):
+        for sound, side in zip((reference, output), measured.values()):
             side.append(labels.describe(sound, codec.sample_rate, codec.frame_rate, found.tracker, len(latents)))
         a, b = audio.to_mono(output), audio.to_mono(reference)
         mel.append(similarity.log_mel_mae(a, b, codec.sample_rate))
         sdr.append(similarity.si_sdr(a, b))
         if row.clip in first_of_part:
-            pair = zip(("original", "decoded"), loudness.match_loudness((reference, output), codec.sample_rate))
+            pair = zip(measured, loudness.match_loudness((reference, output), codec.sample_rate))
             examples[f"{row.part}: {row.instrument}"] = {name: Sound(wave, codec.sample_rate) for name, wave in pair}
-    figures = similarity.agreement(original, decoded, test["monophonic"].tolist())
+    figures = similarity.agreement(measured["original"], measured["decoded"], test["monophonic"].tolist())
     return {**figures, "log_mel_db": float(np.mean(mel)), "si_sdr_db": float(np.median(sdr))}, examples
 
 

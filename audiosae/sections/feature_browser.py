@@ -1,4 +1,4 @@
-"""What the features of one codec's autoencoder speak for (the paper's section 3.2): cards to search and hear, and one feature pushed alone.
+"""What the features of one codec's autoencoders stand for (the paper's section 3.2): cards to search and hear, and one feature pushed alone.
 
 Run as ``python -m audiosae.sections.feature_browser --codec encodec --weights embedded --clips 4``.
 """
@@ -9,31 +9,28 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from audiosae import codecs, corpus
-from audiosae.audio import labels
 from audiosae.files import determinism, results, whole
+from audiosae.sae import features_of, reference
+from audiosae.widgets import Sound, own_sound, write_browser, write_switch
 from audiosae.widgets import cards as feature_cards
-from audiosae.widgets import own_sound, write_browser, write_switch
+
+FOLDERS = {"paper": "12_feature_browser", "k_sparse": "12_k_sparse"}
+"""Where the sounds of each kind of autoencoder go."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the page shows.
+    """What the page shows, by kind of autoencoder."""
 
-    Attributes
-    ----------
-    speakers
-        One row a class: property, number, feature, strength, see `feature_cards.speakers`.
-    cards, pushed
-        Folders of a feature browser, and of a switch that pushes one feature of each property.
-    """
-
-    speakers: pd.DataFrame
-    cards: Path
-    pushed: Path
+    speakers: dict[str, pd.DataFrame]  # see `feature_cards.speakers`
+    fires: dict[str, pd.Series]  # the share of frames in which each feature with a card fires, by its number
+    cards: dict[str, Path]  # folder of a feature browser
+    pushed: dict[str, Path]  # folder of a switch that pushes one feature of each property
 
 
 def run(codec: str, weights: str, clips: int, project: Path = Path(".")) -> Features:
@@ -49,48 +46,55 @@ def run(codec: str, weights: str, clips: int, project: Path = Path(".")) -> Feat
         The project's folder.
     """
     described = project / "book/_static/sounds/clips/index.json"
-    inputs = {
-        "data/frames": project / f"data/frames/{codec}.arrow",
-        "data/clips": described,
-        "weights/sae": project / f"checkpoints/sae/{codec}.safetensors",
-        "weights/probes": project / f"checkpoints/probes/{codec}.safetensors",
-    }
+    inputs = {"data/frames": project / f"data/frames/{codec}.arrow", "data/clips": described}
+    inputs |= {f"weights/{part}_{kind}": reference.in_use(codec, part, kind, project) for kind in FOLDERS for part in ("sae", "probes")}
     if weights not in ("embedded", "released"):
         inputs["weights/codec"] = codecs.source(codec, weights)
     made = partial(results.provenance, inputs, {"codec": codec, "weights": weights, "clips": clips}, "audiosae.sections.feature_browser")
-    record, speakers = (project / "data/feature_browser" / codec / name for name in ("provenance.json", "speakers.csv"))
-    sounds = project / "book/_static/sounds" / codec / "12_feature_browser"
-    if not results.current(record, made(), speakers, sounds / "index.json", sounds / "pushed/index.json"):
+    kept = project / "data/feature_browser" / codec
+    record, speakers = kept / "provenance.json", {kind: kept / f"speakers_{kind}.csv" for kind in FOLDERS}
+    sounds = {kind: project / "book/_static/sounds" / codec / folder for kind, folder in FOLDERS.items()}
+    written = [*speakers.values(), *(folder / name for folder in sounds.values() for name in ("index.json", "pushed/index.json"))]
+    if not results.current(record, made(), *written):
         determinism.prepare(0)
-        _, sae, fitted, table = own_sound.models(codec, weights, project)
-        features = feature_cards.features_of(table, sae)
-        named = feature_cards.speakers(table, features, fitted)
-        cards = feature_cards.cards(table, features, sae, fitted, named, clips)
         record.unlink(missing_ok=True)  # from here on files may be new: a run that is killed leaves no record of them
         heard = json.loads(described.read_text(encoding="utf-8"))
-        write_browser(sounds, f"Features of the autoencoder on {codec}", cards, feature_cards.class_names(table.edges), heard)
-
-        manifest = corpus.load(project / "data/corpus")
-        singles = manifest[(manifest["split"] == "test") & manifest["monophonic"]]
-        example = singles.iloc[len(singles) // 2]
-        mine = own_sound.load(example.file, codec, weights, project)
-        strongest = named.sort_values("strength", ascending=False, kind="stable").drop_duplicates("property").sort_values("property")
-        offered = {
-            f"{row.feature}, for {row.property} {labels.class_name(row.property, row.number, table.edges[row.property])}": row.feature
-            for row in strongest.itertuples()
-        }
-        write_switch(
-            sounds / "pushed",
-            f"One feature, pushed: {example.instrument}",
-            {"feature": list(offered), "strength": [0, 0.5, 1, 2, 4]},
-            lambda feature, strength: mine.pushed(offered[feature], strength),
-            "Sounds are matched in loudness; the button goes to the original and back.",
-            beside="the original",
-            pictures=True,
-        )
-        whole.write(speakers, named.to_csv(index=False))
+        for kind, folder in sounds.items():
+            named = _write(codec, weights, kind, clips, heard, folder, project)
+            whole.write(speakers[kind], named.to_csv(index=False))
         results.write(record, {"provenance": made()})  # now it is known which programs ran
-    return Features(pd.read_csv(speakers), sounds, sounds / "pushed")
+    cards = {kind: json.loads((folder / "index.json").read_text(encoding="utf-8"))["cards"] for kind, folder in sounds.items()}
+    fires = {kind: pd.Series({card["feature"]: card["fires"] for card in own}) for kind, own in cards.items()}
+    pushed = {kind: folder / "pushed" for kind, folder in sounds.items()}
+    return Features({kind: pd.read_csv(path) for kind, path in speakers.items()}, fires, sounds, pushed)
+
+
+def _write(codec: str, weights: str, kind: str, clips: int, heard: dict[str, Any], folder: Path, project: Path) -> pd.DataFrame:
+    """Write the browser and the switch of one kind of autoencoder, and return its `feature_cards.speakers`."""
+    _, sae, fitted, table = own_sound.models(codec, weights, project, kind)
+    features = features_of(sae, table.latents)
+    named = feature_cards.speakers(table, features, fitted)
+    cards = feature_cards.cards(table, features, sae, fitted, named, clips)
+    title = kind.replace("_", "-")
+    anchor, classes = "feature" if kind == "paper" else f"{title}-feature", feature_cards.class_names(table.edges)
+    write_browser(folder, f"Features of the {title} autoencoder", cards, classes, heard, anchor)
+
+    manifest = corpus.load(project / "data/corpus")
+    singles = manifest[(manifest["split"] == "test") & manifest["monophonic"]]
+    example = singles.iloc[len(singles) // 2]
+    mine = own_sound.load(example.file, codec, weights, project, kind)
+    strongest = named.sort_values("strength", ascending=False, kind="stable").drop_duplicates("property").sort_values("property")
+    offered = {f"{row.feature}, for {row.property} {classes[row.property][row.number]}": row.feature for row in strongest.itertuples()}
+    axes: dict[str, list[Any]] = {"feature": list(offered), "r": [0, 0.5, 1, 2, 4]}
+    caption = "Sounds are matched in loudness; the button goes to the original and back."
+
+    def render(feature: str, r: float) -> Sound:
+        return mine.pushed(offered[feature], r)
+
+    write_switch(
+        folder / "pushed", f"One feature, pushed: {example.instrument}", axes, render, caption, beside="the original", pictures=True
+    )
+    return named
 
 
 if __name__ == "__main__":

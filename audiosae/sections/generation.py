@@ -17,14 +17,16 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from audiosae import audio, codecs, corpus, frames, generation, probes, steering
+from audiosae import audio, codecs, corpus, frames, generation, steering
 from audiosae.audio import loudness
 from audiosae.audio.labels import PROPERTIES
 from audiosae.files import determinism, results, whole
 from audiosae.generation import flow, guided_steering, instruments, quality, settling, trajectory
 from audiosae.generation import prompts as vocabulary
 from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
+from audiosae.probes import seeds as training_seeds
+from audiosae.probes.seeds import Member
+from audiosae.sae.reference import in_use
 from audiosae.steering import Heard
 from audiosae.widgets import Sound, write_switch, write_table
 
@@ -42,24 +44,19 @@ VOICED = 0.3
 
 @dataclass(frozen=True)
 class Generation:
-    """What the page shows: tables of `settling` and `guided_steering`, and generated pieces beside real ones, see `quality`."""
+    """What the page shows: figures of `settling` and `guided_steering`, and generated pieces beside real ones, see `quality`."""
 
-    figures: dict[str, Any]
-    """As in results/generation/NAME.json."""
+    figures: dict[str, Any]  # as in results/generation/NAME.json
     curves: pd.DataFrame
-    settled: pd.DataFrame
-    tests: pd.DataFrame
     moved: pd.DataFrame
     steering: pd.DataFrame
     frechet: pd.Series
     spread: pd.DataFrame
-    instrument: pd.DataFrame | None
-    """None where the corpus does not name two."""
+    instrument: pd.DataFrame | None  # None where the corpus does not name two
     arrays: dict[tuple[str, str], np.ndarray]
-    """By what it is and property: of a path of `trajectory.PATHS` the classifiers' mean probabilities [states, classes]; of
+    """By what it is and property: of a path of `trajectory.PATHS` the mean probabilities [states, classes] by the classifiers in use; of
     "generated" and "test clips" how many frames are in each class [classes]; and "edges" of the classes."""
-    sounds: Path
-    """Folder of a table, "examples", and two switches, "states" and "steered"."""
+    sounds: Path  # folder of a table, "examples", and two switches, "states" and "steered"
 
 
 def run(
@@ -92,11 +89,13 @@ def run(
     parameters = {option: value for option, value in locals().items() if option not in ("name", "project")}
     files = {
         "data/frames": project / f"data/frames/{CODEC}.arrow",
-        "weights/sae": project / f"checkpoints/sae/{CODEC}.safetensors",
-        "weights/probes": project / f"checkpoints/probes/{CODEC}.safetensors",
+        "weights/sae": in_use(CODEC, "sae", project=project),
+        "weights/probes": in_use(CODEC, "probes", project=project),
         "weights/generator": generation.source(generator),
         "weights/judge": project / JUDGE,
     }
+    for number, (sae, probes) in enumerate(training_seeds.trained(CODEC, project)[1:], start=1):
+        files |= {f"weights/sae, seed {number}": sae, f"weights/probes, seed {number}": probes}
     if vae not in ("embedded", "released"):
         files["weights/codec"] = codecs.source(CODEC, vae)
     if texts:
@@ -112,15 +111,14 @@ def run(
     windows = guided_steering.thirds(states)
     device = determinism.prepare(seed)
     table = frames.load(files["data/frames"])
-    codec, sae = codecs.load(CODEC, vae).to(device), SparseAutoencoder.load(files["weights/sae"]).to(device)
-    fitted = {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in probes.load(files["weights/probes"]).items()}
-    studio = _Studio(codec, generation.load(generator, vae).to(device), sae, fitted, table, tracker, states, strength)
+    codec, members = codecs.load(CODEC, vae).to(device), _members(project, device)
+    studio = _Studio(codec, generation.load(generator, vae).to(device), members[0], table, tracker, states, strength)
     manifest = corpus.load(project / "data/corpus")
     asked = _asked(files.get("texts"), manifest, project, prompts, seed)
     seeds = [seed + 1 + number for number in range(prompts)]
     length, shorter = (int(np.ceil(duration * codec.frame_rate)) for duration in (seconds, steered_seconds))
-    classifiers = {"trained": fitted, "untrained": {prop: trajectory.untrained(probe, seed) for prop, probe in fitted.items()}}
-    final, readings = trajectory.generate(studio.generator, asked, seeds, sae, classifiers, length, states, strength, batch)
+    readers = {"": members, trajectory.UNTRAINED: [trajectory.untrained(member, seed + n) for n, member in enumerate(members)]}
+    final, readings = trajectory.generate(studio.generator, asked, seeds, readers, length, states, strength, batch)
     judge = instruments.load(files["weights/judge"])
     described: list[np.ndarray] = []
     waves: list[np.ndarray] = []
@@ -131,7 +129,7 @@ def run(
     _write_examples(sounds / "examples", asked, waves, codec.sample_rate)
     heard = quality.classes(waves, codec.sample_rate, tracker, codec.frame_rate, table.edges)
     noise = studio.generator.noise(seeds, length).cpu().numpy()
-    judgement, arrays = _music(studio, final.cpu().numpy(), noise, heard, manifest, seed)
+    judgement, arrays = _music(studio, final.cpu().numpy(), noise, heard, seed)
     judgement["instrument"] = _recognition(studio, judge, np.stack(described), asked, manifest)
     arrays["chance/instrument"] = np.array(1 / len(judge.names))
     voiced = (heard["pitch"] >= 0).groupby(heard["piece"]).mean()
@@ -141,11 +139,10 @@ def run(
     fewer = list(dict.fromkeys([*clear, *range(prompts)]))[:steered]  # those in which a pitch is heard come first
     own, start = [asked[number] for number in fewer], studio.generator.noise([seeds[number] for number in fewer], shorter)
     moved = _steer(sounds / "steered", studio, own, start, windows, alpha)
-    trained = readings["trained"]
-    arrays |= {f"{path}/{prop}": trained[path, prop].p.mean(axis=1) for path in trajectory.PATHS for prop in PROPERTIES}
-    curves = settling.curves(trained, seed)
-    summary = settling.summarise(curves, settling.settled(readings, seed), settling.paired_tests(trained, seed))
-    summary |= {"judgement": judgement, "steering": settling.records(guided_steering.summarise(moved, seed))}
+    arrays |= {f"{path}/{prop}": readings[path, prop].p[:, 0].mean(axis=1) for path in trajectory.PATHS for prop in PROPERTIES}
+    curves, steered_table = settling.curves(readings, seed), guided_steering.summarise(moved, seed)
+    steered_rows = steered_table.astype(object).where(steered_table.notna(), None).to_dict("records")  # None where no piece counts
+    summary = {**settling.summarise(readings, seed), "judgement": judgement, "steering": steered_rows, "seeds": len(members)}
     whole.write(rounded, curves.to_csv(index=False, float_format="%.6g"))
     whole.write(folder / "curves.csv", curves.to_csv(index=False))
     whole.write(folder / "moved.csv", moved.to_csv(index=False))
@@ -164,12 +161,10 @@ def _load(path: Path, folder: Path, sounds: Path) -> Generation:
         arrays = {tuple(key.split("/")): values for key, values in stored.items()}
     instrument = {who: rates for who, rates in judgement["instrument"].items() if rates}
     chance = {"by chance, first": float(arrays.pop(("chance", "instrument")))}
-    settled = pd.DataFrame(figures["settled"]).astype({"settles_at": "Int64"})
-    tests = pd.DataFrame(figures["order"])[["path", "first", "second", "difference", "low", "high", "p"]]
     frechet = pd.Series(judgement["frechet"])[["test clips", "generated", "noise"]]
     spread = pd.DataFrame(judgement["spread"]).T[list(PROPERTIES)]
     heard = pd.DataFrame(instrument).T.assign(**chance).astype({"pieces": int}) if instrument else None
-    return Generation(figures, curves, settled, tests, moved, pd.DataFrame(figures["steering"]), frechet, spread, heard, arrays, sounds)
+    return Generation(figures, curves, moved, pd.DataFrame(figures["steering"]), frechet, spread, heard, arrays, sounds)
 
 
 @dataclass(frozen=True)
@@ -178,8 +173,7 @@ class _Studio:
 
     codec: codecs.Codec
     generator: generation.Generator
-    sae: SparseAutoencoder
-    fitted: dict[str, Probe]
+    reader: Member
     table: frames.Frames
     tracker: str
     states: int
@@ -188,13 +182,18 @@ class _Studio:
     def sample(self, velocity: flow.Velocity, noise: torch.Tensor, **options: Any) -> flow.Trajectory:
         return flow.sample(velocity, noise, self.states, self.guidance_scale, **options)
 
-    def render(self, latents: Iterable[torch.Tensor]) -> list[np.ndarray]:
-        return [steering.render(self.codec, one) for one in tqdm(latents, desc="decoding", unit="piece")]
-
     def hear(self, latents: Iterable[torch.Tensor]) -> tuple[list[np.ndarray], list[Heard]]:
         """Decode pieces, and measure them as the clips were measured."""
-        waves = self.render(latents)
+        waves = [steering.render(self.codec, one) for one in tqdm(latents, desc="decoding", unit="piece")]
         return waves, [steering.listen(wave, self.codec.sample_rate, self.tracker, self.codec.frame_rate) for wave in waves]
+
+
+def _members(project: Path, device: torch.device) -> list[Member]:
+    """The autoencoder and classifiers in use, then those of other seeds."""
+    return [
+        Member(sae.to(device), {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in probes.items()})
+        for sae, probes in training_seeds.load(CODEC, project)
+    ]
 
 
 def _asked(texts: Path | None, manifest: pd.DataFrame, project: Path, count: int, seed: int) -> list[str]:
@@ -216,7 +215,7 @@ def _write_examples(folder: Path, asked: Sequence[str], waves: Sequence[np.ndarr
 
 
 def _music(
-    studio: _Studio, final: np.ndarray, noise: np.ndarray, heard: pd.DataFrame, manifest: pd.DataFrame, seed: int
+    studio: _Studio, final: np.ndarray, noise: np.ndarray, heard: pd.DataFrame, seed: int
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Whether it is music: figures for results/, and arrays for the page."""
     table = studio.table
@@ -262,9 +261,8 @@ def _write_states(folder: Path, studio: _Studio, prompt: str, seed: int, length:
     levelled = loudness.shared_gain(waves)
     gone = {}
     for way, latents in ways.items():
-        read = trajectory.read(latents[:, None], studio.sae, {"trained": studio.fitted})
-        progress = {prop: np.nan_to_num(settling.ratio_of_sums(read["trained", prop].p)[:, 0]) for prop in PROPERTIES}
-        gone[way] = {prop: by_state.round(4).tolist() for prop, by_state in progress.items()}
+        read = trajectory.read(latents[:, None], [studio.reader])
+        gone[way] = {prop: np.nan_to_num(settling.share_of_way(read[prop].p)[:, 0, 0]).round(4).tolist() for prop in PROPERTIES}
 
     def play(sound: str, state: int) -> Sound:
         place = list(ways).index(sound) * studio.states + state
@@ -284,15 +282,16 @@ def _steer(folder: Path, studio: _Studio, own: list[str], start: torch.Tensor, w
     unsteered, before = studio.hear(path[-1])
     moved, first = [], {}
     for prop in PROPERTIES:
-        goals = steering.targets(table.table.loc[table.rows("train", prop), prop].to_numpy(), [0.1, 0.9])
+        classes = table.table.loc[table.rows("train", prop), prop].to_numpy()
+        goals = steering.targets(classes, [0.1, 0.9], table.frame_rate if prop == "pitch" else None)
         towards = guided_steering.furthest([heard.places(edges)[prop] for heard in before], goals)
-        directions = torch.stack([studio.fitted[prop].weight[k] for k in towards])
+        directions = torch.stack([studio.reader.probes[prop].weight[k] for k in towards])
         asking = studio.generator.velocity(vocabulary.opposite(own, prop))
         _, there = studio.hear(studio.sample(asking, start, progress=f"{prop}: the other prompts").noisy[-1])
         reached = [heard.places(edges)[prop] for heard in there]
         for when, window in windows.items():
             for way, velocity, steer, target in (
-                ("control vector", ours, guided_steering.control(studio.sae, directions, alpha, window), towards),
+                ("control vector", ours, guided_steering.control(studio.reader.sae, directions, alpha, window), towards),
                 ("another prompt", guided_steering.changed(ours, asking, window, studio.states), None, reached),
             ):
                 # What lies before the window is as it was.

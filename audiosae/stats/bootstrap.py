@@ -34,6 +34,31 @@ def weights(units: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
 
 
+def crossed(shape: tuple[int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of training seeds, int [RESAMPLES, seeds], and of units that all seeds share, int [RESAMPLES, units], for a table of that shape.
+
+    Both are drawn with replacement, independently (the pigeonhole bootstrap of Owen 2007). With one seed, intervals are over units alone.
+    """
+    seeds, units = shape
+    return draws(seeds, seed + 1), draws(units, seed)
+
+
+def resampled(values: np.ndarray, chosen: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """A table [seeds, units, ...] as it is, then each of its `crossed` resamples: [1 + RESAMPLES, seeds, units, ...]."""
+    seeds, units = chosen
+    return np.concatenate([values[None], values[seeds[:, :, None], units[:, None, :]]])
+
+
+def trimmed_mean(values: np.ndarray, cut: float = 0.2) -> np.ndarray:
+    """Mean over the last axis of the finite values, without the share `cut` of them at either end; NaN where there are none."""
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=-1)  # NaN comes last
+    known = np.isfinite(ordered).sum(axis=-1, keepdims=True)
+    dropped, place = np.floor(cut * known), np.arange(values.shape[-1])
+    kept = (place >= dropped) & (place < known - dropped)
+    sums, counts = np.where(kept, ordered, 0.0).sum(axis=-1), kept.sum(axis=-1)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
 def interval(values: np.ndarray) -> list[float]:
     """[low, high]: the 2.5 and 97.5 percentiles of a figure of each resample [RESAMPLES], where the figure is finite.
 

@@ -5,6 +5,9 @@
 then the SAE's decoder, then the codec's. What is heard is measured again from the audio. α = 0 is the SAE's own
 reconstruction, so that what the SAE loses is not counted as an effect of steering. Two variants of ours stand beside the
 paper's step: f' without its negative part, which no encoder could have made, and the change alone, added to the latents.
+
+The length of w_k depends on how its probe was fitted, and so what α = 20 does. Strength is therefore told as r = α ‖w_k‖ / ‖f‖, the
+length of the step beside that of the features.
 """
 
 from __future__ import annotations
@@ -14,13 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from audiosae.audio import labels, pitch
 from audiosae.errors import ParameterError
-from audiosae.sae import SparseAutoencoder, rms_norm
-from audiosae.stats import bootstrap
+from audiosae.sae import SparseAutoencoder
 
 if TYPE_CHECKING:
     from audiosae.codecs import Codec
@@ -33,6 +34,12 @@ MARGIN = 3
 """A target counts only if it lies at least this many bins from where the clip is at α = 0; nearer, the share of the
 distance that is closed says nothing."""
 
+UNITS = {"pitch": "semitones", "amplitude": "dB", "timbre": "octaves"}
+"""In which a change of each property is told; see `natural`."""
+
+CLEAR = 1.5
+"""Semitones that a pitch target keeps from the first four multiples of the codec's frame rate, at which a decoder out of its depth buzzes."""
+
 VOICED_SHARE = 0.1
 """A clip has a pitch if at least this share of its audible frames is voiced."""
 
@@ -41,12 +48,10 @@ VOICED_SHARE = 0.1
 class Heard:
     """The three properties of a decoded clip, as one number each."""
 
-    pitch: float
-    """Median MIDI note over voiced frames; NaN where fewer than a tenth of the audible frames are voiced."""
-    amplitude: float
-    """Mean RMS of frames, linear."""
-    timbre: float
-    """Mean spectral centroid of audible frames, Hz; NaN for silence."""
+    pitch: float  #: median MIDI note over voiced frames; NaN where fewer than `VOICED_SHARE` of the audible frames are voiced
+    amplitude: float  #: mean RMS of frames, linear
+    timbre: float  #: mean spectral centroid of audible frames, Hz; NaN for silence
+    voiced: float = float("nan")  #: share of the audible frames that have a pitch; 0 for silence
 
     def places(self, edges: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Each property in its bins, see `in_bins`."""
@@ -64,7 +69,7 @@ def steer(
     direction
         w_k [hidden], or one for each clip [clips, 1, hidden].
     alpha
-        Strength, or one for each frame [frames, 1]. At 0, "remainder" gives the latents and the others the SAE's reconstruction.
+        Strength, or one for each frame [..., frames, 1]; see `strength_of`. At 0, "remainder" gives the latents and the others the SAE's reconstruction.
     variant
         One of `VARIANTS`.
     """
@@ -72,13 +77,20 @@ def steer(
         raise ParameterError(f"no variant {variant!r} of the steering step; variants are {', '.join(VARIANTS)}.")
     f = sae.encode(latents)
     moved = f + alpha * direction
-    decoded = sae.decode(rms_norm(moved.relu() if variant == "relu" else moved))
+    decoded = sae.decode(sae.renormalised(moved.relu() if variant == "relu" else moved))
     return latents + decoded - sae.decode(f) if variant == "remainder" else decoded
 
 
-def relative_strength(sae: SparseAutoencoder, direction: torch.Tensor, alpha: float) -> float:
-    """α ‖w_k‖ / ‖f‖: how far a step goes, in units of the feature vector, whose norm is √hidden by construction."""
-    return float(alpha * direction.norm() / sae.hidden**0.5)
+@torch.no_grad()
+def strength_of(sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, r: float) -> torch.Tensor:
+    """α = r ‖f‖ / ‖w‖ of each frame [..., frames, 1]: the step is r times as long as the features of latents [..., frames, dim]."""
+    return r * sae.encode(latents).norm(dim=-1, keepdim=True) / direction.norm()
+
+
+@torch.no_grad()
+def relative_strength(sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, alpha: float) -> float:
+    """r = α ‖w‖ / ‖f‖, with the mean ‖f‖ of latents [..., frames, dim]; of the paper's features it is √hidden in every frame."""
+    return float(alpha * direction.norm() / sae.encode(latents).norm(dim=-1).mean())
 
 
 def render(codec: Codec, latents: torch.Tensor) -> np.ndarray:
@@ -96,6 +108,7 @@ def listen(wave: np.ndarray, sample_rate: int, tracker: str, frame_rate: float) 
         pitch=float(np.median(pitch.to_midi(measured.f0[is_voiced]))) if has_pitch else float("nan"),
         amplitude=float(measured.rms.mean()),
         timbre=float(measured.centroid[audible].mean()) if audible.any() else float("nan"),
+        voiced=float(is_voiced.sum() / max(1, audible.sum())),
     )
 
 
@@ -121,70 +134,25 @@ def share_closed(before: Any, after: Any, target: Any) -> np.ndarray:
     return np.where(np.isnan(after), 0.0, 1 - abs(after - target) / abs(before - target))
 
 
-def targets(train_classes: np.ndarray, shares: list[float]) -> list[int]:
-    """Target classes at quantiles of the training frames, such as [0.1, 0.9]; two in one class are a `ParameterError`."""
+def natural(prop: str, value: Any) -> Any:
+    """A property as heard, one value or an array, on the scale in which its changes are told: MIDI notes, dB, octaves; see `UNITS`."""
+    if prop == "pitch":
+        return value
+    return np.log2(value) if prop == "timbre" else 20 * np.log10(np.maximum(value, 1e-6))
+
+
+def targets(train_classes: np.ndarray, shares: list[float], frame_rate: float | None = None) -> list[int]:
+    """Target classes at quantiles of the training frames, such as [0.1, 0.9].
+
+    With the codec's frame rate in Hz, classes are those of pitch, and each gives way to the nearest that is `CLEAR`. Two targets in one class
+    are a `ParameterError`.
+    """
     found = [int(q) for q in np.quantile(train_classes, shares, method="nearest")]
+    if frame_rate:
+        notes = labels.LOWEST_NOTE + np.arange(labels.PITCH_CLASSES)
+        buzz = pitch.to_midi(frame_rate * np.arange(1, 5))
+        clear = np.flatnonzero((abs(notes[:, None] - buzz) >= CLEAR).all(axis=1))
+        found = [int(clear[abs(clear - k).argmin()]) for k in found]
     if len(set(found)) < len(found):
         raise ParameterError(f"the quantiles {shares} of the training frames fall into classes {found}; spread them.")
     return found
-
-
-def effects(heard: pd.DataFrame) -> pd.DataFrame:
-    """What each steering did to each property.
-
-    Parameters
-    ----------
-    heard
-        One row a clip, target and α: clip, steered, target (class), alpha, and the place of each property in bins at α = 0 and
-        after, such as pitch_before and pitch_after.
-
-    Returns
-    -------
-    Long table: clip, steered, target, alpha, measured, value. `value` is the share of the distance closed where `measured` is
-    `steered`, for targets at least `MARGIN` bins away, and the absolute change in bins elsewhere (NaN where either is unknown).
-    """
-    kept = heard[["clip", "steered", "target", "alpha"]]
-    parts = []
-    for prop in labels.PROPERTIES:
-        before, after, own = heard[f"{prop}_before"], heard[f"{prop}_after"], heard["steered"] == prop
-        value = np.where(own, share_closed(before, after, heard["target"]), (after - before).abs())
-        near = ~((before - heard["target"]).abs() >= MARGIN)  # also where the clip had no pitch to begin with
-        parts.append(kept.assign(measured=prop, value=value)[~(own & near)])
-    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
-
-
-def summarise(effects: pd.DataFrame, heard: pd.DataFrame, prop: str, alpha: float, seed: int) -> dict[str, Any]:
-    """Figures of one steered property at a strength, from `effects` and what that was made of.
-
-    Returns
-    -------
-    on_target, on_target_ci95
-        Mean share of the distance to the target that is closed, and its interval over clips. None where no clip counts.
-    leakage, leakage_ci95
-        Mean absolute change of the other two properties in their bins, likewise.
-    clips
-        How many count for `on_target`.
-    pitch_lost
-        Share of the steered sounds that have no pitch.
-    alpha, by_alpha
-        As given; and `on_target` at every strength.
-    """
-    steered = effects[effects["steered"] == prop]
-    own, others = steered[steered["measured"] == prop], steered[steered["measured"] != prop].dropna()
-    on_target, leakage = (_by_clip(table, alpha) for table in (own, others))
-    lost = heard[(heard["steered"] == prop) & (heard["alpha"] == alpha)]["pitch_after"].isna()
-    strengths = sorted(heard["alpha"].unique().tolist())
-    found: dict[str, Any] = {
-        "clips": len(on_target),
-        "pitch_lost": float(lost.mean()),
-        "alpha": alpha,
-        "by_alpha": {f"{strength:g}": float(_by_clip(own, strength).mean()) if len(on_target) else None for strength in strengths},
-    }
-    for name, values in (("on_target", on_target), ("leakage", leakage)):
-        found[name] = float(values.mean()) if len(values) else None
-        found[f"{name}_ci95"] = bootstrap.mean(values, seed) if len(values) else None
-    return found
-
-
-def _by_clip(table: pd.DataFrame, alpha: float) -> pd.Series:
-    return table[table["alpha"] == alpha].groupby("clip")["value"].mean()

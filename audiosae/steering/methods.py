@@ -2,11 +2,11 @@
 
 Along a vector, a step is as long as a share r of what it is added to:
 
-    features     α = r ‖f‖ / ‖w‖          ‖f‖ = √hidden, by the SAE's normalisation
+    features     α = r ‖f‖ / ‖w‖          of each frame
     latents      β = r √dim / ‖w‖         in standardised units, where a latent frame is √dim long in root mean square
 
 Features are never negative and so have a large mean; standardised latents have none. So equal r is not equal effort, and methods are
-compared at equal effect.
+compared by what else they change per unit that the property moves, see `response.compare`.
 
 The difference of means (Marks and Tegmark 2023, arXiv 2310.06824) is the plainest direction: from all frames that have the property to
 those of the target class. Signal processing works on the codec's sound itself, as a listener would: a gain, a spectral tilt, and a phase
@@ -15,7 +15,7 @@ vocoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import librosa
 import numpy as np
@@ -30,10 +30,8 @@ from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.steering import Heard
 
-FEATURE_MEANS, RAW_PROBE, RAW_MEANS, SIGNAL = BASELINES = ("feature_means", "raw_probe", "raw_means", "signal")
-"""Methods without a probe on features, which the SAE's variants should beat."""
-
-METHODS = (*steering.VARIANTS, *BASELINES)
+FEATURE_MEANS, RAW_PROBE, RAW_MEANS, SIGNAL = "feature_means", "raw_probe", "raw_means", "signal"
+METHODS = (*steering.VARIANTS, FEATURE_MEANS, RAW_PROBE, RAW_MEANS, SIGNAL)
 
 FROM_CODEC = ("remainder", RAW_PROBE, RAW_MEANS, SIGNAL)
 """Methods whose strength 0 is the codec's own sound; that of the others is the SAE's reconstruction."""
@@ -54,8 +52,13 @@ def along_latents(sae: SparseAutoencoder, latents: torch.Tensor, direction: torc
 
 
 def along_features(sae: SparseAutoencoder, latents: torch.Tensor, direction: torch.Tensor, strength: float, variant: str) -> torch.Tensor:
-    """`steering.steer` with α such that α ‖w‖ / ‖f‖ is the given strength."""
-    return steering.steer(sae, latents, direction, strength * sae.hidden**0.5 / direction.norm(), variant)
+    """`steering.steer` with α such that α ‖w‖ / ‖f‖ is the given strength in every frame."""
+    return steering.steer(sae, latents, direction, steering.strength_of(sae, latents, direction, strength), variant)
+
+
+def along_probes(sae: SparseAutoencoder, rows: Mapping[str, torch.Tensor], variant: str = "paper") -> Move:
+    """`along_features`, with the rows of probes, w_k, by property [classes, hidden]."""
+    return lambda x, prop, k, r: along_features(sae, x, rows[prop][k], r, variant)
 
 
 def difference_of_means(values: torch.Tensor, target: torch.Tensor, every: torch.Tensor) -> torch.Tensor:
@@ -70,14 +73,12 @@ def difference_of_means(values: torch.Tensor, target: torch.Tensor, every: torch
 
 
 @torch.no_grad()
-def _means(
-    sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor, targets: list[int]
-) -> dict[int, tuple[torch.Tensor, torch.Tensor]]:
+def _means(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor, targets: list[int]) -> dict[int, list[torch.Tensor]]:
     """For each target class the difference of means of features and of standardised latents."""
-    used = counts.sum(dim=1) > 0
-    latents, counts = latents[used], counts[used]
-    f, z, every = sae.encode(latents), sae.normalised(latents), counts.sum(dim=1)
-    return {k: (difference_of_means(f, counts[:, k], every), difference_of_means(z, counts[:, k], every)) for k in targets}
+    every = counts.sum(dim=1)
+    used = every > 0
+    spaces = [space(latents[used]) for space in (sae.encode, sae.normalised)]
+    return {k: [difference_of_means(values, counts[used, k], every[used]) for values in spaces] for k in targets}
 
 
 def vectors(
@@ -100,12 +101,8 @@ def vectors(
     rows = {prop: probe.weight.to(latents.device) for prop, probe in on_features.items()}
     means = {prop: _means(sae, latents, counts[prop][0], ks) for prop, ks in targets.items()}
     on_latents = {prop: probes.fit(sae.normalised(latents), *counts[prop], penalties, iterations) for prop in targets}
-
-    def by_variant(variant: str) -> Move:
-        return lambda x, prop, k, r: along_features(sae, x, rows[prop][k], r, variant)
-
     return {
-        **{variant: by_variant(variant) for variant in steering.VARIANTS},
+        **{variant: along_probes(sae, rows, variant) for variant in steering.VARIANTS},
         FEATURE_MEANS: lambda x, prop, k, r: along_features(sae, x, means[prop][k][0], r, "paper"),
         RAW_PROBE: lambda x, prop, k, r: along_latents(sae, x, on_latents[prop].weight[k], r),
         RAW_MEANS: lambda x, prop, k, r: along_latents(sae, x, means[prop][k][1], r),
@@ -151,12 +148,10 @@ def processed(
     ----------
     wave, heard
         [channels, samples], in floating point so that a gain does not clip; and what was measured of it.
-    target
-        A MIDI note, a linear RMS, or Hz.
+    target, frame_rate
+        A MIDI note, a linear RMS, or Hz; and as for `tilt_towards`.
     shares
-        Of the whole move: of the semitones of a phase vocoder (librosa), the decibels of a gain, or those of `tilt`.
-    frame_rate
-        As for `tilt_towards`.
+        Of the whole move, negative for the opposite one: of the semitones of a phase vocoder (librosa), the decibels of a gain, or those of `tilt`.
     """
     before = getattr(heard, prop)
     if not np.isfinite(before) or before == 0:

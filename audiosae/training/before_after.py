@@ -43,14 +43,12 @@ def run(first: Path, target: Path, sounds: Path, tracker: str, seed: int) -> Non
     first
         Folder of the weights that shipped first.
     target
-        JSON: a row for each codec and figure, with `first`, `now` and their `change`, each with `_low` and `_high`, the ends of its 95 %
-        interval over recordings.
+        JSON: a row for each codec and figure, with `first`, `now` and their `change`, each with the ends of its 95 % interval over
+        recordings.
     sounds
         Folder of a switch, below the book's ``_static``.
-    tracker
-        See `pitch.TRACKERS`.
-    seed
-        Of the intervals.
+    tracker, seed
+        See `pitch.TRACKERS`; the seed is that of the intervals.
     """
     determinism.prepare(seed)
     files = {

@@ -42,25 +42,13 @@ TRACKED = 50.0
 
 @dataclass(frozen=True)
 class Settings(loop.Settings):
-    """How a codec is trained in one run, besides `loop.Settings`.
+    """How a codec is trained in one run, besides `loop.Settings`."""
 
-    Attributes
-    ----------
-    continuous
-        Share of `steps` before the codebooks are used, below 1; 0 for a run that goes on.
-    chorales
-        Share of chorales, which are single voices above all, in the render; every other part has 1. Extreme notes are rare elsewhere.
-    batch_size, crop
-        Examples a step, and their samples (whole frames).
-    average
-        Decay a step of the moving average of the weights.
-    """
-
-    continuous: float
-    chorales: float
-    batch_size: int
-    crop: int
-    average: float
+    continuous: float  # share of `steps` before the codebooks are used, below 1; 0 for a run that goes on
+    chorales: float  # share of chorales in the render; every other part has 1. Extreme notes are rare elsewhere
+    batch_size: int  # examples a step
+    crop: int  # their samples (whole frames)
+    average: float  # decay a step of the moving average of the weights
 
     @property
     def rounding_from(self) -> int:
@@ -69,16 +57,9 @@ class Settings(loop.Settings):
 
 
 class Learner(loop.Learner):
-    """A codec that is trained.
+    """A codec of `RECIPES` that is trained, on examples drawn from waves, float32 [clips, channels, samples].
 
-    Parameters
-    ----------
-    name, shape
-        The codec, a name in `RECIPES`, and its sizes.
-    waves
-        What examples are drawn from, float32 [clips, channels, samples].
-    checks
-        Validation examples [batch, channels, crop], on the device where it is to run.
+    It is validated on `checks` [batch, channels, crop], and runs on their device.
     """
 
     def __init__(self, name: str, shape: Any, settings: Settings, loss: Loss, waves: np.ndarray, checks: torch.Tensor) -> None:

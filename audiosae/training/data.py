@@ -30,22 +30,10 @@ _Kept = TypeVar("_Kept")
 def render(
     minutes: float, clip_seconds: float, seed: int, split: str, sample_rate: int, channels: int, folder: Path, chorales: float = 1.0
 ) -> np.ndarray:
-    """Play scores of one split ("train" or "validation"), for a codec.
+    """Play scores of one split ("train" or "validation") at the rate of a codec: float32 [clips, channels, samples], memory-mapped.
 
-    Parameters
-    ----------
-    minutes, clip_seconds, seed
-        See `corpus.embedded.plan`.
-    sample_rate, channels
-        Of the codec.
-    folder
-        Where the render is kept for a resumed run.
-    chorales
-        Share of chorales, which are single voices above all; every other part has 1.
-
-    Returns
-    -------
-    float32 [clips, channels, samples], memory-mapped.
+    `folder` is where the render is kept for a resumed run; `chorales` the share of chorales, which are single voices above all, where every
+    other part has 1. For the rest see `corpus.embedded.plan`.
     """
 
     def write(path: Path) -> None:
@@ -60,9 +48,7 @@ def render_latents(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Play scores of one split and encode them, for the generator; parameters as for `render`, the codec on `device`.
 
-    Returns
-    -------
-    Latents, float16 [clips, frames, dim], and the words of each clip's prompt, float32 [clips, words].
+    Returns latents, float16 [clips, frames, dim], and the words of each clip's prompt, float32 [clips, words].
     """
 
     def write(path: Path) -> None:

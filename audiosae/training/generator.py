@@ -36,23 +36,13 @@ CHECKS = 64
 
 @dataclass(frozen=True)
 class Settings(loop.Settings):
-    """How the generator is trained, besides `loop.Settings`.
+    """How the generator is trained, besides `loop.Settings`."""
 
-    Attributes
-    ----------
-    short_share, short_frames, short_batch
-        Share of the steps that see excerpts of so many frames, so many at a time.
-    batch
-        Whole clips a step after that.
-    unprompted
-        Share of examples without their prompt, for guidance (Ho and Salimans 2022).
-    """
-
-    short_share: float
-    short_frames: int
-    short_batch: int
-    batch: int
-    unprompted: float
+    short_share: float  # share of the steps that see excerpts
+    short_frames: int  # their frames
+    short_batch: int  # how many at a time
+    batch: int  # whole clips a step after that
+    unprompted: float  # share of examples without their prompt, for guidance (Ho and Salimans 2022)
 
     @property
     def short_steps(self) -> int:

@@ -27,16 +27,9 @@ from audiosae.training.data import play
 
 @torch.no_grad()
 def train(target: Path, minutes: float, clip_seconds: float, penalty: float, seed: int) -> None:
-    """Play training pieces, and fit the judge to them as they are and as the VAE decodes them.
+    """Play training pieces (see `corpus.embedded.plan`), and fit the judge to them as they are and as the VAE decodes them.
 
-    Parameters
-    ----------
-    target
-        The checkpoint.
-    minutes, clip_seconds, seed
-        See `corpus.embedded.plan`.
-    penalty
-        Factor of ½‖W‖².
+    The penalty is the factor of ½‖W‖²; the target is the checkpoint.
     """
     loop.prepare(seed)
     codec = codecs.load(CODEC)

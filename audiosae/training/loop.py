@@ -26,34 +26,15 @@ from audiosae.files import determinism, resume
 
 @dataclass(frozen=True)
 class Settings:
-    """What every training is told; ranges are checked with params.yaml, see `files.params`.
+    """What every training is told; ranges are checked with params.yaml, see `files.params`."""
 
-    Attributes
-    ----------
-    minutes, clip_seconds
-        Length of a render of training pieces, and of its clips.
-    steps, learning_rate
-        Of AdamW with a cosine schedule.
-    save_every
-        Steps between saved states, each with a row of progress.
-    seed
-        Of corpus, weights, and what each step draws.
-    start
-        "scratch", or the checkpoint whose weights the run goes on from, see `runs`.
-    """
-
-    minutes: float
-    clip_seconds: float
-    steps: int
-    learning_rate: float
-    save_every: int
-    seed: int
-    start: str
-
-    @property
-    def total(self) -> int:
-        """Steps of the whole run."""
-        return self.steps
+    minutes: float  # length of a render of training pieces
+    clip_seconds: float  # and of its clips
+    steps: int  # of AdamW
+    learning_rate: float  # with a cosine schedule
+    save_every: int  # steps between saved states, each with a row of progress
+    seed: int  # of corpus, weights, and what each step draws
+    start: str  # "scratch", or the checkpoint whose weights the run goes on from, see `runs`
 
 
 class Learner(ABC):
@@ -83,9 +64,7 @@ class Learner(ABC):
 def run(learner: Learner, settings: Settings, states: Path, device: torch.device) -> pd.DataFrame:
     """Train, from the last saved state in the folder `states` if there is one; the learner is as before its first step.
 
-    Returns
-    -------
-    Progress: step, and what `Learner.validate` gives.
+    Returns progress: step, and what `Learner.validate` gives.
 
     Raises
     ------
@@ -94,7 +73,7 @@ def run(learner: Learner, settings: Settings, states: Path, device: torch.device
     OSError
         If the disk is full.
     """
-    path, total = states / "state.pt", settings.total
+    path, total = states / "state.pt", settings.steps
     first, progress = resume.restore(path, learner.parts(), total, device)
     if first == 0:
         learner.start()

@@ -18,11 +18,8 @@ import torchaudio
 LEVEL_WINDOW = 0.043
 """Seconds of a frame whose level is compared."""
 
-MEL_WINDOWS = 0.02, 0.1
-"""Seconds: `mel` takes the windows of a loss that are as long as this."""
-
-PHASE_WINDOWS = 0.02, 0.2
-"""The same for `phase`."""
+MEL_WINDOWS, PHASE_WINDOWS = (0.02, 0.1), (0.02, 0.2)
+"""Seconds: `mel` and `phase` take the windows of a loss that are as long as this."""
 
 LISTENED = 3
 """Windows of an example that CREPE hears."""
@@ -36,22 +33,10 @@ _CREPE_RATE, _CREPE_WINDOW = 16000, 1024
 
 @dataclass(frozen=True)
 class Loss:
-    """Weight of each term of the loss; see `reconstruction` for the terms.
+    """Weight of each term of the loss; see `reconstruction` for the terms."""
 
-    Attributes
-    ----------
-    windows
-        Of the spectra, in samples; the longest decides which intervals they can tell apart.
-    corner
-        In Hz; the waveform term counts what lies below.
-    waveform, spectral, mel, phase, level, pitch, side
-        Weights.
-    bottleneck
-        Weight of the commitment loss of the codebooks, or of the divergence of the VAE.
-    """
-
-    windows: tuple[int, ...]
-    corner: float
+    windows: tuple[int, ...]  # of the spectra, in samples; the longest decides which intervals they can tell apart
+    corner: float  # in Hz; the waveform term counts what lies below
     waveform: float
     spectral: float
     mel: float
@@ -59,7 +44,7 @@ class Loss:
     level: float
     pitch: float
     side: float
-    bottleneck: float
+    bottleneck: float  # of the commitment loss of the codebooks, or of the divergence of the VAE
 
     def total(self, terms: dict[str, torch.Tensor]) -> torch.Tensor:
         """The weighted sum."""
@@ -118,12 +103,7 @@ def reconstruction(decoded: torch.Tensor, original: torch.Tensor, loss: Loss, sa
 def spectral(decoded: torch.Tensor, original: torch.Tensor, windows: Iterable[int]) -> torch.Tensor:
     """Spectral convergence (Arık et al. 2019) plus a tenth of the mean absolute difference of log magnitudes, summed over windows.
 
-    Parameters
-    ----------
-    decoded, original
-        [batch, samples], of an RMS of about 1.
-    windows
-        In samples; hops are a quarter.
+    Waves are [batch, samples], of an RMS of about 1; windows are in samples, and hops are a quarter.
     """
     distances = [_distance(_magnitude(_stft(original, window)), _magnitude(_stft(decoded, window)), window) for window in windows]
     return torch.stack(distances).sum()

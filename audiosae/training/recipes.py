@@ -25,33 +25,17 @@ _CONVOLUTIONS = (nn.Conv1d, nn.ConvTranspose1d)
 class Recipe:
     """One codec, for the trainer.
 
-    Attributes
-    ----------
-    module
-        Of `audiosae.codecs`. Its Network has an `encoder` (waves to [batch, …, frames]) and a `decoder` (latents [batch, dim, frames]
-        to waves).
-    crop
-        Samples of a validation example, whole frames.
-    windows
-        In samples, of the spectra in which validation examples are compared: the same in every run.
-    start
-        Sets the weights of a network before the first step, on one batch [batch, channels, crop].
-    bottleneck
-        Of a network, of what its encoder gives, and of whether codebooks are in use: the latents for the decoder, and what is added
-        to the loss.
-    half
-        Whether the networks learn in bfloat16, which is faster; the VAE's latents grew without bound in it.
-    normalised
-        Whether the network learns with weight normalisation, which `Learner.result` folds into plain weights.
+    `bottleneck` goes from a network, what its encoder gives, and whether codebooks are in use, to the latents for the decoder, and what is
+    added to the loss.
     """
 
-    module: ModuleType
-    crop: int
-    windows: tuple[int, ...]
-    start: Callable[[Any, torch.Tensor], None]
+    module: ModuleType  # whose Network has an `encoder` (waves to [batch, …, frames]) and a `decoder` ([batch, dim, frames] to waves)
+    crop: int  # samples of a validation example, whole frames
+    windows: tuple[int, ...]  # in samples, of the spectra in which validation examples are compared: the same in every run
+    start: Callable[[Any, torch.Tensor], None]  # sets a network's weights before the first step, on one batch [batch, channels, crop]
     bottleneck: Callable[[Any, torch.Tensor, bool], tuple[torch.Tensor, torch.Tensor]]
-    half: bool = True
-    normalised: bool = False
+    half: bool = True  # whether the networks learn in bfloat16, which is faster; the VAE's latents grew without bound in it
+    normalised: bool = False  # whether the network learns with weight normalisation, which `Learner.result` folds into plain weights
 
     def network(self, shape: Any) -> nn.Module:
         """A network to train, with PyTorch's weights."""
@@ -65,14 +49,9 @@ class Recipe:
 
 @torch.no_grad()
 def scale_layers(run: Callable[[], object], *parts: nn.Module) -> None:
-    """Orthogonal weights, rescaled layer by layer to unit variance on one batch (Mishkin and Matas 2016).
+    """Orthogonal weights in the convolutions of parts, rescaled layer by layer to unit variance on one batch (Mishkin and Matas 2016).
 
-    Parameters
-    ----------
-    run
-        Sends one batch through the parts, in the order in which the layers depend on each other.
-    parts
-        Networks whose convolutions are set.
+    `run` sends the batch through the parts, in the order in which the layers depend on each other.
     """
 
     def rescale(layer: Any, _: object, output: torch.Tensor) -> torch.Tensor:

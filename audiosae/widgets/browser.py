@@ -28,19 +28,19 @@ def describe_clip(mono: np.ndarray, sample_rate: int, text: str) -> dict[str, An
     return {"text": text, "seconds": round(len(mono) / sample_rate, 3), "peaks": [int(v) for v in shares]}
 
 
-def write_browser(folder: Path, title: str, cards: Cards, classes: Classes, clips: Clips) -> None:
+def write_browser(folder: Path, title: str, cards: Cards, classes: Classes, clips: Clips, anchor: str = "feature") -> None:
     """Write the ``index.json`` of a feature browser; its sounds are those of all clips, in ``_static/sounds/clips``.
 
     Parameters
     ----------
     folder
         Below the book's ``_static/sounds``, two levels down, such as ``sounds/encodec/12_feature_browser``.
-    title, cards, classes
-        What the features are of, for screen readers; `cards.cards` and `cards.class_names`.
-    clips
-        What `describe_clip` says of every clip that a card names.
+    title, cards, classes, clips
+        What the features are of, for screen readers; `cards.cards`, `cards.class_names`, and `describe_clip` of each clip on a card.
+    anchor
+        The address of feature 12 on the page is ``#feature-12``, or begins with another word.
     """
-    write_folder(folder, {}, _index(title, cards, classes, clips))
+    write_folder(folder, {}, _index(title, cards, classes, clips) | {"anchor": anchor})
 
 
 def _index(title: str, cards: Cards, classes: Classes, clips: Clips) -> dict[str, Any]:

@@ -26,13 +26,6 @@ CURVE, NEAR = 60, 4
 """How many points an activation curve has, and how many neighbours a card names."""
 
 
-@torch.no_grad()
-def features_of(table: Frames, sae: SparseAutoencoder) -> torch.Tensor:
-    """Features of every frame, [frames, hidden]."""
-    # Copied in parts, as the table may be a file that is only read.
-    return torch.cat([sae.encode(torch.from_numpy(table.latents[i : i + 4096].copy())) for i in range(0, len(table.latents), 4096)])
-
-
 def speakers(table: Frames, features: torch.Tensor, fitted: Mapping[str, Probe]) -> pd.DataFrame:
     """The feature that adds most to the score of each class, on average over its training frames.
 
@@ -65,10 +58,8 @@ def cards(
 
     feature, property, class, strength
         Where it speaks most: the row of `named` with the largest strength.
-    weights
-        {property: [W[k, feature] times the mean activation of frames in which it fires]}.
-    fires
-        Share of the frames in which it is not zero.
+    weights, fires
+        {property: [W[k, feature] times the mean activation of frames in which it fires]}; share of the frames in which it fires.
     clips
         [{clip, time (s), activation, curve (the largest in each sixtieth of the clip, 0 to 100 of that activation)}], strongest first.
     near
@@ -89,40 +80,32 @@ def cards(
         level = float(activation[firing].mean()) if firing.any() else 0.0
         cosines[i, row.feature] = -2.0
         near = cosines[i].topk(min(NEAR, sae.hidden - 1))
-        made.append(
-            {
-                "feature": int(row.feature),
-                "property": row.property,
-                "class": int(row.number),
-                "strength": round(row.strength, 3),
-                "weights": {prop: [round(float(w) * level, 3) for w in fitted[prop].weight[:, row.feature]] for prop in labels.PROPERTIES},
-                "fires": round(float(firing.mean()), 5),
-                "clips": _strongest(activation, starts, of_clip, times, clips),
-                "near": [[int(j), round(float(c), 3)] for j, c in zip(near.indices, near.values, strict=True)],
-            }
-        )
+        made.append({
+            "feature": int(row.feature),
+            "property": row.property,
+            "class": int(row.number),
+            "strength": round(row.strength, 3),
+            "weights": {prop: [round(float(w) * level, 3) for w in fitted[prop].weight[:, row.feature]] for prop in labels.PROPERTIES},
+            "fires": round(float(firing.mean()), 5),
+            "clips": _strongest(activation, starts, of_clip, times, clips),
+            "near": [[int(j), round(float(c), 3)] for j, c in zip(near.indices, near.values, strict=True)],
+        })  # fmt: skip
     return made
 
 
 def _strongest(activation: np.ndarray, starts: np.ndarray, of_clip: np.ndarray, times: np.ndarray, clips: int) -> list[dict[str, Any]]:
     """The clips with the largest activation; of equals, the first."""
-    peaks = np.maximum.reduceat(activation, starts)
-    found = []
-    for place in np.argsort(-peaks, kind="stable")[:clips]:
-        if peaks[place] <= 0:
-            break
-        end = starts[place + 1] if place + 1 < len(starts) else len(activation)
-        inside = activation[starts[place] : end]
+    peaks, parts, found = np.maximum.reduceat(activation, starts), np.split(activation, starts[1:]), []
+    for place in np.argsort(-peaks, kind="stable")[: min(clips, (peaks > 0).sum())]:
+        inside = parts[place]
         edges = np.linspace(0, len(inside), min(CURVE, len(inside)) + 1).astype(int)[:-1]
         curve = np.maximum.reduceat(inside, edges) / peaks[place]
-        found.append(
-            {
-                "clip": str(of_clip[starts[place]]),
-                "time": round(float(times[starts[place] + inside.argmax()]), 3),
-                "activation": round(float(peaks[place]), 2),
-                "curve": [int(v) for v in np.round(100 * curve)],
-            }
-        )
+        found.append({
+            "clip": str(of_clip[starts[place]]),
+            "time": round(float(times[starts[place] + inside.argmax()]), 3),
+            "activation": round(float(peaks[place]), 2),
+            "curve": [int(v) for v in np.round(100 * curve)],
+        })  # fmt: skip
     return found
 
 

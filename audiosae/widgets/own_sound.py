@@ -21,7 +21,7 @@ from audiosae.codecs import Codec
 from audiosae.errors import ParameterError
 from audiosae.frames import Frames
 from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
+from audiosae.sae import SparseAutoencoder, features_of, reference
 from audiosae.widgets import cards as feature_cards
 from audiosae.widgets.browser import LiveBrowser, describe_clip
 from audiosae.widgets.sound import Live, Sound
@@ -38,27 +38,23 @@ class OwnSound:
     codec: Codec
     sae: SparseAutoencoder
     fitted: dict[str, Probe]
-    wave: np.ndarray
-    """[channels, samples] at the codec's rate: the beginning of the file."""
-    table: Frames
-    """Its frames, with latents and labels."""
+    wave: np.ndarray  #: [channels, samples] at the codec's rate: the beginning of the file
+    table: Frames  #: its frames, with latents and labels
 
-    def towards(self, prop: str, k: int, alpha: float) -> Sound:
-        """Steered by α towards class k of a property, as in section 4, with the original beside it; α = 0 is the reconstruction."""
-        return self._moved(self.fitted[prop].weight[k], alpha, shared=prop == "amplitude")
+    def towards(self, prop: str, k: int, r: float) -> Sound:
+        """Steered towards class k of a property, as in section 4, with the original beside it; r = 0 is the reconstruction."""
+        return self._moved(self.fitted[prop].weight[k], r, shared=prop == "amplitude")
 
-    def pushed(self, feature: int, strength: float) -> Sound:
-        """One feature pushed up or down, with the original beside it.
+    def pushed(self, feature: int, r: float) -> Sound:
+        """One feature pushed up or down, with the original beside it."""
+        return self._moved(torch.eye(self.sae.hidden)[feature], r, shared=False)
 
-        The strength is in lengths of the feature vector: at 1 the step is as long as what was there.
-        """
-        direction = torch.zeros(self.sae.hidden)
-        direction[feature] = self.sae.hidden**0.5
-        return self._moved(direction, strength, shared=False)
-
-    def _moved(self, direction: torch.Tensor, strength: float, shared: bool) -> Sound:
-        """A step along a direction; one gain for both sounds where loudness is the subject, else they are matched."""
-        after = steering.render(self.codec, steering.steer(self.sae, torch.from_numpy(self.table.latents), direction, strength))
+    def _moved(self, direction: torch.Tensor, r: float, shared: bool) -> Sound:
+        """A step r times as long as the features; one gain for both sounds where loudness is the subject, else they are matched."""
+        x = torch.from_numpy(self.table.latents)
+        with torch.no_grad():
+            alpha = steering.strength_of(self.sae, x, direction, r)
+        after = steering.render(self.codec, steering.steer(self.sae, x, direction, alpha))
         length = min(after.shape[1], self.wave.shape[1])
         pair = [self.wave[:, :length], after[:, :length]]
         original, steered = loudness.shared_gain(pair) if shared else loudness.match_loudness(pair, self.codec.sample_rate)
@@ -74,36 +70,30 @@ class OwnSound:
 
     def cards(self, named: pd.DataFrame) -> list[dict[str, Any]]:
         """Cards of the features that `named` names, see `feature_cards.speakers`, as far as they fire in this sound."""
-        made = feature_cards.cards(self.table, feature_cards.features_of(self.table, self.sae), self.sae, self.fitted, named, clips=1)
+        made = feature_cards.cards(self.table, features_of(self.sae, self.table.latents), self.sae, self.fitted, named, clips=1)
         return [card for card in made if card["clips"]]
 
     def summary(self) -> pd.DataFrame:
         """What was measured on the original, a row a property: median, and the share of frames for which it is known."""
         table = self.table.table
         voiced = table.loc[table["pitch"] >= 0, "f0"]
-        return pd.DataFrame(
-            {
-                "median": {
-                    "pitch": f"MIDI {np.median(pitch.to_midi(voiced.to_numpy())):.1f}" if len(voiced) else "none found",
-                    "amplitude": f"{20 * np.log10(max(table['rms'].median(), 1e-6)):.1f} dBFS",
-                    "timbre": f"{table['centroid'].median():.0f} Hz",
-                },
-                "known in (share of frames)": {prop: float((table[prop] >= 0).mean()) for prop in labels.PROPERTIES},
-            }
-        )
+        median = {
+            "pitch": f"MIDI {np.median(pitch.to_midi(voiced.to_numpy())):.1f}" if len(voiced) else "none found",
+            "amplitude": f"{20 * np.log10(max(table['rms'].median(), 1e-6)):.1f} dBFS",
+            "timbre": f"{table['centroid'].median():.0f} Hz",
+        }
+        known = {prop: float((table[prop] >= 0).mean()) for prop in labels.PROPERTIES}
+        return pd.DataFrame({"median": median, "known in (share of frames)": known})
 
     def widgets(self, named: pd.DataFrame) -> Iterator[Live]:
         """Steering towards any class, pushing any feature, and cards of the features that fire; `named` as for `cards`."""
         classes = feature_cards.class_names(self.table.edges)
         goals = {f"{prop} {name}": (prop, k) for prop, names in classes.items() for k, name in enumerate(names)}
-
-        def steer(towards: str, α: float) -> Sound:
-            return self.towards(*goals[towards], α)
-
-        axes: dict[str, list[Any]] = {"towards": list(goals), "α": [n / 2 for n in range(121)]}
-        yield LiveSwitch("Steer towards a class", axes, steer, beside="the original", pictures=True)
-        axes = {"feature": list(range(self.sae.hidden)), "strength": [n / 4 for n in range(33)]}
-        yield LiveSwitch("Push one feature", axes, self.pushed, beside="the original", pictures=True)
+        shown: dict[str, Any] = {"beside": "the original", "pictures": True}
+        axes: dict[str, list[Any]] = {"towards": list(goals), "r": [n / 8 for n in range(-16, 33)]}
+        yield LiveSwitch("Steer towards a class", axes, lambda towards, r: self.towards(*goals[towards], r), **shown)
+        axes = {"feature": list(range(self.sae.hidden)), "r": [n / 4 for n in range(33)]}
+        yield LiveSwitch("Push one feature", axes, self.pushed, **shown)
         if cards := self.cards(named):
             mono = audio.to_mono(self.wave)
             name = cards[0]["clips"][0]["clip"]
@@ -113,23 +103,19 @@ class OwnSound:
 
 
 @lru_cache(maxsize=4)
-def models(codec: str, weights: str, project: Path) -> tuple[Codec, SparseAutoencoder, dict[str, Probe], Frames]:
-    """What the sections made in a project for a codec and its weights: the codec, its autoencoder, its probes, and the corpus's frames."""
+def models(codec: str, weights: str, project: Path, kind: str = "paper") -> tuple[Codec, SparseAutoencoder, dict[str, Probe], Frames]:
+    """What the sections made in a project for a codec and its weights: the codec, its autoencoder of a kind, its probes, and the corpus's frames."""
     table = frames.load(project / f"data/frames/{codec}.arrow")
     # A table is data, and must not name a program to run.
     if table.weights != weights:
         raise ParameterError(f"the frames of {codec} come from weights {table.weights!r}, not {weights!r}; run `dvc repro`.")
-    return (
-        codecs.load(codec, weights),
-        SparseAutoencoder.load(project / f"checkpoints/sae/{codec}.safetensors"),
-        probes.load(project / f"checkpoints/probes/{codec}.safetensors"),
-        table,
-    )
+    sae, fitted = (reference.in_use(codec, part, kind, project) for part in ("sae", "probes"))
+    return codecs.load(codec, weights), reference.KINDS[kind].load(sae), probes.load(fitted), table
 
 
-def load(path: str | Path, codec: str, weights: str, project: Path) -> OwnSound:
+def load(path: str | Path, codec: str, weights: str, project: Path, kind: str = "paper") -> OwnSound:
     """Read a wav, flac, mp3 or ogg file and encode its beginning, with `models` of these names."""
-    model, sae, fitted, corpus = models(codec, weights, project)
+    model, sae, fitted, corpus = models(codec, weights, project, kind)
     wave, rate = audio.read(path)
     wave = wave[:, : int(LONGEST * rate)]
     ready = audio.for_codec(wave, rate, model.sample_rate, model.channels)

@@ -30,13 +30,10 @@ Answer = tuple[dict[str, Any], list[bytes]]
 class Sound:
     """A sound for a listener."""
 
-    wave: np.ndarray
-    """float32 [samples] or [channels, samples], every peak under −1 dBFS."""
+    wave: np.ndarray  #: float32 [samples] or [channels, samples], every peak under −1 dBFS
     sample_rate: int
-    readout: Mapping[str, str] = field(default_factory=dict)
-    """Measured values as text, such as ``{"pitch": "A4, 440 Hz"}``, in the order in which they are shown."""
-    beside: Sound | None = None
-    """What it can be compared with by a switch, matched with it; see `write_switch`."""
+    readout: Mapping[str, str] = field(default_factory=dict)  #: measured values as text, such as {"pitch": "A4, 440 Hz"}, as shown
+    beside: Sound | None = None  #: what it can be compared with by a switch, matched with it; see `write_switch`
 
     def mp3(self) -> bytes:
         """Compress; an `AudioError` for peaks over −1 dBFS or samples that are not finite."""
@@ -70,15 +67,10 @@ def write_folder(folder: Path, files: Mapping[str, bytes], index: Mapping[str, A
     static_address(folder)
     for name, data in files.items():
         whole.write(folder / name, data)
-    drop_others(folder, set(files))
-    write_index(folder, index, indent)
-
-
-def drop_others(folder: Path, keep: set[str]) -> None:
-    """Remove the sounds and pictures that an earlier version of the widget left in its folder."""
     for path in [*folder.glob("*.mp3"), *folder.glob("*.webp")]:
-        if path.name not in keep:
-            path.unlink()
+        if path.name not in files:
+            path.unlink()  # left by an earlier version of the widget
+    write_index(folder, index, indent)
 
 
 class Live(anywidget.AnyWidget):

@@ -11,14 +11,9 @@ from PIL import Image
 
 from audiosae.audio import to_mono
 
-SIZE = (480, 112)
-"""Width and height in pixels."""
-
-RANGE = (-90.0, -10.0)
-"""Levels from black to white: of a mel band, dB below that of a full-scale sine."""
-
-LOWEST = 40.0
-"""Hz."""
+SIZE = (480, 112)  # width and height in pixels
+RANGE = (-90.0, -10.0)  # levels from black to white: of a mel band, dB below that of a full-scale sine
+LOWEST = 40.0  # Hz
 
 
 def picture(wave: np.ndarray, sample_rate: int) -> bytes:
@@ -26,10 +21,9 @@ def picture(wave: np.ndarray, sample_rate: int) -> bytes:
     from matplotlib import colormaps  # here, as a section that writes no pictures does without matplotlib
 
     mono = to_mono(np.atleast_2d(wave))
-    hop = max(64, len(mono) // SIZE[0])
     window = np.hanning(2048).astype(np.float32)
-    power = np.abs(librosa.stft(mono, n_fft=2048, hop_length=hop, window=window)) ** 2
-    bands = _filters(sample_rate) @ power
+    spectrum = librosa.stft(mono, n_fft=2048, hop_length=max(64, len(mono) // SIZE[0]), window=window)
+    bands = _filters(sample_rate) @ np.abs(spectrum) ** 2
     level = 10 * np.log10(np.maximum(bands / (window.sum() / 2) ** 2, 1e-12))
     shade = np.clip((level - RANGE[0]) / (RANGE[1] - RANGE[0]), 0, 1)[::-1]
     colours = (colormaps["magma"](shade)[..., :3] * 255).round().astype(np.uint8)

@@ -33,8 +33,8 @@ def write_switch(
         Below the book's ``_static``, used by this switch alone.
     axes
         Axis name to its values, whose labels must differ. The last axis is a slider, the others are drop-downs, or a field to type into
-        for more than `MANY` whole numbers; the first value of each is where the widget starts. Names are keyword arguments of `render`;
-        numbers are shown without trailing zeros.
+        for more than `MANY` whole numbers. The widget starts at the first value of each, and at 0 on a slider that has it. Names are keyword
+        arguments of `render`; numbers are shown without trailing zeros.
     render
         Called as ``render(**{axis: value})`` for one state; returns a `Sound`, matched in loudness with the others.
     caption

@@ -24,13 +24,9 @@ def write_table(folder: Path, rows: Mapping[str, Mapping[str, Sound]], caption: 
     columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
     if not columns:
         raise ParameterError("a table of sounds needs at least one row with one sound.")
-    sounds: dict[str, Sound] = {}
-    names: list[list[str | None]] = []
-    readouts: list[list[list[tuple[str, str]]]] = []
-    for r, cells in enumerate(rows.values()):
-        names.append([f"{r}-{c}.mp3" if column in cells else None for c, column in enumerate(columns)])
-        readouts.append([list(cells[column].readout.items()) if column in cells else [] for column in columns])
-        sounds |= {name: cells[column] for name, column in zip(names[-1], columns, strict=True) if name}
+    names = [[f"{r}-{c}.mp3" if column in cells else None for c, column in enumerate(columns)] for r, cells in enumerate(rows.values())]
+    readouts = [[list(cells[column].readout.items()) if column in cells else [] for column in columns] for cells in rows.values()]
+    sounds = {name: cells[column] for row, cells in zip(names, rows.values()) for name, column in zip(row, columns) if name}
     with ThreadPoolExecutor() as pool:
         files = dict(zip(sounds, pool.map(Sound.mp3, sounds.values()), strict=True))
     write_folder(folder, files, {"caption": caption, "columns": columns, "rows": list(rows), "files": names, "readouts": readouts})
@@ -54,18 +50,15 @@ class SoundTable:
         # The book has the style sheet; a page of JupyterLab need not.
         style = "" if address else f"<style>{(ASSETS / 'audiosae.css').read_text(encoding='utf-8')}</style>"
         caption = f"<caption>{escape(index['caption'])}</caption>" if index["caption"] else ""
-        return (
-            f'<div class="audiosae-table">{style}<table>{caption}<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        )
+        grid = f"<table>{caption}<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f'<div class="audiosae-table">{style}{grid}</div>'
 
     def _cell(self, address: str, label: str, name: str | None, readout: list[list[str]]) -> str:
         """One player with its readout."""
         if name is None:
             return "<td></td>"
-        if address:
-            source = f"{address}/{name}"
-        else:
-            source = "data:audio/mpeg;base64," + base64.b64encode((self._folder / name).read_bytes()).decode()
+        embedded = "" if address else base64.b64encode((self._folder / name).read_bytes()).decode()
+        source = f"{address}/{name}" if address else f"data:audio/mpeg;base64,{embedded}"
         items = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in readout)
         told = f'<dl class="audiosae-readout">{items}</dl>' if items else ""
         return f'<td><audio controls preload="none" src="{source}" aria-label="{escape(label, quote=True)}"></audio>{told}</td>'

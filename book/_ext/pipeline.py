@@ -16,8 +16,12 @@ from sphinx.errors import ExtensionError
 
 SUMMARY = "results/summary.json"
 
-COPIED = {"sae": ("sae_training", ["chosen"]), "probing": ("probing", ["properties"]), "steering": ("steering", ["properties"])}
-"""For each part of a codec in the summary, the stage and the keys that `audiosae.pipeline.summary` copied it from."""
+COPIED = {
+    "sae": [("sae_training", ["chosen"])],
+    "probing": [("probing", ["properties"])],
+    "steering": [("evidence/steering", ["kinds", "paper"]), ("steering", ["properties"])],
+}
+"""For each part of a codec in the summary, where `audiosae.pipeline.summary` may have copied it from: a folder of results, and keys."""
 
 
 @dataclass(frozen=True)
@@ -131,15 +135,19 @@ class Pipeline:
             return file, keys
         match keys:
             case ["codecs", codec, part, *rest] if part in COPIED:
-                stage, first = COPIED[part]
-                found = f"results/{stage}/{codec}.json", [*first, *rest]
+                sources = [(f"results/{folder}/{codec}.json", first) for folder, first in COPIED[part]]
             case ["generation", *rest]:
                 subjects = [name.split("/")[0] for name in self.read(SUMMARY)["provenance"]["parameters"] if name.endswith("/generation")]
-                found = f"results/generation/{subjects[0]}.json", ["properties", *rest]
+                sources = [(f"results/generation/{subjects[0]}.json", ["properties"])]
             case _:
                 return file, keys
-        same = (self.root / found[0]).is_file() and self._at(*found) == self._at(file, keys)
-        return found if same else (file, keys)
+        # One figure may be equal by chance; so what stands beside it must be equal as well.
+        above, branch = keys[: len(keys) - len(rest)], rest[:1]
+        copy = self._at(file, above + branch)
+        for name, first in sources:
+            if (self.root / name).is_file() and self._at(name, first + branch) == copy:
+                return name, [*first, *rest]
+        return file, keys
 
     def _at(self, file: str, keys: list[str]) -> Any:
         value = self.read(file)

@@ -3,7 +3,8 @@
 Every JSON file below results/ is a name in the pages: results/summary.json is ``summary``,
 results/extraction/encodec.json is ``extraction.encodec``. A page writes
 ``{{ percent(summary.codecs.encodec.probing.pitch.accuracy) }}``. A name that is not there fails the build, and the
-message names the file and the key.
+message names the file and the key. Evidence that is not of what is here, as results/current.json tells, has no name: tables show dashes for it,
+and what else asks for it stands in ``{where-current}`` (`verdicts`).
 
 A number knows the place that it was read from, also after arithmetic, and the formatters hand that place on: they write a number as
 the role ``made``, which `provenance` makes a link.
@@ -134,7 +135,7 @@ def made(text: str, value: object) -> str:
 
 
 def _digits(value: float, digits: int) -> str:
-    return f"{value:,.{digits}f}".replace(",", " ").replace("-", "−")
+    return f"{value:z,.{digits}f}".replace(",", " ").replace("-", "−")
 
 
 # Objects with a call method, not functions: Sphinx stores its configuration, and functions do not pickle.
@@ -159,8 +160,26 @@ class Interval:
         return "n/a" if bounds is None else made(" to ".join(_digits(bound, digits) for bound in bounds), bounds)
 
 
+class Spread:
+    """The lowest and the highest of several numbers, such as one a seed: [0.3, 0.1, 0.2] -> “0.10 to 0.30”; the only one, if there is one."""
+
+    def __call__(self, values: list[float], digits: int = 2) -> str:
+        ends = dict.fromkeys(_digits(end, digits) for end in (min(values), max(values)))
+        return made(" to ".join(ends), values)
+
+
+class YesNo:
+    """A truth value in a word."""
+
+    def __call__(self, value: bool) -> str:
+        return "yes" if value else "no"
+
+
+FORMATS = {"percent": Percent(), "number": Number(), "interval": Interval(), "spread": Spread(), "yes_no": YesNo()}
+
+
 def load(folder: Path) -> dict[str, object]:
-    """Read every JSON file below results/ into one tree of names.
+    """Read every JSON file below results/ into one tree of names, but for evidence that is not of what is here.
 
     Raises
     ------
@@ -169,29 +188,31 @@ def load(folder: Path) -> dict[str, object]:
     """
     if not (folder / "summary.json").is_file():
         raise ExtensionError(f"{folder / 'summary.json'} is missing; run `dvc repro`, which writes it.")
+    told = folder / "current.json"
+    current = _read(told) if told.is_file() else {}
     tree: dict[str, object] = {}
     for path in sorted(folder.rglob("*.json")):
         *parents, name = path.relative_to(folder).with_suffix("").parts
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ExtensionError(f"{path} is not JSON ({error}); run `dvc repro` again.") from error
         branch = tree
         for parent in parents:
             branch = branch.setdefault(parent, {})
+        if parents[:1] == ["evidence"] and current.get(parents[-1], {}).get(name, "nobody says so") is not None:
+            continue
+        values = _read(path)
         branch[name] = Results(values, f"results/{path.relative_to(folder)}") if isinstance(values, dict) else values
     return {name: Results(value, f"results/{name}") if type(value) is dict else value for name, value in tree.items()}
 
 
+def _read(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ExtensionError(f"{path} is not JSON ({error}); run `dvc repro` again.") from error
+
+
 def add_names(app: Sphinx, config: Config) -> None:
     """Put the results and the formatters among MyST's substitutions."""
-    config.myst_substitutions = {
-        **config.myst_substitutions,
-        **load(Path(app.srcdir).parent / "results"),
-        "percent": Percent(),
-        "number": Number(),
-        "interval": Interval(),
-    }
+    config.myst_substitutions = {**config.myst_substitutions, **load(Path(app.srcdir).parent / "results"), **FORMATS}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

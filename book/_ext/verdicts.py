@@ -1,27 +1,38 @@
 """The claims of results/verdicts.json in the book.
 
 ``{verdict-table}`` writes all of one kind in one table, a row a claim, with links to their sections. ``{verdicts} paper`` writes those sections:
-the claim, our test of it, the figures with their intervals, the verdict, and the differences that bear on it; ``{verdicts} open`` does
-the same for the questions that the paper leaves open.
+the claim, our test of it, the figures with their intervals, the verdict, what would change it, and the caveats; ``{verdicts} open`` does
+the same for the questions that the paper leaves open. ``{answer}`untrained` `` is the answer to one of them, in a word that links to its section, so that
+every page gives the same.
+
+``{where-current} baselines encodec`` around a part of a page leaves it out where that evidence, of one codec or of all, is not of the recordings,
+codecs and autoencoders that are here, and says so in its place. ``{where-embedded}`` does so for words on the recordings and codecs that ship with
+the repository, ``{where-embedded} corpus`` for words on the recordings alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
+from provenance import link
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-ANSWERS = {"holds": "yes", "holds in part": "in part", "does not hold here": "no", "cannot be told here": "cannot be told here"}
-"""How a verdict is worded where a question was asked and no claim made."""
+PAGE = "verdicts"
+
+ANSWERS = {"holds": "yes", "holds in part": "in part", "does not hold here": "no"}
+"""How a verdict is worded where a question was asked and no claim made, if otherwise."""
 
 
 def words(verdict: str, kind: str) -> str:
     """A verdict as it stands on the page: Markdown, set apart by bold type and not by colour alone."""
-    return f"**{verdict if kind == 'paper' else ANSWERS[verdict]}**"
+    return f"**{verdict if kind == 'paper' else ANSWERS.get(verdict, verdict)}**"
 
 
 def figure(found: dict[str, Any], names: dict[str, Any]) -> str:
@@ -36,12 +47,9 @@ def figure(found: dict[str, Any], names: dict[str, Any]) -> str:
     """
     digits = found["digits"]
     value = found["value"] if isinstance(found["value"], list) else _origin(found, found["path"], names)
-    if value is None:
-        return f"{found['label']}: n/a"
-    text = names["interval"](value, digits) if isinstance(value, list) else names["number"](value, digits)
-    return f"{found['label']}: {text}" + (
-        f" ({names['interval'](found['ci95'], digits)})" if found["ci95"] and None not in found["ci95"] else ""
-    )
+    text = names["interval"](value, digits) if isinstance(value, list) else "n/a" if value is None else names["number"](value, digits)
+    interval = f" ({names['interval'](found['ci95'], digits)})" if found["ci95"] and None not in found["ci95"] else ""
+    return f"{found['label']}: {text}{interval}{', ' * bool(found['told'])}{found['told']}"
 
 
 def _origin(found: dict[str, Any], path: list[str], names: dict[str, Any]) -> Any:
@@ -50,7 +58,10 @@ def _origin(found: dict[str, Any], path: list[str], names: dict[str, Any]) -> An
     first, *rest = found["file"].removesuffix(".json").split("/")
     branch = names.get(first)
     for key in [*rest, *path]:
-        branch = branch[key] if branch is not None and hasattr(branch, "keys") and key in branch.keys() else None
+        if isinstance(branch, list):
+            branch = branch[int(key)]
+        else:
+            branch = branch[key] if hasattr(branch, "keys") and key in branch.keys() else None
     value = branch
     return value if value == found["value"] else found["value"]
 
@@ -59,10 +70,10 @@ def section(claim: dict[str, Any], names: dict[str, Any]) -> list[str]:
     """Lines of Markdown for one claim."""
     kind = claim["kind"]
     asked = "Verdict" if kind == "paper" else "Answer"
-    rows = [
-        f"| {subject} | {words(finding['verdict'], kind)} | {'<br>'.join(figure(found, names) for found in finding['figures']) or '–'} |"
-        for subject, finding in claim["by"].items()
-    ]
+    rows = []
+    for subject, finding in claim["by"].items():
+        lines = [*(figure(found, names) for found in finding["figures"]), *filter(None, [finding["why"]])]
+        rows.append(f"| {subject} | {words(finding['verdict'], kind)} | {'<br>'.join(lines) or '–'} |")
     return [
         f"({claim['kind']}-{claim['key']})=",
         f"### {claim['claim']}",
@@ -75,15 +86,95 @@ def section(claim: dict[str, Any], names: dict[str, Any]) -> list[str]:
         "|---|---|---|",
         *rows,
         "",
-        f"*What bears on it.* {' '.join(claim['bears'])}",
+        f"*What would change it.* {claim['would_change']}",
+        "",
+        f"*Caveats.* {' '.join(claim['bears'])}",
         "",
     ]
 
 
-class _FromVerdicts(SphinxDirective):
-    """What both directives share: the claims, and a way to write Markdown."""
+class _Writing(SphinxDirective):
+    """What the directives share: a way to write Markdown."""
 
     required_arguments = 1
+
+    def write(self, lines: list[str]) -> list[nodes.Node]:
+        """Parse Markdown, headings among it."""
+        container = nodes.Element()
+        self.state.nested_parse(StringList(lines, source=self.get_location()), self.content_offset, container, match_titles=True)
+        return container.children
+
+
+class WhereCurrent(_Writing):
+    """The directive `where-current`."""
+
+    optional_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """The content, or the sentences that say why it is left out."""
+        question, *codecs = self.arguments
+        try:
+            told = self.config.myst_substitutions["current"][question]
+            missing = left_out(told, codecs)
+        except (KeyError, ValueError) as error:
+            raise ExtensionError(f"{self.get_location()}: where-current: {error}; run `dvc repro current`.") from error
+        return self.write(missing or list(self.content))
+
+
+def left_out(told: Any, codecs: list[str]) -> list[str]:
+    """Why evidence is not shown, as lines of Markdown: that of the codecs named, each of which has to be there, or of all; nothing if it is.
+
+    `told` is results/current.json at a question. A codec that params.yaml does not name has no evidence.
+    """
+    asked = {codec: told[codec] if codec in told.keys() else "there is no such codec here" for codec in codecs or told.keys()}
+    reasons = [f"*{codec}: nothing is shown here; {why}.*" for codec, why in asked.items() if why is not None]
+    return [line for reason in reasons for line in (reason, "")] if codecs or len(reasons) == len(asked) else []
+
+
+class WhereEmbedded(_Writing):
+    """The directive `where-embedded`."""
+
+    required_arguments, optional_arguments = 0, 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """The content, or a sentence that says why it is left out."""
+        if self.arguments not in ([], ["corpus"]):
+            raise ExtensionError(f"{self.get_location()}: where-embedded: takes nothing, or `corpus`.")
+        path = Path(self.env.srcdir).parent / "params.yaml"
+        self.env.note_dependency(str(path))
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return self.write(of_others(said, codecs=not self.arguments) or list(self.content))
+
+
+def of_others(said: Mapping[str, Any], codecs: bool) -> list[str]:
+    """What stands in place of words on what ships, as lines of Markdown; nothing where params.yaml, as it is `said`, names just that.
+
+    The corpus counts, and, if asked for, the weights of the codecs that ship.
+    """
+    others = ["recordings"] if said["corpus"]["source"] != "embedded" else []
+    if codecs and any(said["codecs"].get(name, {}).get("weights") != "embedded" for name in said["train_codec"]):
+        others.append("codecs")
+    words = f"*Left out here: it speaks of the {' and '.join(others)} that ship with the repository, and this book is of others.*"
+    return [words, ""] if others else []
+
+
+class Answer(SphinxRole):
+    """The role `answer`: what the figures decide of a claim or a question, which is named by its key, as a link to its section."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the link, or fail the build."""
+        try:
+            found = {claim["key"]: claim for claim in self.config.myst_substitutions["verdicts"]["claims"]}[self.text]
+        except (KeyError, ValueError) as error:
+            raise ExtensionError(f"{self.get_location()}: answer: no claim {self.text!r} ({error}); run `dvc repro verdicts`.") from error
+        word = ANSWERS.get(found["verdict"], found["verdict"]).capitalize()
+        return [nodes.strong("", "", link(self.env, word, PAGE, f"{found['kind']}-{found['key']}"))], []
+
+
+class _FromVerdicts(_Writing):
+    """What the two directives of verdicts share: the claims."""
 
     def claims(self) -> list[dict[str, Any]]:
         """The claims of the kind that was asked for."""
@@ -95,12 +186,6 @@ class _FromVerdicts(SphinxDirective):
         if not found:
             raise ExtensionError(f"{self.get_location()}: {self.name}: no claims of kind {kind!r}; kinds are paper and open.")
         return found
-
-    def write(self, lines: list[str]) -> list[nodes.Node]:
-        """Parse Markdown, headings among it."""
-        container = nodes.Element()
-        self.state.nested_parse(StringList(lines, source=self.get_location()), self.content_offset, container, match_titles=True)
-        return container.children
 
 
 class Verdicts(_FromVerdicts):
@@ -124,6 +209,10 @@ class VerdictTable(_FromVerdicts):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
+    app.setup_extension("provenance")
     app.add_directive("verdicts", Verdicts)
     app.add_directive("verdict-table", VerdictTable)
+    app.add_directive("where-current", WhereCurrent)
+    app.add_directive("where-embedded", WhereEmbedded)
+    app.add_role("answer", Answer())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -39,6 +39,7 @@ function picture(width, height, label) {
 // `fetchClip(name)` resolves to { url, release }. `address` says whether a card is named in the page's address.
 export function build(element, index, fetchClip, address) {
   const id = `audiosae-features-${++count}`;
+  const anchor = index.anchor ?? "feature";
   const byNumber = new Map(index.cards.map((card) => [card.feature, card]));
   const name = (card) => index.classes[card.property][card.class];
 
@@ -156,7 +157,7 @@ export function build(element, index, fetchClip, address) {
     });
     const near = one.near.flatMap(([other, cosine], i) => {
       const text = `${other} (${cosine.toFixed(2)})`;
-      const node = byNumber.has(other) ? make("a", { href: `#feature-${other}`, textContent: text }) : make("span", { textContent: text });
+      const node = byNumber.has(other) ? make("a", { href: `#${anchor}-${other}`, textContent: text }) : make("span", { textContent: text });
       if (byNumber.has(other)) {
         node.addEventListener("click", (event) => {
           event.preventDefault();
@@ -175,13 +176,13 @@ export function build(element, index, fetchClip, address) {
       make("p", {}, "Nearest features, by the cosine of their decoder directions: ", ...near),
     );
     element.dataset.feature = number;
-    if (chosen && address) history.replaceState(null, "", `#feature-${number}`);
+    if (chosen && address) history.replaceState(null, "", `#${anchor}-${number}`);
     if (chosen && card.getBoundingClientRect().top > innerHeight * 0.8) card.scrollIntoView({ block: "start" });
   }
 
   for (const input of [search, property, sort, least]) input.addEventListener("input", filter);
   const fromAddress = () => {
-    const named = address && /^#feature-(\d+)$/.exec(location.hash);
+    const named = address && new RegExp(`^#${anchor}-(\\d+)$`).exec(location.hash);
     if (named) open(Number(named[1]), false);
     return Boolean(named);
   };

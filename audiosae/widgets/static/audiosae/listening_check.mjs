@@ -1,7 +1,7 @@
 // A blind check: of two sounds, which was steered, and how? Made of the steering desk's states; answers leave as CSV, by the listener's own hand.
 
 const TRIALS = 12;
-const ALPHA = "20";
+const STRENGTH = "1"; // r, where a sound of the paper's step still is the clip
 const WAYS = {
   pitch: ["pitch lower", "pitch higher"],
   amplitude: ["softer", "louder"],
@@ -30,15 +30,15 @@ function shuffled(items, draw) {
   return items.map(() => left.splice(Math.floor(draw() * left.length), 1)[0]);
 }
 
-// As many trials of each property; codec, clip and direction by lot, none twice.
+// As many trials of each property; codec, clip and direction at random, none twice.
 export function trials(index, code) {
   const draw = random(code);
-  const [codecs, clips, properties, targets, alphas] = index.axes.map(([, labels]) => labels);
-  const strong = Math.max(alphas.indexOf(ALPHA), 1);
+  const [codecs, clips, properties, targets, strengths] = index.axes.map(([, labels]) => labels);
+  const [zero, strong] = [strengths.indexOf("0"), strengths.indexOf(STRENGTH)];
   const found = properties.flatMap((property, p) => {
     const all = codecs.flatMap((codec, c) => clips.flatMap((clip, i) => targets.map((target, t) => ({
-      codec, clip, property, target, alpha: alphas[strong],
-      still: `${c}-${i}-${p}-${t}-0`, moved: `${c}-${i}-${p}-${t}-${strong}`, way: WAYS[property][t],
+      codec, clip, property, target, r: strengths[strong],
+      still: `${c}-${i}-${p}-${t}-${zero}`, moved: `${c}-${i}-${p}-${t}-${strong}`, way: WAYS[property][t],
     }))));
     return shuffled(all, draw).slice(0, Math.ceil(TRIALS / properties.length));
   });
@@ -107,7 +107,7 @@ export function build(element, index, fetchSound) {
         return;
       }
       answers.push({
-        code, trial: number + 1, codec: trial.codec, clip: trial.clip, property: trial.property, way: trial.way, alpha: trial.alpha,
+        code, trial: number + 1, codec: trial.codec, clip: trial.clip, property: trial.property, way: trial.way, r: trial.r,
         steered: trial.steered, answer: which.value(), answered_way: how.value(), right: which.value() === trial.steered,
         right_way: how.value() === trial.way, plays_a: plays.A, plays_b: plays.B, seconds: ((performance.now() - began) / 1000).toFixed(1),
       });

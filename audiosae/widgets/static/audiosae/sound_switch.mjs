@@ -16,7 +16,7 @@ function make(tag, properties = {}, ...children) {
 // then an address will do, and no sound is loaded.
 export function build(element, description, fetchSound) {
   const id = `audiosae-${++count}`;
-  const indices = description.axes.map(() => 0);
+  const indices = [];
   const audio = make("audio", { controls: true, preload: "none" });
   const readout = make("dl", { className: "audiosae-readout" });
   const status = make("p", { className: "audiosae-status" });
@@ -28,6 +28,7 @@ export function build(element, description, fetchSound) {
   const controls = make("div", { className: "audiosae-controls" });
   description.axes.forEach(([name, labels, kind], axis) => {
     const control = { list: listFor, slider: sliderFor, number: numberFor }[kind](labels);
+    indices.push(control.index());
     control.input.id = `${id}-${axis}`;
     control.input.disabled = labels.length < 2;
     control.input.addEventListener("input", () => {
@@ -112,8 +113,9 @@ export function build(element, description, fetchSound) {
   return choose();
 }
 
+// It begins at 0, where nothing is done.
 function sliderFor(labels) {
-  const input = make("input", { type: "range", min: 0, max: labels.length - 1, step: 1, value: 0 });
+  const input = make("input", { type: "range", min: 0, max: labels.length - 1, step: 1, value: Math.max(labels.indexOf("0"), 0) });
   const output = make("output");
   const show = () => {
     output.textContent = labels[input.value];
