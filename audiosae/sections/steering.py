@@ -30,7 +30,7 @@ from audiosae.steering.trial import Sound as Steered
 from audiosae.widgets import Sound, write_switch, write_table
 
 DIRECTIONS = 2  # random ones, beside those of the probes
-HEARD = 4  # how many of the steered clips a reader hears, spread over the list
+HEARD = 3  # how many of the steered clips a reader hears, spread over the list
 
 _NUMBERS = ("direction", "alpha", *(f"{prop}_{when}" for prop in labels.PROPERTIES for when in ("before", "after")))
 
@@ -141,22 +141,22 @@ class _Desk:
             return trial.measure(self.codec, self._read(clip), self.tracker), self._latents(clip)
 
         @lru_cache(maxsize=1)
-        def steered(clip: str, prop: str, k: int) -> tuple[list[Steered], list[np.ndarray], Sound]:
-            """Every strength of one steering, its waves to compare by ear, with one gain where loudness is the subject, and the original."""
+        def steered(clip: str, prop: str, k: int) -> tuple[list[Steered], list[np.ndarray], Sound, float]:
+            """Every strength of one steering, its waves to compare by ear, with one gain where loudness is the subject; the original; r of α = 1."""
             plain, x = original(clip)
             with torch.no_grad():
                 moved = torch.stack([self.move(x, prop, k, r) for r in strengths])
             made = list(trial.make(self.codec, self.sae, moved, self.tracker))
             waves = [plain.wave, *(sound.wave for sound in made)]
             first, *row = loudness.shared_gain(waves) if prop == "amplitude" else loudness.match_loudness(waves, self.codec.sample_rate)
-            return made, row, Sound(first, self.codec.sample_rate, steering.readout(plain.heard))
+            of_one = steering.relative_strength(self.sae, x, self.rows[prop][k], 1.0)
+            return made, row, Sound(first, self.codec.sample_rate, steering.readout(plain.heard)), of_one
 
         def render(clip: str, property: str, target: str, r: float) -> Sound:
             goal, place = self.goals[property][target], strengths.index(r)
-            made, row, beside = steered(spread[clip], property, goal.number)
-            alpha = r / steering.relative_strength(self.sae, original(spread[clip])[1], self.rows[property][goal.number], 1.0)
+            made, row, beside, of_one = steered(spread[clip], property, goal.number)
             told = validity.told(validity.state(made[strengths.index(0.0)].signs, made[place].signs), self.codec.frame_rate)
-            readout = {"target": f"{property} {goal.name}", "the paper's α": f"{alpha:.1f}".replace("-", "−"), "sound": told}
+            readout = {"target": f"{property} {goal.name}", "the paper's α": f"{r / of_one:.1f}".replace("-", "−"), "sound": told}
             return Sound(row[place], self.codec.sample_rate, readout | steering.readout(made[place].heard), beside=beside)
 
         axes: dict[str, list[Any]] = {"clip": list(spread), "property": list(labels.PROPERTIES), "target": list(TARGETS), "r": strengths}
