@@ -130,7 +130,7 @@ SoundSwitch(found.sounds / "states")
 # $$s_t = \frac{1}{K} \sum_k \frac{|p_t[k] - p_0[k]|}{|p_T[k] - p_0[k]|},$$
 #
 # 0 at noise and 1 at the end. A property has *settled* at the first state from which on $s_t$ stays near 1; we take within 0.1. This has two problems. The ratio explodes where a class hardly
-# moves; we leave out classes that move by less than 0.001, but one class can still dominate the mean. And the answer depends on a threshold.
+# moves; we leave out classes that move by less than 0.001, and show the median over pieces, since one such class can still dominate a mean. And the answer depends on a threshold.
 #
 # Our main measure has neither problem. The *share of the way* compares the distance from the start with the distance to the end,
 #
@@ -145,7 +145,7 @@ SoundSwitch(found.sounds / "states")
 figure = figures.progress(curves[curves["path"] == NOISY], paper=states == flow.STATES)
 
 # %% [markdown]
-# *Read on the noisy latents, as in the paper. Left: the paper's measure; grey is the zone of “settled”, dotted lines show where the paper saw pitch (blue) and timbre (green)
+# *Read on the noisy latents, as in the paper. Left: the paper's measure, median over pieces and seeds; grey is the zone of “settled”, dotted lines show where the paper saw pitch (blue) and timbre (green)
 # settle. Right: the share of the way; each dot marks the mean state of change.*
 #
 # The generator's estimate of the music is free of noise, like the latents that SAE and classifiers were trained on. Read there, the same generations give:

@@ -196,8 +196,8 @@ def test_the_paper_is_best_where_it_moves_more_than_chance_and_leaks_less_than_m
 def test_sentences_are_read_off_the_figures() -> None:
     one = found(lambda row: 2.0 if row["method"] != "raw_means" else -1.0, less)
     line = evidence_steering.comparisons("toy", one).splitlines()[0]
-    assert line.startswith("toy, pitch: the paper's way leaks less than features: with ReLU")
-    assert "latents: difference of means; more than signal processing." in line
+    assert line.startswith("toy, pitch: with more leakage than the paper's way: features: with ReLU")
+    assert line.endswith("latents: difference of means; with less: signal processing.")
     assert evidence_steering.answer({"toy": one}) == "In none of the 3 pairs of a property and a codec."
     one["paper_is_best"]["timbre"] = True
     assert evidence_steering.answer({"toy": one}) == "In 1 of the 3 pairs of a property and a codec: timbre with toy."

@@ -74,7 +74,7 @@ def comparisons(codec: str, one: dict[str, Any]) -> str:
         gaps = {METHODS[method]: by_prop[prop]["leakage_ratio_difference"].values() for method, by_prop in one["comparisons"].items()}
         told = {title: {gap["told"] for gap in each} - {"unclear"} for title, each in gaps.items()}
         less, more = ([title for title, found in told.items() if found == {word}] for word in ("less", "more"))
-        lines.append(f"{codec}, {prop}: the paper's way leaks less than {listed(less, 'none')}; more than {listed(more, 'none')}.")
+        lines.append(f"{codec}, {prop}: with more leakage than the paper's way: {listed(less, 'none')}; with less: {listed(more, 'none')}.")
     return "\n".join(lines)
 
 

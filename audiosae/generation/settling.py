@@ -9,7 +9,8 @@ of settling hangs on how near is near. The order is therefore told by the *mean 
 
     S_t = d(p_t, p_0) / (d(p_t, p_0) + d(p_t, p_T)),   d(p, q) = Σ_k |p[k] − q[k]|        area = Σ_t (1 − S_t) = Σ_t t (S_t − S_{t−1})
 
-which has no threshold and lies between 0 and 1 for every piece, so that the area is a mean over states. All means and intervals are over prompts and over the seeds of autoencoder and classifiers.
+which has no threshold and lies between 0 and 1 for every piece, so that the area is a mean over states. Means and intervals are over prompts and over the seeds of autoencoder and
+classifiers; of s_t, which has no bound, medians, or one piece whose classes hardly move would decide its curve.
 """
 
 from __future__ import annotations
@@ -98,6 +99,12 @@ def resampled(values: np.ndarray, seed: int) -> np.ndarray:
     return np.einsum("rm,...mp,rp->r...", members, values, prompts, optimize=True)
 
 
+def medians(values: np.ndarray, seed: int) -> np.ndarray:
+    """The same of medians."""
+    members, prompts = bootstrap.crossed(values.shape[-2:], seed)
+    return np.stack([np.median(values[..., m[:, None], p], axis=(-2, -1)) for m, p in zip(members, prompts)])
+
+
 @cache
 def _shares(members: int, prompts: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The share that each member [resamples, members] and each prompt [resamples, prompts] has in each resample."""
@@ -149,16 +156,17 @@ def curves(readings: Readings, seed: int) -> pd.DataFrame:
 
     Returns
     -------
-    Columns path, property, measure, state, mean, low, high.
+    Columns path, property, measure, state, mean (of s the median), low, high.
     """
     tables = []
     for path, prop in product(PATHS, PROPERTIES):
         reading = readings[path, prop]
         for name, by_state in {**{name: of(reading.p) for name, of in MEASURES.items()}, "entropy": reading.entropy}.items():
             values = known(by_state)
-            low, high = np.percentile(resampled(values, seed), [2.5, 97.5], axis=0)
+            middle, drawn = (np.median, medians) if name == "s" else (np.mean, resampled)
+            low, high = np.percentile(drawn(values, seed), [2.5, 97.5], axis=0)
             which = {"path": path, "property": prop, "measure": name, "state": np.arange(len(values))}
-            tables.append(pd.DataFrame({**which, "mean": values.mean(axis=(1, 2)), "low": low, "high": high}))
+            tables.append(pd.DataFrame({**which, "mean": middle(values, axis=(1, 2)), "low": low, "high": high}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -170,23 +178,21 @@ def summarise(readings: Readings, seed: int) -> dict[str, Any]:
     order
         See `order`.
     properties
-        By property, on the noisy latents: the paper's s_t as `progress` at each state, `settles_at` (None for not before the last state)
-        and `settles_at_ci95`; `prompts`, for how many s_t is defined; `area` and `area_ci95` as in `order`; and the same under `paths`
-        along other paths.
+        By property, on the noisy latents: the median of the paper's s_t as `progress` at each state, `settles_at` (None for not before the
+        last state) and `settles_at_ci95`; `area` and `area_ci95` as in `order`; and the same under `paths` along other paths.
     """
     found, properties = order(readings, seed), {}
     for prop in PROPERTIES:
         paths = {}
         for path in PATHS:
             values, area = known(progress(readings[path, prop].p)), found["areas"][path][prop]
-            mean = values.mean(axis=(1, 2))
-            at = int(settles_at(mean))
-            low, high = np.percentile(settles_at(resampled(values, seed).T), [2.5, 97.5], method="nearest")
+            middle = np.median(values, axis=(1, 2))
+            at = int(settles_at(middle))
+            low, high = np.percentile(settles_at(medians(values, seed).T), [2.5, 97.5], method="nearest")
             paths[path] = {
-                "progress": [round(float(s), 6) for s in mean],
-                "settles_at": None if at == len(mean) - 1 else at,
+                "progress": [round(float(s), 6) for s in middle],
+                "settles_at": None if at == len(middle) - 1 else at,
                 "settles_at_ci95": [int(low), int(high)],
-                "prompts": values.shape[-1],
                 "area": area["area"],
                 "area_ci95": area["ci95"],
             }
