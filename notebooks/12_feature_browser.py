@@ -11,64 +11,63 @@
 # %% [markdown]
 # # Feature browser: what the features stand for
 #
-# An autoencoder has hundreds of features, and listening says most about them. Here are those that matter: for each class of pitch,
-# amplitude and timbre its *top feature*, the one that adds most to the score of the class (Paek et al. 2025, section 3.2;
-# $W_{kj} f_j$, averaged over training frames of class $k$). Choose one, look at the classes that it stands for, and play the moments
-# at which it is strongest. Do they share what its name says?
+# An autoencoder has hundreds of features, and listening says most about them. Here are all of them. Search for a number, a class or an instrument, sort
+# the list, and choose one: how often it fires and how strongly, the classes that it tells apart, and the moments at which it is strongest, to play. Do
+# they share something that you can hear?
 #
-# Each card has an address of its own, for a link.
+# Two autoencoders are here: the paper's, and a k-sparse one, trained as is usual today. Each feature has an address of its own, for a link.
 
 # %% tags=["parameters", "hide-input"]
 codec = "encodec"
-weights = "embedded"  # of the codec
-clips = 4  # of each feature, the most exciting ones
 
 # %% tags=["hide-input"]
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from audiosae.audio import labels
-from audiosae.sections import feature_browser
-from audiosae.widgets import FeatureBrowser, SoundSwitch
+from audiosae.widgets import FeatureBrowser
+from audiosae.widgets.browser import features
+from audiosae.widgets.sound import read_index
 
-found = feature_browser.run(codec, weights, clips, Path(".."))
-FeatureBrowser(found.cards["paper"])
+folder = Path("../book/_static/live", codec)
+titles = {"paper": "the paper's autoencoder", "k_sparse": "the k-sparse autoencoder"}
+found = {kind: features(folder, kind) for kind in titles}
+FeatureBrowser(folder)
 
 # %% [markdown]
-# The bars of a card are the probe's weights for this feature, times its mean activation where it fires: how much it adds to or takes from the score of
-# each class. Under a waveform runs the feature's activation; the upright line is its strongest moment, and the player starts a little
-# before. Clips come from all splits, so a feature may be strongest in music that it was trained on; sounds are matched in loudness.
+# The AUROC says how often a frame of the class excites the feature more than another frame does: 0.5 is chance, 1 is never wrong. Classes are chosen on
+# training recordings, and the figure is from test recordings; a class needs three of those. The orange line in a waveform is the strongest moment; a click
+# on the waveform plays from there. Clips come from all splits, so a feature may be strongest in music that it was trained on; sounds are matched in loudness.
 #
 # ## Sparse, by comparison
 #
 # How often does a feature fire? If it fires in most frames, it cannot stand for one note. The paper's autoencoder is hardly sparse at the λ that this book
-# uses; a k-sparse one, trained as is usual today, has a few dozen active features a frame. These are the same cards of that one:
+# uses; the k-sparse one has a few dozen active features a frame.
 
 # %% tags=["hide-input"]
-FeatureBrowser(found.cards["k_sparse"])
-
-# %% tags=["hide-input"]
-titles = {"paper": "the paper's", "k_sparse": "k-sparse"}
-display(pd.DataFrame({titles[kind]: {
-    "features with a card": len(fires),
-    "fires in (share of frames, median)": fires.median(),
-    "features that fire in over half of the frames": int((fires > 0.5).sum()),
-} for kind, fires in found.fires.items()}).T.round(3))
+display(pd.DataFrame.from_dict({titles[kind]: {
+    "features": len(of["fires"]),
+    "features that never fire": of["peak"].count(0),
+    "fires in (share of frames, median)": pd.Series(of["fires"]).median(),
+    "features that fire in over half of the frames": sum(share > 0.5 for share in of["fires"]),
+} for kind, of in found.items()}, orient="index").round(4))
 
 # %% [markdown]
 # ## One feature for several classes
 #
-# A feature can be the top feature of several classes, and then it cannot stand for any one of them.
+# The paper names features by a probe: the *top feature* of a class is the one that adds most to the score of the class (Paek et al. 2025, section 3.2;
+# $W_{kj} f_j$, averaged over training frames of class $k$). A feature can be the top feature of several classes, and then it cannot stand for any one of them.
 
 # %% tags=["hide-input"]
-display(pd.DataFrame({(titles[kind], prop): {
-    "classes with a top feature": len(of := speakers[speakers["property"] == prop]),
+top = {kind: pd.DataFrame(of["top"], columns=["property", "number", "feature", "strength"]) for kind, of in found.items()}
+display(pd.DataFrame.from_dict({(titles[kind], prop): {
+    "classes with a top feature": len(of := table[table["property"] == prop]),
     "different features": of["feature"].nunique(),
     "most classes of one feature": of["feature"].value_counts().max(),
     "median strength": of["strength"].median(),
-} for kind, speakers in found.speakers.items() for prop in labels.PROPERTIES}).T.round(2))
+} for kind, table in top.items() for prop in labels.PROPERTIES}, orient="index").round(2))
 
 # %% [markdown]
 # Whether a top feature is silent elsewhere, as its name would promise, is tested with intervals under *Evidence*, on recordings on which
@@ -76,15 +75,15 @@ display(pd.DataFrame({(titles[kind], prop): {
 #
 # ## Push one feature
 #
-# Steering moves a mixture of many features, the row of a classifier. What does one do alone? Here the strongest top feature of each
-# property is pushed in a test clip: at r = 1 the push is as long as the whole feature vector was. Does the sound become what the
-# feature is named after? First the paper's autoencoder, then the k-sparse one.
+# Steering moves a mixture of many features, the row of a classifier. What does one do alone? The {doc}`steering desk <../../desk>` pushes any feature of any
+# clip, and each feature above has a link to it. Begin with the strongest top feature of each property. Does the sound become what the feature is named after?
 
 # %% tags=["hide-input"]
-SoundSwitch(found.pushed["paper"])
-
-# %% tags=["hide-input"]
-SoundSwitch(found.pushed["k_sparse"])
-
-# %% [markdown]
-# With a sound of your own, any feature and any strength, this runs in JupyterLab: see *A sound of your own*.
+classes = read_index(folder)["classes"]
+for kind, table in top.items():
+    strongest = table.sort_values("strength", ascending=False).drop_duplicates("property")
+    display(Markdown("\n".join(
+        f'- <a href="../../desk.html?codec={codec}&amp;kind={kind}&amp;feature={row.feature}&amp;a=20">feature {row.feature} of {titles[kind]}</a>, '
+        f"the top feature of {row.property} {classes[row.property][row.number]}"
+        for row in strongest.itertuples()
+    )))

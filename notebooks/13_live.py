@@ -9,66 +9,34 @@
 # ---
 
 # %% [markdown]
-# # A sound of your own, live
+# # The steering desk, with Python
 #
-# Everywhere else in this book the sounds are fixed. Here you bring one: sing into a file, take a recording, and push any property by any α, or
-# any single feature by any strength. Upload the file, or give its path; the first fifteen seconds are used. Then choose a codec and press *Load*. Three widgets follow:
-# steering towards any class, pushing any feature, and the cards of the features that fire in your sound, each with the moment at which it is strongest.
+# This is the desk of the book's page, and here Python computes: so it works with any codec, one of your own too, with weights that no page could hold, and
+# on a GPU. Press *Load*, choose a clip or bring a sound of yours (a file, or up to fifteen seconds from the microphone), and push it along any class of pitch,
+# amplitude or timbre, or along any single feature. *What fires here?* names the features that are strongest in your sound; each has its card in the feature browser.
 
 # %% tags=["parameters", "hide-input"]
-codec = "encodec"
-path = ""  # of your sound; empty for a clip of the corpus until you load another
+quantiles = [0.1, 0.9]  # of the training frames: low and high targets
 
 # %% tags=["hide-input"]
 from pathlib import Path
 
-import ipywidgets as widgets
-from IPython.display import display
+from audiosae.files import determinism
+from audiosae.widgets.desk import LiveDesk
 
-from audiosae import corpus
-from audiosae.errors import AudiosaeError
-from audiosae.files import determinism, params
-from audiosae.sae import features_of
-from audiosae.widgets import cards, own_sound
-
-project = Path("..")
 determinism.prepare(0)
-weights = {name: line["weights"] for name, line in params.codecs(project / "params.yaml").items()}
-manifest = corpus.load(project / "data/corpus")
-singles = manifest[(manifest["split"] == "test") & manifest["monophonic"]]
-path = path or str(singles.iloc[len(singles) // 2].file)
+LiveDesk(Path(".."), quantiles)
 
-# %% tags=["hide-input"]
-upload = widgets.FileUpload(accept="audio/*", description="Upload a sound")
-where = widgets.Text(value=path, description="or its path", layout={"width": "32rem"})
-which = widgets.Dropdown(options=list(weights), value=codec, description="codec")
-load = widgets.Button(description="Load", button_style="primary")
-said, shown = widgets.Label(), widgets.Output()
+# %% [markdown]
+# The desk asks `audiosae.live.engine.Engine`, which you can ask yourself:
 
+# %%
+from audiosae.files import params
+from audiosae.live.engine import Engine
 
-def loaded(_=None):
-    said.value = "Encoding …"
-    load.disabled = True
-    shown.clear_output()
-    try:
-        if upload.value:
-            file = project / "data/own" / Path(upload.value[0]["name"]).name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(upload.value[0]["content"])
-            where.value, upload.value = str(file), ()
-        chosen = which.value, weights[which.value], project
-        mine = own_sound.load(where.value, *chosen)
-        _, sae, fitted, table = own_sound.models(*chosen)
-        speakers = cards.speakers(table, features_of(sae, table.latents), fitted)
-        with shown:
-            display(mine.summary(), *mine.widgets(speakers))
-        said.value = f"{Path(where.value).name}, {mine.wave.shape[1] / mine.codec.sample_rate:.1f} s"
-    except AudiosaeError as error:
-        said.value = str(error)
-    finally:
-        load.disabled = False
-
-
-load.on_click(loaded)
-display(widgets.VBox([upload, where, which, widgets.HBox([load, said])]), shown)
-loaded()
+weights = {name: line["weights"] for name, line in params.codecs("../params.yaml").items()}
+engine = Engine(weights, quantiles, Path(".."))
+clips = engine.load(next(iter(weights)), "paper")["info"]["clips"]
+engine.clip(clips[0]["clip"])
+steered = engine.render({"what": "class", "property": "timbre", "number": 12}, alpha=5.0)
+print(f"{clips[0]['text']}: {steered['wave'].shape[1]} samples, r = {steered['r']:.2f}, {steered['loudness']:.1f} LUFS")

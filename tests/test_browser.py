@@ -18,13 +18,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import axe_playwright_python
 import pytest
 from conftest import Clone
-from playwright.sync_api import Browser, Page, Request, Route
+from playwright.sync_api import Browser, Locator, Page, Request, Route
 
 from audiosae.widgets.sound import ASSETS
 
@@ -55,7 +55,7 @@ LOOK = """() => {
         if (control.labels.length !== 1 || !control.labels[0].textContent) told.push("a control without a name");
     if (!/Built (from|in a copy of) .*commit/.test(document.querySelector("footer.bd-footer-content").textContent))
         told.push("its foot does not name the commit");
-    // The browser of features answers its own addresses, #feature-N, by script.
+    // The browser of features answers its own addresses, such as #feature-N, by script.
     const links = all("[href], [src]").filter((element) => !element.closest("[data-audiosae-features]"))
         .map((element) => element.getAttribute("href") || element.getAttribute("src") || "");
     const mounted = all(".audiosae-switch[data-state]").length, wanted = all("[data-audiosae-src]").length;
@@ -329,7 +329,7 @@ def test_the_first_page_is_light(page: Page) -> None:
 
 
 def test_a_button_goes_to_the_original_and_back(page: Page) -> None:
-    open_page(page, "desk.html")
+    open_page(page, "sections/encodec/04_steering.html")
     switch = page.locator(SWITCH).first
     picture, readout = switch.locator("img"), switch.locator("dl")
     steered = switch.locator("audio").get_attribute("src"), picture.get_attribute("src"), readout.inner_text()
@@ -346,38 +346,127 @@ def test_a_button_goes_to_the_original_and_back(page: Page) -> None:
     assert (switch.locator("audio").get_attribute("src"), picture.get_attribute("src"), readout.inner_text()) == steered
 
 
-def test_features_are_searched_filtered_and_sorted(page: Page, book: Served) -> None:
-    page.goto("/sections/encodec/12_feature_browser.html", wait_until="load")
-    browser = page.locator(".audiosae-features[data-feature]").first  # the second is that of the k-sparse autoencoder
-    browser.wait_for()
-    index = json.loads((book.folder / "_static/sounds/encodec/12_feature_browser/index.json").read_text())
-    entries = browser.locator(".audiosae-list button")
-    assert entries.count() == len(index["cards"])
-    browser.get_by_label("Speaks for").select_option("timbre")
-    of_timbre = [card for card in index["cards"] if card["property"] == "timbre"]
-    assert 0 < entries.count() == len(of_timbre) < len(index["cards"])
+def survey(book: Served, kind: str = "paper") -> dict[str, Any]:
+    """What the book says of all features of EnCodec's autoencoder of a kind."""
+    return json.loads((book.folder / f"_static/live/encodec/{kind}/features.json").read_text())
+
+
+def open_browser(page: Page, place: str = "") -> Locator:
+    open_page(page, f"sections/encodec/12_feature_browser.html{place}")
+    return page.locator(".audiosae-features[data-feature]")
+
+
+def listed(browser: Locator) -> list[int]:
+    """Numbers of the features in the list, in its order."""
+    return browser.locator(".audiosae-list button").evaluate_all("buttons => buttons.map((button) => Number(button.dataset.feature))")
+
+
+def test_all_features_are_searched_and_sorted(page: Page, book: Served) -> None:
+    browser, found, loaded = open_browser(page), survey(book), []
+    search, said = browser.get_by_label("Search"), browser.locator(".audiosae-found").first
+    page.on("request", lambda request: request.url.endswith(".json") and loaded.append(urlsplit(request.url).path.rsplit("/live/", 1)[-1]))
+    count = len(found["fires"])
+    browser.get_by_role("button", name=f"Show all {count}").click()
+    assert sorted(listed(browser)) == list(range(count))
+    for order, values in (("strength", found["peak"]), ("often", found["fires"])):
+        browser.get_by_label("Order").select_option(order)
+        assert [values[number] for number in listed(browser)] == sorted(values, reverse=True)[:200]
     browser.get_by_label("Order").select_option("number")
-    assert [int(entry.get_attribute("data-feature") or -1) for entry in entries.all()] == sorted(card["feature"] for card in of_timbre)
-    browser.get_by_label("Search").fill(str(of_timbre[0]["feature"]))
-    assert str(of_timbre[0]["feature"]) in [entry.get_attribute("data-feature") for entry in entries.all()]
-    browser.get_by_label("Search").fill("no such thing")
-    assert entries.count() == 0 and browser.locator(".audiosae-found").inner_text().startswith("0 of")
+    search.fill("12")
+    assert listed(browser)[0] == 12
+    # A class finds the features that tell it apart, and the one that adds most to its score.
+    names = json.loads((book.folder / "_static/live/encodec/index.json").read_text())["classes"]["pitch"]
+    number = next(number for prop, number, *_ in found["top"] if prop == "pitch")
+    wanted = {j for j, told in enumerate(found["classes"]) if [0, number] in [one[:2] for one in told]}
+    wanted |= {feature for prop, k, feature, _ in found["top"] if (prop, k) == ("pitch", number)}
+    search.fill(f"pitch {names[number]}")
+    assert said.inner_text() == f"{len(wanted)} of {count} features"
+    assert set(listed(browser)) == wanted
+    search.fill("no such thing")
+    assert listed(browser) == [] and said.inner_text().startswith("0 of")
+    search.fill("")
+    assert not loaded  # the other autoencoder's features are fetched once they are asked for
+    browser.get_by_label("Autoencoder").select_option("k_sparse")
+    page.wait_for_function("element => element.dataset.kind === 'k_sparse'", arg=browser.element_handle())
+    assert loaded == ["encodec/k_sparse/features.json"]
 
 
-def test_a_card_has_an_address_and_plays_from_its_moment(page: Page, book: Served) -> None:
-    index = json.loads((book.folder / "_static/sounds/encodec/12_feature_browser/index.json").read_text())
-    card = next(card for card in index["cards"] if card["clips"] and card["clips"][0]["time"] > 0.5)
-    page.goto(f"/sections/encodec/12_feature_browser.html#feature-{card['feature']}", wait_until="load")
-    browser = page.locator(f".audiosae-features[data-feature='{card['feature']}']")
-    browser.wait_for()
-    assert browser.get_by_role("heading", name=f"Feature {card['feature']}").is_visible()
-    play = browser.get_by_role("button", name="Play").first
-    play.focus()
+@pytest.mark.parametrize(
+    ("kind", "address", "kept"),
+    [
+        ("paper", "#feature-{}", "#feature-{}"), ("k_sparse", "#k-sparse-feature-{}", "#k-sparse-feature-{}"),
+        ("k_sparse", "?kind=k_sparse&feature={}", "#k-sparse-feature-{}"), ("k_sparse", "?kind=k_sparse#feature-{}", "#k-sparse-feature-{}"),
+    ],
+)  # fmt: skip
+def test_a_feature_has_an_address(page: Page, book: Served, kind: str, address: str, kept: str) -> None:
+    found = survey(book, kind)
+    number = max(range(len(found["peak"])), key=lambda j: (bool(found["clips"][j]), -j))
+    browser = open_browser(page, address.format(number))
+    assert (browser.get_attribute("data-kind"), browser.get_attribute("data-feature")) == (kind, str(number))
+    assert page.url.endswith(f"12_feature_browser.html{kept.format(number)}")
+    assert browser.get_by_role("heading", name=f"Feature {number}", exact=True).is_visible()
+    desk = urlsplit(browser.get_by_role("link", name="Push this feature on the desk").get_attribute("href") or "")
+    asked = dict(part.split("=") for part in desk.query.split("&"))
+    assert desk.path == "/desk.html" and {**asked, "clip": ""} == {
+        "codec": "encodec",
+        "kind": kind,
+        "feature": str(number),
+        "a": "20",
+        "clip": "",
+    }
+    # A neighbour is one link away, and the way back as well.
+    near, _ = found["near"][number][0]
+    browser.get_by_role("link", name=re.compile(rf"^{near} \(")).click()
+    page.wait_for_function("([element, near]) => element.dataset.feature === String(near)", arg=[browser.element_handle(), near])
+    page.go_back()
+    page.wait_for_function("([element, number]) => element.dataset.feature === String(number)", arg=[browser.element_handle(), number])
+
+
+def test_any_feature_is_drawn_at_once(page: Page) -> None:
+    browser = open_browser(page)
+    spent = browser.evaluate("""async (element) => {
+        const spent = [];
+        for (const button of [...element.querySelectorAll(".audiosae-list button")].slice(1, 30)) {
+            const before = performance.now();
+            button.click();
+            while (element.dataset.feature !== button.dataset.feature) await null;
+            element.getBoundingClientRect();
+            spent.push(performance.now() - before);
+        }
+        return spent.sort((a, b) => a - b)[14];
+    }""")
+    assert spent < 300
+
+
+def test_a_clip_plays_from_its_moment_or_from_where_the_waveform_is_clicked(page: Page, book: Served) -> None:
+    found = survey(book)
+    number = next(j for j, clips in enumerate(found["clips"]) if clips and 50 < clips[0][1] < 150)
+    browser = open_browser(page, f"#feature-{number}")
+    began = """audio => new Promise((resolve) => audio.addEventListener("timeupdate", () => { if (!audio.paused && audio.currentTime > 0) resolve(audio.currentTime); }))"""
+    browser.get_by_role("button", name="Play").first.focus()
     page.keyboard.press("Enter")
-    began = browser.locator("audio").evaluate(
-        """audio => new Promise((resolve) => audio.addEventListener("timeupdate", () => { if (!audio.paused && audio.currentTime > 0) resolve(audio.currentTime); }))"""
-    )
-    assert card["clips"][0]["time"] - 0.45 <= began
+    assert found["clips"][number][0][1] / 100 - 0.45 <= browser.locator("audio").evaluate(began)
+    wave = browser.locator(".audiosae-clips svg").first
+    box = wave.bounding_box()
+    assert box
+    wave.click(position={"x": 0.9 * box["width"], "y": 5})
+    assert browser.locator("audio").evaluate(began) >= 1.75  # of two seconds
+    near = browser.get_by_role("link", name=re.compile(rf"^{found['near'][number][0][0]} \("))
+    near.click()
+    page.wait_for_function("element => element.querySelector('audio').paused", arg=browser.element_handle())
+
+
+def test_the_list_of_features_is_one_stop_of_the_keyboard(page: Page) -> None:
+    browser = open_browser(page)
+    browser.get_by_label("Order").focus()
+    page.keyboard.press("Tab")
+    first = page.evaluate("document.activeElement.dataset.feature")
+    page.keyboard.press("ArrowDown")
+    second = page.evaluate("document.activeElement.dataset.feature")
+    page.keyboard.press("Enter")
+    page.wait_for_function("([element, second]) => element.dataset.feature === second", arg=[browser.element_handle(), second])
+    assert first != second and page.evaluate("document.activeElement.dataset.feature") == second
+    assert browser.locator("[aria-current=true]").get_attribute("data-feature") == second
 
 
 def test_a_listening_check_is_answered_by_keyboard_and_saved(page: Page, tmp_path: Path) -> None:
@@ -404,8 +493,9 @@ def test_the_same_code_gives_the_same_pairs(page: Page) -> None:
     page.goto("/listening_check.html", wait_until="load")
     drawn = page.evaluate("""async () => {
         const { trials } = await import("/_static/audiosae/listening_check.mjs");
-        const index = await (await fetch("/_static/desk/index.json")).json();
-        const made = ["one", "one", "two"].map((code) => JSON.stringify(trials(index, code)));
+        const address = "/_static/sounds/encodec/04_steering/steering/index.json";
+        const indices = [["EnCodec", await (await fetch(address)).json(), address]];
+        const made = ["one", "one", "two"].map((code) => JSON.stringify(trials(indices, code)));
         return [made[0] === made[1], made[0] === made[2], new Set(JSON.parse(made[0]).map((trial) => trial.moved)).size];
     }""")
     assert drawn == [True, False, 12]
@@ -440,16 +530,6 @@ def test_the_saved_answers_hold_no_formula(browser: Browser) -> None:
 
 
 # --- what a reader does in the book with all codecs ---------------------------------------------------------------------
-
-
-def test_the_desk_changes_codec_and_property(whole: Page) -> None:
-    open_page(whole, "desk.html")
-    switch = whole.locator(SWITCH).first
-    for label, value in (("codec", "1"), ("property", "1"), ("target", "1")):
-        switch.get_by_label(label, exact=True).select_option(value)
-    whole.wait_for_function("element => element.dataset.state === '1-0-1-1-0'", arg=switch.element_handle())
-    assert "/wavtokenizer/" in (switch.locator("audio").get_attribute("src") or "")
-    assert "amplitude" in switch.locator("dl").inner_text()
 
 
 def test_the_curves_of_a_generation_move_with_the_slider(whole: Page) -> None:

@@ -78,7 +78,7 @@ def test_a_source_beside_the_outputs_passes(project: Path, source: str) -> None:
 
 
 def test_other_paths_are_held_against_the_outputs_too(project: Path) -> None:
-    refused(project, ParameterError, "generation.texts is", generation={"texts": "book/_static/desk/texts.txt"})
+    refused(project, ParameterError, "generation.texts is", generation={"texts": "book/_static/runtime/texts.txt"})
     own = {"mel": {"weights": "data/corpus/mel.py", "file": "data/corpus/mel.py"}}
     refused(project, ParameterError, "codecs.mel.file is", generation={"texts": ""}, codecs=own)
 

@@ -226,3 +226,12 @@ def test_weights_that_ship_are_known_by_their_hash_on_every_processor(tmp_path: 
 def test_every_rule_says_what_it_is_of_what_it_allows_and_why() -> None:
     assert all(rule.what and rule.allowed and rule.reason for rule in (*RULES, GATHERED))
     assert TRAINED in RULES and EQUAL not in RULES
+
+
+@pytest.mark.parametrize(("line", "number"), [
+    ("5,3,0.29,0.1,0.3", 0), ("5,3,0.31,0.1,0.3", 1), ("5,3,0.2,-0.09,0.49", 0), ("5,3,0.2,-0.11,0.51", 2), ("4,3,0.2,0.1,0.3", 1),
+])  # fmt: skip
+def test_a_row_that_rests_on_seeds_lies_in_its_interval_whose_ends_go_as_far_as_it_is_wide(tmp_path: Path, line: str, number: int) -> None:
+    header, published = "seeds,state,mean,low,high", "5,3,0.2,0.1,0.3"
+    found = held(tmp_path, "results/curves.csv", f"{header}\n{published}\n", f"{header}\n{line}\n", same=False)
+    assert len(found) == number

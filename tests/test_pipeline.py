@@ -32,7 +32,7 @@ CODECS = ("encodec", "wavtokenizer", "diffrhythm-vae", "mel")
 
 def products(root: Path) -> dict[str, str]:
     """Hashes of everything that the stages made, the book's pages aside."""
-    folders = ("results", "checkpoints", "data", "book/sections", "book/_static/sounds", "book/_static/desk")
+    folders = ("results", "checkpoints", "data", "book/sections", "book/_static/sounds", "book/_static/live")
     files = [path for folder in folders for path in sorted((root / folder).rglob("*")) if path.is_file()]
     return {path.relative_to(root).as_posix(): file_hash(path) for path in files if path.name != ".gitignore"}
 
@@ -90,9 +90,8 @@ def test_one_command_makes_figures_sounds_and_a_book(small: Clone) -> None:
     assert pages == ["01_extraction", "02_sae_training", "03_probing", "04_steering", "12_feature_browser"]
     summary = json.loads((small.root / "results/summary.json").read_text())
     assert set(summary["codecs"]) == {"encodec"} and summary["generation"] == {}
-    for page in ("01_extraction", "03_probing", "04_steering", "12_feature_browser"):
-        shipped = list((small.html / f"_static/sounds/encodec/{page}").rglob("*.mp3"))
-        assert shipped or page == "12_feature_browser", page  # whose sounds are those of all clips
+    for page in ("01_extraction", "03_probing", "04_steering"):
+        assert list((small.html / f"_static/sounds/encodec/{page}").rglob("*.mp3")), page
 
 
 def due(run: Clone) -> set[str]:
@@ -150,8 +149,8 @@ def test_a_parameter_concerns_the_stages_that_take_it(small: Clone, old: str, ne
 def test_a_parameter_reruns_what_follows_from_it(small: Clone) -> None:
     with edited(small, "params.yaml", "l1: 0.05", "l1: 0.06"):
         again = small.repro()
-        followed = follow("encodec", "sae_training", "probing", "steering", "feature_browser")
-        assert set(again) == followed | {"desk", "summary", "verdicts", "book"} and len(again) == len(set(again))
+        followed = follow("encodec", "sae_training", "probing", "steering") | {"live@encodec", "page_feature_browser@encodec"}
+        assert set(again) == followed | {"summary", "verdicts", "book"} and len(again) == len(set(again))
         assert json.loads((small.root / "results/summary.json").read_text())["codecs"]["encodec"]["sae"]["l1"] == 0.06
     small.repro()
     keeps_the_contract(small.root, "encodec")
@@ -273,7 +272,7 @@ def test_an_edit_to_a_codecs_file_reruns_what_depends_on_it(clone: Clone) -> Non
     with (clone.root / "examples/mel_codec.py").open("a") as file:
         file.write("# a remark\n")
     ran = set(clone.repro())
-    assert {"extraction@mel", "sae_training@mel", "steering@mel", "feature_browser@mel", "summary", "book"} <= ran
+    assert {"extraction@mel", "sae_training@mel", "steering@mel", "live@mel", "page_feature_browser@mel", "summary", "book"} <= ran
     assert not [name for name in ran if name.endswith(("@encodec", "@wavtokenizer"))]
 
 
@@ -282,7 +281,7 @@ def test_a_codec_that_is_taken_away_leaves_summary_and_book(clone: Clone) -> Non
     with clone.params() as params:
         assert params["codecs"].pop("mel") == yaml.safe_load(OWN)["mel"]
     try:
-        assert set(clone.repro()) == {"desk", "summary", "verdicts", "book"}
+        assert set(clone.repro()) == {"summary", "verdicts", "book"}
         assert "mel" not in (clone.root / "results/summary.json").read_text()
         assert (clone.root / "results/steering/mel.json").is_file()  # the reader's to delete
         assert not (clone.html / "sections/mel").exists() and not (clone.html / "_static/sounds/mel").exists()

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "setup"))
 import torchaudio_cpu  # noqa: E402
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NOT_IMPORTED = {*"jupyterlab jupyter-book pip-tools ruff mypy torchaudio ipywidgets pretty-midi deprecated smart-open".split()}
+NOT_IMPORTED = {*"onnxscript jupyterlab jupyter-book pip-tools ruff mypy torchaudio ipywidgets pretty-midi deprecated smart-open".split()}
 """And yet needed: programs, what other packages import, and what carries the SoundFont; pyproject.toml says which is what."""
 
 BY_PATH = {"decoder", "stable_audio_tools", "model"}
@@ -145,6 +145,7 @@ def make(folder: Path, *words: str, **variables: str) -> subprocess.CompletedPro
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     (folder / "requirements.lock").touch()
+    shutil.copytree(ROOT / "setup/page", folder / "setup/page", dirs_exist_ok=True)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(["make", *words], cwd=folder, env=clean | variables, capture_output=True, text=True, check=False)
 

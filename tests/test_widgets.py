@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -14,18 +17,9 @@ import soundfile
 from PIL import Image
 
 from audiosae.errors import AudioError, ParameterError
-from audiosae.widgets import (
-    FeatureBrowser,
-    LiveBrowser,
-    LiveSwitch,
-    Sound,
-    SoundSwitch,
-    SoundTable,
-    write_browser,
-    write_switch,
-    write_table,
-)
-from audiosae.widgets.sound import ASSETS, Live
+from audiosae.widgets import FeatureBrowser, Sound, SoundSwitch, SoundTable, write_switch, write_table
+from audiosae.widgets.browser import features
+from audiosae.widgets.sound import ASSETS, Answer, Live, inlined
 from audiosae.widgets.spectrogram import LOWEST, SIZE, picture
 
 RATE = 24000
@@ -119,24 +113,27 @@ def test_curves_follow_the_axis_that_they_are_drawn_for(folder: Path) -> None:
     assert shown == {"label": "progress", "by": 0, "sets": [[["pitch", [0, 0.5]]], [["pitch", [0, 1]]]]}
 
 
-def test_live_the_sound_asked_for_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = LiveSwitch("Pitch", AXES, compared, beside="the original", pictures=True)
-    data, _ = made._repr_mimebundle_()
-    assert VIEW in data and "text/html" not in data
-    for beside, expected in ((False, 1150), (True, 3000)):
-        content, (sound, drawn) = asked(made, monkeypatch, indices=[1, 1], beside=beside)
-        assert content == {"readout": [("pitch", f"{expected} Hz")]}
-        assert frequency_of(sound) == pytest.approx(expected, abs=5) and Image.open(io.BytesIO(drawn)).size == SIZE
-    long = LiveSwitch("Features", {"feature": list(range(100)), "clip": list("ab"), "alpha": [0, 1]}, render).description
-    assert [kind for *_, kind in long["axes"]] == ["number", "list", "slider"]
+def test_an_error_is_sent_to_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Live):
+        _esm = "export default {};"
+
+        def answer(self, message: Mapping[str, Any]) -> Answer:
+            raise RuntimeError(f"no clip {message['clip']}")
+
+    assert asked(Broken("Broken"), monkeypatch, clip="a") == ({"error": "RuntimeError: no clip a"}, [])
 
 
-def test_live_an_error_is_sent_to_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(alpha: int) -> Sound:
-        raise RuntimeError("no such clip")
-
-    content, files = asked(LiveSwitch("Broken", {"alpha": [0, 1]}, fail), monkeypatch, indices=[0], beside=False)
-    assert content == {"error": "RuntimeError: no such clip"} and not files
+def test_a_module_is_sent_with_all_that_it_imports(tmp_path: Path) -> None:
+    for name, text in {
+        "a": 'import { b } from "./b.mjs";\nb();',
+        "b": 'import { c } from "./c.mjs";\nexport const b = c;',
+        "c": "export const c = 1;",
+    }.items():
+        (tmp_path / f"{name}.mjs").write_text(text)
+    address = re.compile(r'from "data:text/javascript;base64,([^"]+)"')
+    first = inlined(tmp_path / "a.mjs")
+    second = base64.b64decode(address.search(first)[1]).decode()
+    assert base64.b64decode(address.search(second)[1]).decode() == "export const c = 1;" and first.endswith("\nb();")
 
 
 # --- a folder of files --------------------------------------------------------------------------------------------------
@@ -174,24 +171,25 @@ def test_a_folder_without_an_index_names_what_to_run(widget: type, folder: Path)
         widget(folder)
 
 
-# --- cards --------------------------------------------------------------------------------------------------------------
+# --- features -----------------------------------------------------------------------------------------------------------
 
 
-def test_cards_are_shown_with_the_clips_that_they_name_and_played(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cards = [{"feature": 3, "property": "pitch", "clips": [{"clip": "a", "time": 0.1, "activation": 1.0, "curve": [0, 100]}]}]
-    clips = {name: {"text": name, "seconds": 0.5, "peaks": [100]} for name in "ab"}
-    write_browser(folder, "F", cards, {"pitch": ["C4"]}, clips)
-    shown = FeatureBrowser(folder)
+def test_features_are_asked_for_by_kind_and_clips_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live, clips = tmp_path / "_static/live/encodec", tmp_path / "_static/sounds/clips"
+    columns = {kind: {"names": ["a"], "fires": [share]} for kind, share in (("paper", 0.5), ("k_sparse", 0.1))}
+    for folder, index in ((live, {"title": "EnCodec"}), (clips, {"a": {"text": "tuba", "seconds": 0.5, "peaks": [100]}})):
+        folder.mkdir(parents=True)
+        (folder / "index.json").write_text(json.dumps(index))
+    for kind, of in columns.items():
+        (live / kind).mkdir()
+        (live / kind / "features.json").write_text(json.dumps(of))
+    (clips / "a.mp3").write_bytes(b"sound")
+    shown = FeatureBrowser(live)
     data, _ = shown._repr_mimebundle_()
-    assert 'data-audiosae-features="static:sounds/encodec/pitch/index.json"' in data["text/html"] and VIEW in data
-    assert shown.index["cards"] == cards and set(shown.index["clips"]) == {"a"}
-    of_all = folder.parents[1] / "clips"  # of all codecs
-    of_all.mkdir()
-    (of_all / "a.mp3").write_bytes(b"sound")
+    assert 'data-audiosae-features="static:live/encodec/index.json"' in data["text/html"] and VIEW in data
+    assert shown.index["title"] == "EnCodec" and shown.index["described"]["a"]["text"] == "tuba"
+    assert asked(shown, monkeypatch, kind="k_sparse") == (columns["k_sparse"], []) and features(live, "paper") == columns["paper"]
     assert asked(shown, monkeypatch, clip="a") == ({}, [b"sound"])
-    live = LiveBrowser("F", cards, {"pitch": ["C4"]}, clips, lambda clip: render({"a": "low"}[clip], 0))
-    content, (sound,) = asked(live, monkeypatch, clip="a")
-    assert live.index | {"anchor": "feature"} == shown.index and content == {} and frequency_of(sound) == pytest.approx(200, abs=5)
 
 
 # --- a table ------------------------------------------------------------------------------------------------------------
@@ -220,6 +218,6 @@ def test_a_table_has_a_player_for_each_sound_and_escapes_its_labels(folder: Path
 
 
 def test_assets_come_from_nowhere_else() -> None:
-    for path in ASSETS.iterdir():
+    for path in filter(Path.is_file, ASSETS.rglob("*")):
         text = path.read_text().replace("http://www.w3.org/2000/svg", "")  # the name of a language, which nobody fetches
         assert not re.search(r"https?://", text), path.name

@@ -156,7 +156,7 @@ def curves(readings: Readings, seed: int) -> pd.DataFrame:
 
     Returns
     -------
-    Columns path, property, measure, state, mean (of s the median), low, high.
+    Columns path, property, measure, seeds (how many members read), state, mean (of s the median), low, high.
     """
     tables = []
     for path, prop in product(PATHS, PROPERTIES):
@@ -165,7 +165,7 @@ def curves(readings: Readings, seed: int) -> pd.DataFrame:
             values = known(by_state)
             middle, drawn = (np.median, medians) if name == "s" else (np.mean, resampled)
             low, high = np.percentile(drawn(values, seed), [2.5, 97.5], axis=0)
-            which = {"path": path, "property": prop, "measure": name, "state": np.arange(len(values))}
+            which = {"path": path, "property": prop, "measure": name, "seeds": values.shape[1], "state": np.arange(len(values))}
             tables.append(pd.DataFrame({**which, "mean": middle(values, axis=(1, 2)), "low": low, "high": high}))
     return pd.concat(tables, ignore_index=True)
 

@@ -73,9 +73,9 @@ def build(project: Path, builder: str = "html") -> None:
             raise BookError("Sphinx warned (above), and a warning is an error here; the last book was left as it was.")
         if builder == "html":
             (target / ".buildinfo").unlink()
-            for sounds in (target / "_static" / "sounds").glob("*"):
-                if sounds.name not in (*named["codec"], *named["generator"], *TAKEN):
-                    shutil.rmtree(sounds)
+            for folder in [*(target / "_static/sounds").glob("*"), *(target / "_static/live").glob("*")]:
+                if folder.name not in (*named["codec"], *named["generator"], *TAKEN):
+                    shutil.rmtree(folder)  # of a codec that was taken away
             (target / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
             final = source / "_build" / "html"
             shutil.rmtree(final, ignore_errors=True)

@@ -89,7 +89,7 @@ def _retrained(file: str, figure: Figure) -> Range | None:
     again = RETRAINED.intersection(figure.names if figure.listed else figure.names[:-1]) or (numeric(seeds) and seeds > 1)
     if again and (ends := figure.interval):
         width = ends[1] - ends[0]
-        return _around(figure.value, width, width) if re.search("(ci95|_low|_high)$", figure.names[-1]) else Range(ends[0], ends[1], width)
+        return _around(figure.value, width, width) if re.search("(ci95|low|high)$", figure.names[-1]) else Range(ends[0], ends[1], width)
     if not again or not isinstance(figure.value, float):
         return None
     whole = figure.beside.maps[-1].get("seeds")

@@ -25,12 +25,13 @@ from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.reference import in_use
 from audiosae.steering import methods, response, trial, validity
-from audiosae.steering.response import COLLAPSE, STRENGTHS, TARGETS
+from audiosae.steering.response import STRENGTHS, TARGETS
 from audiosae.steering.trial import Sound as Steered
 from audiosae.widgets import Sound, write_switch, write_table
 
 DIRECTIONS = 2  # random ones, beside those of the probes
-HEARD = 3  # how many of the steered clips a reader hears, spread over the list
+HEARD = 2  # how many of the steered clips are recorded for readers, spread over the list; the desk steers any
+RECORDED = (-1.0, 0.0, 1.0, 2.0)  # with which strengths
 
 _NUMBERS = ("direction", "alpha", *(f"{prop}_{when}" for prop in labels.PROPERTIES for when in ("before", "after")))
 
@@ -132,9 +133,8 @@ class _Desk:
         return [{"seed": 0, "clip": clip, **row} for row in trial.outcomes(self.codec, self.sae, before, pushed, self.tracker)]
 
     def write_switch(self, folder: Path, clips: Sequence[str]) -> None:
-        """Sounds of some clips at every strength, 0 among them, with the original beside each."""
+        """Sounds of some clips at the strengths `RECORDED`, with the original beside each."""
         spread = {f"{self.manifest.loc[clip, 'instrument']} ({clip})": clip for clip in clips}
-        strengths = sorted([0.0, *STRENGTHS, *COLLAPSE])
 
         @lru_cache(maxsize=1)
         def original(clip: str) -> tuple[Steered, torch.Tensor]:
@@ -145,7 +145,7 @@ class _Desk:
             """Every strength of one steering, its waves to compare by ear, with one gain where loudness is the subject; the original; r of α = 1."""
             plain, x = original(clip)
             with torch.no_grad():
-                moved = torch.stack([self.move(x, prop, k, r) for r in strengths])
+                moved = torch.stack([self.move(x, prop, k, r) for r in RECORDED])
             made = list(trial.make(self.codec, self.sae, moved, self.tracker))
             waves = [plain.wave, *(sound.wave for sound in made)]
             first, *row = loudness.shared_gain(waves) if prop == "amplitude" else loudness.match_loudness(waves, self.codec.sample_rate)
@@ -153,13 +153,18 @@ class _Desk:
             return made, row, Sound(first, self.codec.sample_rate, steering.readout(plain.heard)), of_one
 
         def render(clip: str, property: str, target: str, r: float) -> Sound:
-            goal, place = self.goals[property][target], strengths.index(r)
+            goal, place = self.goals[property][target], RECORDED.index(r)
             made, row, beside, of_one = steered(spread[clip], property, goal.number)
-            told = validity.told(validity.state(made[strengths.index(0.0)].signs, made[place].signs), self.codec.frame_rate)
+            told = validity.told(validity.state(made[RECORDED.index(0.0)].signs, made[place].signs), self.codec.frame_rate)
             readout = {"target": f"{property} {goal.name}", "the paper's α": f"{r / of_one:.1f}".replace("-", "−"), "sound": told}
             return Sound(row[place], self.codec.sample_rate, readout | steering.readout(made[place].heard), beside=beside)
 
-        axes: dict[str, list[Any]] = {"clip": list(spread), "property": list(labels.PROPERTIES), "target": list(TARGETS), "r": strengths}
+        axes: dict[str, list[Any]] = {
+            "clip": list(spread),
+            "property": list(labels.PROPERTIES),
+            "target": list(TARGETS),
+            "r": list(RECORDED),
+        }
         caption = "Does the chosen property move, do the others stay, and is it still the clip?"
         write_switch(folder, "Steering one property of a sound", axes, render, caption, beside="the original", pictures=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,16 @@ STATIC = "static:"
 
 Answer = tuple[dict[str, Any], list[bytes]]
 """Values, and files."""
+
+
+def inlined(module: Path) -> str:
+    """An ES module as one text, for JupyterLab, which fetches no other file: what it imports by a relative name stands there as a data URL."""
+
+    def address(match: re.Match[str]) -> str:
+        text = inlined(module.parent / match[1])
+        return f'from "data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"'
+
+    return re.sub(r'from "(\./[^"]+)"', address, module.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -91,10 +103,10 @@ class Live(anywidget.AnyWidget):
         raise NotImplementedError
 
     @command
-    def ask(self, message: Mapping[str, Any], _: list[bytes]) -> Answer:
-        """Answer a message; an error, of a reader's own function too, goes to the page, where the reader sees it."""
+    def ask(self, message: Mapping[str, Any], buffers: list[bytes]) -> Answer:
+        """Answer a message, and its buffers; an error, of a reader's own function too, goes to the page, where the reader sees it."""
         try:
-            return self.answer(message)
+            return self.answer({**message, "buffers": buffers} if buffers else message)
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}, []
 

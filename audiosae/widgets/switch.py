@@ -17,9 +17,6 @@ from audiosae.errors import ParameterError
 from audiosae.widgets.sound import ASSETS, Answer, Live, Sound, read_index, static_address, write_folder
 from audiosae.widgets.spectrogram import picture
 
-MANY = 40
-"""An axis of more values than this is typed, not picked from a list."""
-
 
 def write_switch(
     folder: Path, title: str, axes: Mapping[str, Sequence[Any]], render: Callable[..., Sound], caption: str = "", beside: str = "",
@@ -32,8 +29,7 @@ def write_switch(
     folder
         Below the book's ``_static``, used by this switch alone.
     axes
-        Axis name to its values, whose labels must differ. The last axis is a slider, the others are drop-downs, or a field to type into
-        for more than `MANY` whole numbers. The widget starts at the first value of each, and at 0 on a slider that has it. Names are keyword
+        Axis name to its values, whose labels must differ. The last axis is a slider, the others are drop-downs. The widget starts at the first value of each, and at 0 on a slider that has it. Names are keyword
         arguments of `render`; numbers are shown without trailing zeros.
     render
         Called as ``render(**{axis: value})`` for one state; returns a `Sound`, matched in loudness with the others.
@@ -88,8 +84,7 @@ def _describe(title: str, axes: Mapping[str, Sequence[Any]], caption: str, besid
         labels = [label(value) for value in values]
         if not labels or len(set(labels)) < len(labels):
             raise ParameterError(f"switch “{title}”: axis {name} needs values with different labels: {labels}.")
-        typed = len(values) > MANY and all(isinstance(value, int) for value in values)
-        kind = "slider" if name == list(axes)[-1] else "number" if typed else "list"
+        kind = "slider" if name == list(axes)[-1] else "list"
         described.append([name.replace("_", " "), labels, kind])
     return {"title": title, "caption": caption, "axes": described, **({"beside": beside} if beside else {})}
 
@@ -105,31 +100,11 @@ def _beside(sound: Sound, what: str) -> Sound:
     return sound.beside
 
 
-class _Switch(Live):
+class SoundSwitch(Live):
+    """Show what `write_switch` wrote in a folder, or a `ParameterError`: controls, and what was measured on the sound that plays."""
+
     _esm = ASSETS / "sound_switch.mjs"
     description = traitlets.Dict().tag(sync=True)
-
-
-class LiveSwitch(_Switch):
-    """Controls that choose among sounds, in JupyterLab, which asks Python for each; parameters as for `write_switch`."""
-
-    def __init__(
-        self, title: str, axes: Mapping[str, Sequence[Any]], render: Callable[..., Sound], caption: str = "", beside: str = "",
-        pictures: bool = False,
-    ) -> None:  # fmt: skip
-        self._axes, self._render, self._beside, self._pictures = axes, render, beside, pictures
-        super().__init__(title, description=_describe(title, axes, caption, beside))
-
-    def answer(self, message: Mapping[str, Any]) -> Answer:
-        """Readout, MP3 and spectrogram of a state, or of the sound beside it."""
-        sound = _render(self._render, self._axes, message["indices"])
-        sound = _beside(sound, self._beside) if message["beside"] else sound
-        pictures = [picture(sound.wave, sound.sample_rate)] if self._pictures else []
-        return {"readout": list(sound.readout.items())}, [sound.mp3(), *pictures]
-
-
-class SoundSwitch(_Switch):
-    """Show what `write_switch` wrote in a folder, or a `ParameterError`: controls, and what was measured on the sound that plays."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, index = folder, read_index(folder)

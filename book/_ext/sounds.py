@@ -7,7 +7,7 @@ In a page::
 
 mounts the widget that a notebook wrote in that folder below _static; with ``:fix: clip=first; property=timbre`` some controls
 stand still, each at its first or last value or at the first that contains the text, and are not shown. ``{listening-check}`` mounts a blind check of the
-same sounds. In what notebooks put out, and here, addresses
+sounds that section 4 steered, ``{live-desk}`` the desk that steers in the page, ``{live-generator}`` a generator that plays there. In what notebooks put out, and here, addresses
 begin with ``static:``; each page gets a path relative to itself. A sound that is not there fails the build.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -26,10 +27,15 @@ from sphinx.config import Config
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from audiosae.files import params
+from audiosae.files.params import TITLES
 from audiosae.widgets.sound import ASSETS, STATIC
 from audiosae.widgets.switch import mount
 
 logger = logging.getLogger(__name__)
+
+STEERED = "04_steering/steering"
+"""Where section 4 writes the sounds that it steered, below the folder of a codec."""
 
 ADDRESS = re.compile(rf'\b(src|data-audiosae-[a-z]+)="{STATIC}([^"]+)"')
 
@@ -82,20 +88,56 @@ class SoundSwitchDirective(SphinxDirective):
         return found
 
 
-class ListeningCheckDirective(SoundSwitchDirective):
-    """Mount a blind check of the sounds of a switch in a folder below _static."""
-
-    option_spec: dict[str, Any] = {}
+class ListeningCheckDirective(SphinxDirective):
+    """Mount a blind check of the steered sounds of all codecs."""
 
     def run(self) -> list[nodes.Node]:
         """Return the mount."""
-        if self.index() is None:
-            return []
+        found = {TITLES.get(codec, codec): f"../{codec}/{STEERED}/index.json" for codec in codecs(self.env.srcdir)}
         html = (
-            f'<div class="audiosae-check" data-audiosae-check="{STATIC}{self.address}">'
+            f'<div class="audiosae-check" data-audiosae-check="{STATIC}sounds/clips/index.json" data-audiosae-codecs="{attribute(found)}">'
             "<noscript><p>The check needs JavaScript.</p></noscript></div>"
         )
         return [nodes.raw("", html, format="html")]
+
+
+class LiveDeskDirective(SphinxDirective):
+    """Mount the desk that computes in the page, for the codecs that it can; below it stands why it cannot for others."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the mount."""
+        written = {codec: Path(self.env.srcdir, "_static/live", codec, "index.json") for codec in codecs(self.env.srcdir)}
+        told = {codec: json.loads(path.read_text(encoding="utf-8")) for codec, path in written.items()}
+        able = {codec: index["title"] for codec, index in told.items() if "why" not in index}
+        html = (
+            f'<div class="audiosae-switch audiosae-live" data-audiosae-desk="{attribute(able)}"><p>Steering, live</p>'
+            "<noscript><p>The desk needs JavaScript.</p></noscript></div>"
+        )
+        others = [nodes.paragraph("", f"{index['title']}: {index['why']}") for index in told.values() if "why" in index]
+        return [nodes.raw("", html, format="html"), *others]
+
+
+class LiveGeneratorDirective(SphinxDirective):
+    """Mount the generators of params.yaml, which make music in the page."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the mounts."""
+        html = (
+            '<div class="audiosae-switch audiosae-live" data-audiosae-generator="{address}"><p>A generator, live</p>'
+            "<noscript><p>The generator needs JavaScript.</p></noscript></div>"
+        )
+        found = params.generators(Path(self.env.srcdir).parent / "params.yaml")
+        return [nodes.raw("", html.format(address=f"{STATIC}live/{name}/index.json"), format="html") for name in found]
+
+
+def codecs(source: str) -> list[str]:
+    """The codecs of params.yaml, beside the book's sources."""
+    return list(params.codecs(Path(source).parent / "params.yaml"))
+
+
+def attribute(value: Any) -> str:
+    """A value as JSON, in an attribute."""
+    return escape(json.dumps(value, ensure_ascii=False), quote=True)
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -120,6 +162,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_directive("sound-switch", SoundSwitchDirective)
     app.add_directive("listening-check", ListeningCheckDirective)
+    app.add_directive("live-desk", LiveDeskDirective)
+    app.add_directive("live-generator", LiveGeneratorDirective)
     app.add_css_file("audiosae/audiosae.css")
     app.add_js_file("audiosae/mount.mjs", type="module")
     app.connect("config-inited", add_assets)

@@ -1,15 +1,20 @@
-// Features as cards: what each speaks for, how often it fires, and the clips that excite it most, to hear from the moment on.
-// `build` draws it; where sounds come from is the caller's affair: Python through a live model (`render`, below), or files (mount.mjs).
+// Every feature of a codec's autoencoders: how it fires, what it tells apart, and the clips in which it is strongest, to hear from the moment on.
+// `build` draws it from columns, see `audiosae.live.features.survey`; where these and sounds come from is the caller's affair: Python through
+// a live model (`render`, below), or files (mount.mjs).
 
 const PROPERTIES = ["pitch", "amplitude", "timbre"];
-const SORTS = {
-  strength: ["strongest first", (a, b) => b.strength - a.strength],
-  class: ["by class, low to high", (a, b) => PROPERTIES.indexOf(a.property) - PROPERTIES.indexOf(b.property) || a.class - b.class],
-  rare: ["rarest first", (a, b) => a.fires - b.fires],
-  often: ["most frequent first", (a, b) => b.fires - a.fires],
-  number: ["by number", (a, b) => a.feature - b.feature],
+const KINDS = { paper: "the paper's", k_sparse: "k-sparse" };
+const percent = (share) => `${(100 * share).toFixed(share < 0.001 ? 2 : 1)} %`;
+const SORTS = { // by what, largest first: its name, the value of a feature, and that as text
+  auroc: ["AUROC", ({ told }) => told?.[2] ?? -1, (value) => (value < 0 ? "" : (value / 1000).toFixed(2))],
+  strength: ["strength", ({ peak }) => peak, (value) => value.toFixed(1)],
+  often: ["share of frames, most first", ({ fires }) => fires, percent],
+  rare: ["share of frames, least first", ({ fires }) => -(fires || 2), (value) => (value < -1 ? "" : percent(-value))],
+  number: ["number", ({ number }) => -number, () => ""],
 };
-const LEAD = 0.4;  // seconds that a player starts before the moment
+const FIRST = 200; // entries of the list, until all are asked for
+const LEAD = 0.4; // seconds that a player starts before the moment
+const PUSH = 20; // α on the desk
 
 let count = 0;
 
@@ -19,189 +24,252 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
-function draw(svg, tag, properties) {
+function draw(parent, tag, properties, text = "") {
   const part = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(properties)) part.setAttribute(name, value);
-  svg.append(part);
+  part.textContent = text;
+  parent.append(part);
   return part;
 }
 
-function picture(width, height, label) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
-  return svg;
+const picture = (parent, viewBox, label) => draw(parent, "svg", { viewBox, role: "img", "aria-label": label });
+const options = (entries) => entries.map(([value, textContent]) => make("option", { value, textContent }));
+const anchor = (kind, number) => `#${kind === "paper" ? "" : `${kind.replaceAll("_", "-")}-`}feature-${number}`;
+const plain = (text) => ` ${text.toLowerCase().replace(/[()]/g, "").replaceAll("−", "-").trim()}`; // what a search compares, from the start of a word
+
+function histogram(bars, peak) {
+  const figure = make("figure", { className: "audiosae-histogram" });
+  const most = Math.max(...bars);
+  const label = `Histogram of activations from 0 to ${peak}; the tallest bar holds ${percent(most / 1000)} of the frames in which the feature fires`;
+  const svg = picture(figure, "0 0 340 122", label);
+  bars.forEach((value, i) => {
+    const [width, height] = [296 / bars.length, (95 * value) / most];
+    const bar = draw(svg, "rect", { x: 42 + i * width, y: 102 - height, width: width - 1, height });
+    draw(bar, "title", {}, `${((i * peak) / bars.length).toFixed(2)} to ${(((i + 1) * peak) / bars.length).toFixed(2)}: ${percent(value / 1000)}`);
+  });
+  draw(svg, "line", { x1: 42, x2: 338, y1: 102, y2: 102 });
+  const texts = [[42, 117, "start", "0"], [190, 117, "middle", "activation"], [338, 117, "end", peak.toFixed(2)], [38, 15, "end", percent(most / 1000)], [38, 104, "end", "0"]];
+  for (const [x, y, side, text] of texts) draw(svg, "text", { x, y, "text-anchor": side }, text);
+  figure.append(make("figcaption", { textContent: "share of the frames in which it fires, by activation" }));
+  return figure;
 }
 
-// `index`: title, classes as { property: [names] }, clips as { name: { text, seconds, peaks } }, and cards, see `audiosae.widgets.cards`.
-// `fetchClip(name)` resolves to { url, release }. `address` says whether a card is named in the page's address.
-export function build(element, index, fetchClip, address) {
+// `index`: what the stage `live` says of the codec, and described, { clip: { text, seconds, peaks } }. `source.features(kind)` resolves to columns,
+// `source.clip(name)` to { url, release }. `book`: { desk }, an address or undefined, where the browser has a page of its own.
+export async function build(element, index, source, book = null) {
   const id = `audiosae-features-${++count}`;
-  const anchor = index.anchor ?? "feature";
-  const byNumber = new Map(index.cards.map((card) => [card.feature, card]));
-  const name = (card) => index.classes[card.property][card.class];
+  const field = (label, node) => {
+    node.id = `${id}-${label}`;
+    return make("div", { className: "audiosae-axis" }, make("label", { htmlFor: node.id, textContent: label }), node);
+  };
+  const kind = make("select", {}, ...options(Object.entries(KINDS)));
+  const search = make("input", { type: "search", placeholder: "12, C4, timbre 2343 Hz, violin" });
+  const order = make("select", {}, ...options(Object.entries(SORTS).map(([name, [text]]) => [name, text])));
+  const found = make("p", { className: "audiosae-found", role: "status" });
+  const failed = make("p", { className: "audiosae-status", role: "status" });
+  const list = make("ul", { className: "audiosae-list", ariaLabel: "Features" });
+  const all = make("button", { type: "button", hidden: true });
+  const attempt = (work) => work.catch((error) => { found.textContent = error.message; });
+  const [title, card] = [make("div", { ariaLive: "polite", tabIndex: -1 }), make("div")];
+  const audio = make("audio", { controls: true, preload: "none", hidden: true, ariaLabel: "Clip" });
+  const push = make("a", { textContent: "Push this feature on the desk" });
+  element.replaceChildren(
+    make("div", { className: "audiosae-controls" }, field("Autoencoder", kind), field("Search", search), field("Order", order)), found,
+    make("div", { className: "audiosae-browser" }, make("div", {}, list, all), make("section", { className: "audiosae-card" }, title, card)),
+  );
+  Object.assign(element, { role: "group", ariaLabel: `Features of ${index.title}` });
 
-  const search = make("input", { type: "search", id: `${id}-search`, placeholder: "number, class or instrument" });
-  const property = make("select", { id: `${id}-property` },
-    make("option", { value: "", textContent: "all properties" }), ...PROPERTIES.map((prop) => make("option", { value: prop, textContent: prop })));
-  const sort = make("select", { id: `${id}-sort` },
-    ...Object.entries(SORTS).map(([key, [text]]) => make("option", { value: key, textContent: text })));
-  const least = make("input", { type: "range", id: `${id}-least`, min: 0, max: 100, step: 1, value: 0 });
-  const leastText = make("output");
-  const field = (label, ...nodes) => make("div", { className: "audiosae-axis" }, make("label", { htmlFor: nodes[0].id, textContent: label }), ...nodes);
-  const controls = make("div", { className: "audiosae-controls" },
-    field("Search", search), field("Speaks for", property), field("Order", sort), field("At least", least, leastText));
-  const found = make("p", { className: "audiosae-found" });
-  found.setAttribute("role", "status");
-  const list = make("ul", { className: "audiosae-list" });
-  list.setAttribute("aria-label", "Features");
-  const card = make("section", { className: "audiosae-card" });
-  card.setAttribute("aria-live", "polite");
-  element.replaceChildren(controls, found, make("div", { className: "audiosae-browser" }, list, card));
-  element.setAttribute("role", "group");
-  element.setAttribute("aria-label", index.title);
+  const words = PROPERTIES.map((property) => index.classes[property].map((name) => plain(`${property} ${name}`)));
+  const className = ([property, k]) => `${PROPERTIES[property]} ${index.classes[PROPERTIES[property]][k]}`;
+  const testClip = (name) => index.clips.some(({ clip }) => clip === name);
+  const kept = new Map(); // columns, by kind; a failure is forgotten, so that it can be tried again
+  let shown = {}; // kind and number
+  let turn = 0; // of what was chosen last: what comes late for an earlier choice is dropped
 
-  const strongest = Math.max(...index.cards.map((one) => one.strength));
-  const words = (one) => [`feature ${one.feature}`, one.property, name(one), ...one.clips.map((clip) => index.clips[clip.clip].text)].join(" ").toLowerCase();
-  let shown = null;
+  function columns(name) {
+    if (!kept.has(name)) kept.set(name, source.features(name));
+    kept.get(name).catch(() => kept.delete(name));
+    return kept.get(name);
+  }
 
-  function filter() {
-    const wanted = search.value.trim().toLowerCase();
-    const bound = strongest * least.value / 100;
-    leastText.textContent = bound.toFixed(2);
-    least.setAttribute("aria-valuetext", `strength ${bound.toFixed(2)}`);
-    const cards = index.cards
-      .filter((one) => (!property.value || one.property === property.value) && one.strength >= bound
-        && (!wanted || words(one).includes(wanted) || String(one.feature) === wanted))
-      .sort(SORTS[sort.value][1]);
-    found.textContent = `${cards.length} of ${index.cards.length} features`;
-    list.replaceChildren(...cards.map((one) => {
-      const button = make("button", { type: "button", className: `audiosae-${one.property}` },
-        make("b", { textContent: one.feature }), make("span", { textContent: `${one.property}: ${name(one)}` }),
-        make("small", { textContent: `${one.strength.toFixed(2)}` }));
-      button.dataset.feature = one.feature;
-      button.addEventListener("click", () => open(one.feature, true));
+  // Features that the search finds, each with the class that it found, or the one that the feature tells apart best.
+  function matches({ names, fires, peak, classes, clips, top }) {
+    const wanted = plain(search.value);
+    const has = ([property, k]) => words[property][k].includes(wanted);
+    const heard = names.map((clip) => plain(index.described[clip]?.text ?? "").includes(wanted));
+    const adds = new Map(top.map(([property, k, feature]) => [feature, [PROPERTIES.indexOf(property), k]]).filter(([, one]) => has(one)));
+    return fires.flatMap((share, number) => {
+      const told = classes[number].find(has) ?? adds.get(number);
+      const exact = String(number) === wanted.trim();
+      const any = wanted === " " || told || exact || clips[number].some(([clip]) => heard[clip]);
+      return any ? [{ number, exact, told: told ?? classes[number][0], fires: share, peak: peak[number] }] : [];
+    });
+  }
+
+  async function filter(whole) {
+    const [name, [, by, text]] = [kind.value, SORTS[order.value]];
+    const of = await columns(name);
+    if (name !== kind.value) return;
+    const features = matches(of).sort((a, b) => b.exact - a.exact || by(b) - by(a) || a.number - b.number);
+    found.textContent = `${features.length} of ${of.fires.length} features`;
+    list.replaceChildren(...features.slice(0, whole ? Infinity : FIRST).map((one) => {
+      const button = make("button", { type: "button", tabIndex: -1, className: one.told ? `audiosae-${PROPERTIES[one.told[0]]}` : "" }, make("b", { textContent: one.number }),
+        make("span", { textContent: one.told ? className(one.told).replace(/ \(.*/, "") : one.peak ? "no class" : "never fires" }), make("small", { textContent: text(by(one)) }));
+      button.dataset.feature = one.number;
       return make("li", {}, button);
     }));
+    all.hidden = whole || features.length <= FIRST;
+    all.textContent = `Show all ${features.length}`;
     mark();
   }
 
+  // The list is one stop of the Tab key; arrows go on from there.
   function mark() {
-    for (const button of list.querySelectorAll("button")) {
-      button.setAttribute("aria-current", String(Number(button.dataset.feature) === shown));
+    for (const button of list.querySelectorAll('[tabindex="0"]')) [button.tabIndex, button.ariaCurrent] = [-1, null];
+    const current = shown.kind === kind.value && list.querySelector(`[data-feature="${shown.feature}"]`);
+    const reached = current || list.querySelector("button");
+    if (reached) [reached.tabIndex, reached.ariaCurrent] = [0, current ? "true" : null];
+  }
+
+  // Play the clip of an entry from a time on, in seconds.
+  let [release, playing] = [null, null];
+  async function play(item, name, time) {
+    const mine = ++turn;
+    audio.load(); // in the click itself, or a telephone would not let it play once the sound has come
+    try {
+      const sound = await source.clip(name);
+      if (mine !== turn) return sound.release();
+      release?.();
+      [release, playing, failed.textContent] = [sound.release, item, ""];
+      Object.assign(audio, { hidden: false, src: sound.url, ariaLabel: index.described[name].text });
+      audio.addEventListener("loadedmetadata", () => { audio.currentTime = time; }, { once: true });
+      if (testClip(name)) aim(name);
+      await audio.play();
+    } catch (error) {
+      if (mine === turn && error.name !== "AbortError") failed.textContent = error.message;
     }
   }
+  audio.addEventListener("play", () => document.querySelectorAll("audio").forEach((other) => other !== audio && other.pause()));
+  audio.addEventListener("timeupdate", () => {
+    for (const item of card.querySelectorAll("li")) item.style.setProperty("--played", item === playing ? audio.currentTime / audio.duration : -1);
+  });
 
-  function bars(one, prop) {
-    const weights = one.weights[prop];
-    const size = Math.max(1e-9, ...PROPERTIES.flatMap((other) => one.weights[other].map(Math.abs)));
-    const best = weights.indexOf(Math.max(...weights));
-    const svg = picture(weights.length * 4, 60, `What the feature adds to each class of ${prop}; most to ${index.classes[prop][best]}`);
-    svg.classList.add(`audiosae-${prop}`);
-    draw(svg, "line", { x1: 0, x2: weights.length * 4, y1: 30, y2: 30 });
-    weights.forEach((weight, k) => {
-      const height = 29 * Math.abs(weight) / size;
-      const bar = draw(svg, "rect", { x: k * 4 + 0.5, width: 3, y: weight > 0 ? 30 - height : 30, height });
-      draw(bar, "title", {}).textContent = `${index.classes[prop][k]}: ${weight.toFixed(2)}`;
-    });
-    return make("figure", {}, svg, make("figcaption", { textContent: `${prop}: ${index.classes[prop][0]} to ${index.classes[prop].at(-1)}` }));
+  // The desk gets the clip at hand, if it is one of the test clips that it has.
+  function aim(clip) {
+    if (!book?.desk) return;
+    const address = new URL(book.desk);
+    for (const [name, value] of Object.entries({ ...(clip && { clip }), ...shown, a: PUSH })) address.searchParams.set(name, value);
+    push.href = address.href;
   }
 
-  function waveform(clip) {
-    const { seconds, peaks } = index.clips[clip.clip];
-    const svg = picture(peaks.length, 40, `Waveform with the feature's activation; strongest at ${clip.time.toFixed(1)} seconds`);
-    const wave = peaks.map((peak, i) => `M${i + 0.5} ${20 - peak / 5}v${Math.max(0.5, peak / 2.5)}`).join("");
-    draw(svg, "path", { d: wave, class: "wave" });
-    const line = clip.curve.map((value, i) => `${peaks.length * i / (clip.curve.length - 1)},${40 - value * 0.38}`).join(" ");
-    draw(svg, "polyline", { points: line, class: "activation" });
-    const x = peaks.length * clip.time / seconds;
-    draw(svg, "line", { x1: x, x2: x, y1: 0, y2: 40, class: "moment" });
-    return svg;
+  function excerpt(name, hundredths, activation) {
+    const { text, seconds, peaks } = index.described[name];
+    const [time, step] = [hundredths / 100, 100 / peaks.length];
+    const from = Math.max(0, time - LEAD);
+    const button = make("button", { type: "button", textContent: `▶ from ${from.toFixed(1)} s`, ariaLabel: `Play ${text} from ${from.toFixed(1)} seconds` });
+    const item = make("li", {}, make("div", {}, button, make("span", { textContent: text }), make("small", { textContent: `activation ${(activation / 100).toFixed(2)}` })));
+    const svg = picture(item, "0 0 100 40", `Waveform; strongest at ${time.toFixed(1)} seconds`);
+    svg.setAttribute("preserveAspectRatio", "none");
+    const wave = peaks.map((peak, i) => `M${((i + 0.5) * step).toFixed(2)} ${20 - peak / 5}v${Math.max(0.5, peak / 2.5)}`);
+    draw(svg, "path", { d: wave.join(""), class: "wave" });
+    draw(svg, "line", { x1: (100 * time) / seconds, x2: (100 * time) / seconds, y1: 0, y2: 40, class: "moment" });
+    button.addEventListener("click", () => play(item, name, from));
+    svg.addEventListener("click", ({ offsetX }) => play(item, name, (seconds * offsetX) / svg.clientWidth));
+    return item;
   }
 
-  let release;
-  function open(number, chosen) {
-    const one = byNumber.get(number);
-    if (!one) return;
-    shown = number;
+  function link(number, text) {
+    const node = book ? make("a", { href: anchor(shown.kind, number), textContent: text }) : make("button", { type: "button", textContent: text });
+    if (!book) node.addEventListener("click", () => attempt(open(shown.kind, number, true)));
+    return node;
+  }
+
+  async function open(name, number, chosen = false) {
+    const mine = ++turn;
+    const of = await columns(name);
+    if (mine !== turn || !(number in of.fires)) return;
+    const another = kind.value !== name;
+    [shown, kind.value] = [{ kind: name, feature: number }, name];
+    if (another) await filter();
     mark();
-    release?.();
-    release = undefined;
-    const audio = make("audio", { controls: true, preload: "none", hidden: true });
-    audio.setAttribute("aria-label", `Clip that excites feature ${number}`);
-    const status = make("p", { className: "audiosae-status" });
-    status.setAttribute("role", "status");
-    const clips = one.clips.map((clip) => {
-      const { text } = index.clips[clip.clip];
-      const button = make("button", { type: "button", textContent: `▶ from ${Math.max(0, clip.time - LEAD).toFixed(1)} s` });
-      button.setAttribute("aria-label", `Play ${text} from ${Math.max(0, clip.time - LEAD).toFixed(1)} seconds`);
-      button.addEventListener("click", async () => {
-        audio.load();  // in the click itself, or a telephone would not let it play once the sound has come
-        try {
-          const sound = await fetchClip(clip.clip);
-          release?.();
-          release = sound.release;
-          audio.hidden = false;
-          audio.src = sound.url;
-          audio.addEventListener("loadedmetadata", () => { audio.currentTime = Math.max(0, clip.time - LEAD); }, { once: true });
-          await audio.play();
-          status.textContent = "";
-        } catch (error) {
-          if (error.name !== "AbortError") status.textContent = error.message;
-        }
-      });
-      return make("li", {}, make("div", {}, button, make("span", { textContent: text }),
-        make("small", { textContent: `activation ${clip.activation.toFixed(1)}` })), waveform(clip));
+    audio.pause();
+    [audio.hidden, failed.textContent] = [true, ""];
+    const [peak, clips] = [of.peak[number], of.clips[number].map(([clip, ...rest]) => [of.names[clip], ...rest])];
+    title.replaceChildren(make("h2", { textContent: `Feature ${number}` }),
+      make("p", { textContent: peak ? `It fires in ${percent(of.fires[number])} of the frames, with ${peak.toFixed(2)} at most.` : "It never fires." }));
+    const rows = of.classes[number].map((one) => {
+      const row = make("tr", { className: `audiosae-${PROPERTIES[one[0]]}` }, make("th", { scope: "row", textContent: className(one) }),
+        make("td", { textContent: (one[2] / 1000).toFixed(3) }), make("td", { ariaHidden: "true" }));
+      row.style.setProperty("--told", Math.max(0, one[2] / 500 - 1));
+      return row;
     });
-    const near = one.near.flatMap(([other, cosine], i) => {
-      const text = `${other} (${cosine.toFixed(2)})`;
-      const node = byNumber.has(other) ? make("a", { href: `#${anchor}-${other}`, textContent: text }) : make("span", { textContent: text });
-      if (byNumber.has(other)) {
-        node.addEventListener("click", (event) => {
-          event.preventDefault();
-          open(other, true);
-        });
-      }
-      return i ? [", ", node] : [node];
-    });
+    const top = of.top.filter(([, , feature]) => feature === number).map(([property, k]) => className([PROPERTIES.indexOf(property), k]));
     card.replaceChildren(
-      make("h2", { textContent: `Feature ${number}` }),
-      make("p", {}, "Speaks most for ", make("b", { textContent: `${one.property} ${name(one)}` }),
-        `, to whose score it adds ${one.strength.toFixed(2)} in an average frame of that class. It fires in ${(100 * one.fires).toFixed(1)} % of the frames.`),
-      make("div", { className: "audiosae-weights" }, ...PROPERTIES.map((prop) => bars(one, prop))),
-      make("h3", { textContent: "Where it is strongest" }),
-      make("ol", { className: "audiosae-clips" }, ...clips), audio, status,
-      make("p", {}, "Nearest features, by the cosine of their decoder directions: ", ...near),
+      ...(peak ? [histogram(of.histogram[number], peak)] : []),
+      ...(rows.length ? [make("h3", { textContent: "What it tells apart" }), make("table", {}, make("tbody", {}, ...rows)),
+        make("p", { className: "audiosae-found", textContent: "Classes chosen on training recordings; AUROC on test recordings, from 0.5, by chance, to 1." })] : []),
+      ...(top.length ? [make("p", { textContent: `Of all features it adds most to the probe's score of ${top.join(", ")}.` })] : []),
+      ...(clips.length ? [make("h3", { textContent: "Where it is strongest" }), make("ol", { className: "audiosae-clips" }, ...clips.map((clip) => excerpt(...clip)))] : []),
+      audio, failed,
+      make("p", {}, "Nearest features, by the cosine of their decoder directions: ", ...of.near[number].flatMap(([other, cosine], i) =>
+        [i ? ", " : "", link(other, `${other} (${(cosine / 100).toFixed(2)})`)])),
+      ...(book ? [make("p", {}, ...(book.desk ? [push, " · "] : []), link(number, "Address of this feature"))] : []),
     );
-    element.dataset.feature = number;
-    if (chosen && address) history.replaceState(null, "", `#${anchor}-${number}`);
-    if (chosen && card.getBoundingClientRect().top > innerHeight * 0.8) card.scrollIntoView({ block: "start" });
+    aim(clips.map(([clip]) => clip).find(testClip));
+    Object.assign(element.dataset, shown);
+    if (chosen && book) history.replaceState(null, "", location.pathname + anchor(name, number));
+    if (!chosen) return;
+    const { top: place } = title.getBoundingClientRect();
+    if (place < 60 || place > innerHeight * 0.8) title.scrollIntoView({ block: "start" });
+    if (document.activeElement === document.body) title.focus({ preventScroll: true }); // a link that was followed is gone
   }
 
-  for (const input of [search, property, sort, least]) input.addEventListener("input", filter);
-  const fromAddress = () => {
-    const named = address && new RegExp(`^#${anchor}-(\\d+)$`).exec(location.hash);
-    if (named) open(Number(named[1]), false);
-    return Boolean(named);
-  };
-  if (address) window.addEventListener("hashchange", fromAddress);
-  filter();
-  if (fromAddress()) element.scrollIntoView({ block: "start" });
-  else open([...index.cards].sort(SORTS.strength[1])[0].feature, false);
+  // What the page's address names: #feature-12, #k-sparse-feature-12, ?kind=k_sparse#feature-12 or ?kind=k_sparse&feature=12.
+  function addressed() {
+    const asked = new URLSearchParams(location.search);
+    const [, other, number = asked.get("feature")] = /^#(?:([a-z-]+)-)?feature-(\d+)$/.exec(location.hash) ?? [];
+    const name = (other ?? asked.get("kind") ?? "paper").replaceAll("-", "_");
+    return number && name in KINDS ? [name, Number(number)] : null;
+  }
+
+  const first = () => Number(list.querySelector("button")?.dataset.feature ?? 0);
+  for (const input of [search, order]) input.addEventListener("input", () => attempt(filter()));
+  kind.addEventListener("input", () => attempt(filter().then(() => open(kind.value, first(), true))));
+  search.addEventListener("keydown", ({ key }) => key === "Enter" && list.firstChild && attempt(open(kind.value, first(), true)));
+  all.addEventListener("click", () => attempt(filter(true)));
+  list.addEventListener("click", ({ target }) => target.closest("button") && attempt(open(kind.value, Number(target.closest("button").dataset.feature), true)));
+  list.addEventListener("keydown", (event) => {
+    const item = event.target.closest("li");
+    const next = { ArrowDown: item.nextSibling, ArrowUp: item.previousSibling, Home: list.firstChild, End: list.lastChild }[event.key];
+    if (next) event.preventDefault();
+    next?.firstChild.focus();
+  });
+  if (book) addEventListener("hashchange", () => addressed() && attempt(open(...addressed(), true)));
+  const wanted = book && addressed();
+  kind.value = wanted?.[0] ?? "paper";
+  await filter();
+  await open(kind.value, wanted?.[1] ?? first(), Boolean(wanted));
+  if (!shown.kind) await open(kind.value, first()); // the address names a feature that is not there
+  if (wanted) element.scrollIntoView({ block: "start" });
 }
 
-// The form in JupyterLab: anywidget calls this, and Python answers each question with an MP3, see `widgets.sound`.
+// The form in JupyterLab: anywidget calls this, and Python answers, see `widgets.browser`.
 function render({ model, el, experimental }) {
   const element = make("div", { className: "audiosae-features" });
   el.append(element);
-  build(element, model.get("index"), async (clip) => {
-    const [{ error }, buffers] = await experimental.invoke("ask", { clip }, { signal: new AbortController().signal });
+  const ask = async (message) => {
+    const [{ error, ...content }, buffers] = await experimental.invoke("ask", message, { signal: new AbortController().signal });
     if (error) throw new Error(error);
-    const url = URL.createObjectURL(new Blob([buffers[0]], { type: "audio/mpeg" }));
-    return { url, release: () => URL.revokeObjectURL(url) };
-  }, false);
+    return { content, buffers };
+  };
+  const source = {
+    features: async (kind) => (await ask({ kind })).content,
+    clip: async (clip) => {
+      const url = URL.createObjectURL(new Blob((await ask({ clip })).buffers, { type: "audio/mpeg" }));
+      return { url, release: () => URL.revokeObjectURL(url) };
+    },
+  };
+  build(element, model.get("index"), source).catch((error) => { element.append(error.message); });
 }
 
 export default { render };

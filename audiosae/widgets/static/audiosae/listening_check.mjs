@@ -1,4 +1,4 @@
-// A blind check: of two sounds, which was steered, and how? Made of the steering desk's states; answers leave as CSV, by the listener's own hand.
+// A blind check: of two sounds, which was steered, and how? Made of the sounds of section 4; answers leave as CSV, by the listener's own hand.
 
 const TRIALS = 12;
 const STRENGTH = "1"; // r, where a sound of the paper's step still is the clip
@@ -30,17 +30,19 @@ function shuffled(items, draw) {
   return items.map(() => left.splice(Math.floor(draw() * left.length), 1)[0]);
 }
 
-// As many trials of each property; codec, clip and direction at random, none twice.
-export function trials(index, code) {
+// As many trials of each property; codec, clip and direction at random, none twice. `indices`: [codec, index of its steered sounds, its address].
+export function trials(indices, code) {
   const draw = random(code);
-  const [codecs, clips, properties, targets, strengths] = index.axes.map(([, labels]) => labels);
-  const [zero, strong] = [strengths.indexOf("0"), strengths.indexOf(STRENGTH)];
-  const found = properties.flatMap((property, p) => {
-    const all = codecs.flatMap((codec, c) => clips.flatMap((clip, i) => targets.map((target, t) => ({
-      codec, clip, property, target, r: strengths[strong],
-      still: `${c}-${i}-${p}-${t}-${zero}`, moved: `${c}-${i}-${p}-${t}-${strong}`, way: WAYS[property][t],
-    }))));
-    return shuffled(all, draw).slice(0, Math.ceil(TRIALS / properties.length));
+  const found = Object.keys(WAYS).flatMap((property) => {
+    const all = indices.flatMap(([codec, { axes, states }, place]) => {
+      const [clips, properties, targets, strengths] = axes.map(([, labels]) => labels);
+      const [p, zero, strong] = [properties.indexOf(property), strengths.indexOf("0"), strengths.indexOf(STRENGTH)];
+      return clips.flatMap((clip, i) => targets.map((target, t) => {
+        const [still, moved] = [zero, strong].map((r) => states[`${i}-${p}-${t}-${r}`].file);
+        return { codec, clip, property, target, r: STRENGTH, still, moved, place, way: WAYS[property][t] };
+      }));
+    });
+    return shuffled(all, draw).slice(0, Math.ceil(TRIALS / Object.keys(WAYS).length));
   });
   return shuffled(found, draw).slice(0, TRIALS).map((trial) => ({ ...trial, steered: draw() < 0.5 ? "A" : "B" }));
 }
@@ -57,8 +59,8 @@ export function csv(rows) {
   return [names, ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
-// `index` is that of the steering desk; `fetchSound(file)` resolves to { url, release }.
-export function build(element, index, fetchSound) {
+// `indices` as for `trials`; `fetchSound(file, place)` resolves to { url, release }.
+export function build(element, indices, fetchSound) {
   const answers = [];
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", "Listening check");
@@ -66,7 +68,7 @@ export function build(element, index, fetchSound) {
   function start() {
     const code = make("input", { type: "text", id: "audiosae-code", value: Math.random().toString(36).slice(2, 7), maxLength: 20 });
     const begin = make("button", { type: "button", textContent: "Begin" });
-    begin.addEventListener("click", () => ask(trials(index, code.value.trim()), 0, code.value.trim()));
+    begin.addEventListener("click", () => ask(trials(indices, code.value.trim()), 0, code.value.trim()));
     element.replaceChildren(
       make("p", { textContent: `${TRIALS} pairs of sounds, some five minutes. Listen as often as you like; there are no readouts, and no way back. Headphones help.` }),
       make("div", { className: "audiosae-axis" }, make("label", { htmlFor: code.id, textContent: "Code (the same code gives a group the same pairs)" }), code),
@@ -90,11 +92,10 @@ export function build(element, index, fetchSound) {
     status.setAttribute("role", "status");
     const releases = [];
     const players = ["A", "B"].map((letter) => {
-      const key = letter === trial.steered ? trial.moved : trial.still;
       const audio = make("audio", { controls: true, preload: "none" });
       audio.setAttribute("aria-label", `Sound ${letter}`);
       audio.addEventListener("play", () => { plays[letter] += 1; });
-      fetchSound(index.states[key].file).then(({ url, release }) => { audio.src = url; releases.push(release); })
+      fetchSound(letter === trial.steered ? trial.moved : trial.still, trial.place).then(({ url, release }) => { audio.src = url; releases.push(release); })
         .catch((error) => { status.textContent = error.message; });
       return make("div", { className: "audiosae-axis" }, make("b", { textContent: letter }), audio);
     });

@@ -30,12 +30,29 @@ const MOUNTS = {
     });
   },
   async audiosaeFeatures(element, address) {
-    const [{ build }, index] = await Promise.all([import("./feature_browser.mjs"), json(address)]);
-    build(element, index, (clip) => whole(new URL(`../../clips/${clip}.mp3`, address)), true);
+    const clips = new URL("../../sounds/clips/", address);
+    const [{ build }, index, described] = await Promise.all([import("./feature_browser.mjs"), json(address), json(new URL("index.json", clips))]);
+    const source = { features: (kind) => json(new URL(`${kind}/features.json`, address)), clip: (name) => whole(new URL(`${name}.mp3`, clips)) };
+    const desk = index.decoder && new URL(`../../desk.html?codec=${address.pathname.split("/").at(-2)}`, import.meta.url);
+    await build(element, { ...index, described }, source, { desk });
   },
   async audiosaeCheck(element, address) {
-    const [{ build }, index] = await Promise.all([import("./listening_check.mjs"), json(address)]);
-    build(element, index, (file) => whole(new URL(file, address)));
+    const addresses = Object.entries(JSON.parse(element.dataset.audiosaeCodecs)).map(([title, path]) => [title, new URL(path, address)]);
+    const [{ build }, ...indices] = await Promise.all([
+      import("./listening_check.mjs"), ...addresses.map(async ([title, of]) => [title, await json(of), of]),
+    ]);
+    build(element, indices, (file, place) => whole(new URL(file, place)));
+  },
+  // Nothing of the runtime is fetched before its button is pressed.
+  async audiosaeDesk(element) {
+    const { build } = await import("./live/desk.mjs");
+    const book = new URL("../../", import.meta.url);
+    const browser = (codec, kind, feature) => new URL(`sections/${codec}/12_feature_browser.html?kind=${kind}#feature-${feature}`, book).href;
+    build(element, JSON.parse(element.dataset.audiosaeDesk), { browser, size: "6 to 11 MB, once. All is computed on your machine; nothing is sent." });
+  },
+  async audiosaeGenerator(element, address) {
+    const [{ build }, told] = await Promise.all([import("./live/generator.mjs"), json(address)]);
+    build(element, new URL(".", address).pathname.split("/").at(-2), told, { size: "18 MB, once. All is computed on your machine; nothing is sent." });
   },
   async audiosaeCommit(element) {
     const answer = await fetch(new URL("../../commit.txt", import.meta.url));

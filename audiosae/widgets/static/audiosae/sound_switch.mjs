@@ -27,14 +27,12 @@ export function build(element, description, fetchSound) {
 
   const controls = make("div", { className: "audiosae-controls" });
   description.axes.forEach(([name, labels, kind], axis) => {
-    const control = { list: listFor, slider: sliderFor, number: numberFor }[kind](labels);
+    const control = { list: listFor, slider: sliderFor }[kind](labels);
     indices.push(control.index());
     control.input.id = `${id}-${axis}`;
     control.input.disabled = labels.length < 2;
     control.input.addEventListener("input", () => {
-      const index = control.index();
-      if (index < 0) return;  // a number that is half typed
-      indices[axis] = index;
+      indices[axis] = control.index();
       curves?.show(indices);
       choose();
     });
@@ -129,12 +127,6 @@ function sliderFor(labels) {
 function listFor(labels) {
   const input = make("select", {}, ...labels.map((text, index) => make("option", { value: index, textContent: text })));
   return { input, nodes: [input], index: () => Number(input.value) };
-}
-
-// For long axes of whole numbers: typed, not picked.
-function numberFor(labels) {
-  const input = make("input", { type: "number", min: labels[0], max: labels.at(-1), step: 1, value: labels[0] });
-  return { input, nodes: [input, make("span", { textContent: `of ${labels[0]} to ${labels.at(-1)}` })], index: () => labels.indexOf(input.value) };
 }
 
 // One button between two sounds of a state, so that the ear can go back and forth without losing its place.

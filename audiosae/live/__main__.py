@@ -1,0 +1,117 @@
+"""The stage `live`: what a page needs to compute a codec's sounds by itself.
+
+    python -m audiosae.live --codec encodec --weights embedded --quantiles 0.1 0.9 --clips 4
+
+Writes book/_static/live/CODEC: the codec's decoder and encoder as ONNX, autoencoders and probes in half precision, latents of test clips, features.json with all
+features of each, and index.json, which says what there is. A model that is not equal to torch is an error; a codec of the reader's own that does
+not export is none: index.json then says why, and the page keeps to recorded sounds.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import nn
+from torch.export import Dim
+
+from audiosae import audio, codecs, corpus, frames, probes
+from audiosae.codecs import Codec
+from audiosae.files import determinism, whole
+from audiosae.live import export, graphs
+from audiosae.live.export import EXAMPLE, SNR, LiveError
+from audiosae.live.features import survey
+from audiosae.live.index import index_of
+from audiosae.sae.reference import KINDS, in_use
+
+EQUAL, NEAR = 0.99, 1e-3
+"""What an encoder has to reach: the share of its frames that lie `NEAR` torch's."""
+
+CHECKED = 8
+"""Test clips that models are held against torch with."""
+
+
+def run(codec: str, weights: str, quantiles: list[float], clips: int, project: Path = Path(".")) -> None:
+    """Write what the page needs for one codec.
+
+    Parameters
+    ----------
+    codec, weights
+        See `codecs.load`.
+    quantiles
+        Low and high targets that the page begins with, as in section 4.
+    clips
+        How many the browser shows of each feature: those that excite it most.
+    project
+        The project's folder.
+    """
+    determinism.prepare(0)
+    model, table = codecs.load(codec, weights), frames.load(project / f"data/frames/{codec}.arrow")
+    manifest = corpus.load(project / "data/corpus")
+    folder = project / "book/_static/live" / codec
+    test = manifest[manifest["split"] == "test"]
+    index = index_of(model, table, test, quantiles)
+    hop = index["hop"]
+    try:
+        models = {name: _model(graphs.modules(model), name, model, hop) for name in ("decoder", "encoder")}
+    except Exception as error:  # whatever an exporter may raise of a codec that it was not made for
+        if weights in ("embedded", "released"):
+            raise
+        index["why"] = f"This codec does not export ({type(error).__name__}), so its sounds are recorded, or computed in JupyterLab."
+        models = {}
+    for name, made in models.items():
+        heard = test["file"][:: len(test) // CHECKED or 1]
+        waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]
+        index[name] = _parity(name, made, model, waves, hop)
+        whole.write(folder / f"{name}.onnx", made)
+    for row in test.itertuples() if models else ():
+        latents = table.latents[(table.table["clip"] == row.clip).to_numpy()]
+        whole.write(folder / f"clips/{row.clip}.f32", np.ascontiguousarray(latents, dtype="<f4").tobytes())
+    names = manifest["clip"].astype(str).tolist()
+    for kind, cls in KINDS.items():
+        sae, fitted = cls.load(in_use(codec, "sae", kind, project)), probes.load(in_use(codec, "probes", kind, project))
+        index["hidden"][kind] = sae.hidden
+        sae.save(folder / kind / "sae.safetensors", half=True)
+        probes.save(fitted, folder / kind / "probes.safetensors", {}, half=True)
+        found = survey(table, sae, fitted, names, clips)
+        whole.write(folder / kind / "features.json", json.dumps(found, separators=(",", ":")))
+    whole.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
+
+
+def _model(modules: dict[str, nn.Module], name: str, codec: Codec, hop: int) -> bytes:
+    """Export the decoder or the encoder of a codec, with time free."""
+    free = Dim("frames", min=2, max=100000)
+    if name == "decoder":
+        example, given, made, axes = torch.randn(1, EXAMPLE, codec.dim), "latents", "wave", {1: free}
+    else:
+        example, given, made, axes = 0.1 * torch.randn(1, codec.channels, EXAMPLE * hop), "wave", "latents", {2: hop * free}
+    return export.export(modules[name], [example], [given], made, {given: axes}).SerializeToString()
+
+
+def _parity(name: str, made: bytes, codec: Codec, waves: list[np.ndarray], hop: int) -> dict[str, float]:
+    """How near a model comes to torch on some test clips, the worst of them; too far is a `LiveError`."""
+    session = onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
+    snr, equal = [], []
+    for wave in waves:
+        given = torch.from_numpy(wave[None, :, : wave.shape[1] // hop * hop])
+        latents = codec.encode(given)
+        asked, wanted = (latents, codec.decode(latents)) if name == "decoder" else (given, latents)
+        (found,) = session.run(None, {session.get_inputs()[0].name: asked.numpy()})
+        apart = found - wanted.numpy()
+        snr.append(10 * np.log10(np.square(wanted.numpy()).sum() / max(float(np.square(apart).sum()), 1e-30)))
+        equal.append(float((np.abs(apart).max(axis=-1) < NEAR).mean()))
+    reached = {"snr": round(float(min(snr)), 1)} if name == "decoder" else {"equal": round(min(equal), 4)}
+    if reached.get("snr", SNR) < SNR or reached.get("equal", EQUAL) < EQUAL:
+        raise LiveError(
+            f"the {name} of {codec.name} for the page is not equal to torch: {reached}; at least {SNR:g} dB and {EQUAL:.0%} are asked for."
+        )
+    return reached
+
+
+if __name__ == "__main__":
+    from audiosae import command
+
+    command.run(run)
