@@ -15,6 +15,7 @@ from test_browser import opened, served
 from audiosae import audio, corpus
 from audiosae.audio import labels, pitch
 from audiosae.files.params import codecs
+from audiosae.widgets.sound import ASSETS
 
 PATIENCE = 120_000  # ms, on a machine that does other things as well
 
@@ -103,8 +104,13 @@ def test_the_desk_from_load_to_a_sound_of_ones_own(page: Page, tmp_path: Path) -
         np.median(rms) == pytest.approx(0.2 / 2**0.5, rel=0.01) and len(rms) == 150 and np.median(centroid) == pytest.approx(440, rel=0.05)
     )
 
+    page.context.set_offline(True)  # all that it needs is there
+    alpha.focus()
+    page.keyboard.press("ArrowLeft")
+    rendered(page, 8)
 
-def test_the_original_is_heard_while_a_key_is_held_and_what_is_loud_waits(page: Page, tmp_path: Path) -> None:
+
+def test_the_original_is_heard_while_a_key_is_held_and_keys_are_a_piano(page: Page) -> None:
     page.goto("/desk.html?codec=encodec&property=amplitude&class=19&a=0", wait_until="load")
     desk = page.locator("[data-audiosae-desk]")
     desk.get_by_role("button", name="Load", exact=True).click()
@@ -126,6 +132,67 @@ def test_the_original_is_heard_while_a_key_is_held_and_what_is_loud_waits(page: 
     page.keyboard.press("h")
     rendered(page, 4)
     assert desk.get_by_label("target").input_value() == str(69 - 30) and desk.get_by_label("α", exact=True).input_value() == "10"
+
+
+FAKE = """async () => {
+    const gains = globalThis.gains = [];
+    const ramp = AudioParam.prototype.linearRampToValueAtTime;
+    AudioParam.prototype.linearRampToValueAtTime = function (value, time) { gains.push(value); return ramp.call(this, value, time); };
+    const { build } = await import("/live/desk.mjs");
+    const rate = 8000, wave = (level) => [Float32Array.from({ length: rate }, (_, i) => level * Math.sin(i / 3))];
+    const index = {
+        title: "F", sampleRate: rate, frameRate: 50, buzz: 0.2, hidden: { paper: 8 }, begin: "a", clips: [{ clip: "a", text: "a" }],
+        classes: { pitch: ["C4"], amplitude: ["loud"], timbre: ["bright"] }, centres: { pitch: [60], amplitude: [0.1], timbre: [900] },
+        targets: { pitch: { high: 0 }, amplitude: { high: 0 }, timbre: { high: 0 } },
+    };
+    const line = () => new Float32Array(50).fill(0.1);
+    const jobs = {
+        load: () => ({ info: index }), clip: () => ({ frames: 50 }), measure: () => ({ f0: line(), rms: line(), centroid: line(), comb: 0 }),
+        // The steered sound is α dB louder than the original, which is heard at −23 LUFS.
+        render: ({ alpha = 0 }) => ({ wave: wave(0.01 * 10 ** (alpha / 20)), r: alpha / 10, loudness: -40 + alpha }),
+    };
+    const element = document.body.appendChild(document.createElement("div"));
+    build(element, { fake: "F" }, { start: () => async (job, told = {}) => jobs[job](told) });
+}"""
+"""A desk with an engine whose sounds are known."""
+
+
+def test_a_sound_that_is_much_louder_waits_until_it_is_asked_for(browser: Browser) -> None:
+    page = browser.new_page()
+    page.route("**/*", lambda route: route.fulfill(
+        body=(ASSETS / route.request.url.split(":9/")[1]).read_text() if route.request.url.endswith(".mjs") else "",
+        content_type="text/javascript" if route.request.url.endswith(".mjs") else "text/html",
+    ))  # fmt: skip
+    page.goto("http://127.0.0.1:9/")
+    page.evaluate(FAKE)
+    page.get_by_role("button", name="Load", exact=True).click()
+    rendered(page, 2)
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Pause").wait_for()
+    alpha, louder = page.get_by_label("α", exact=True), page.get_by_role("button", name="louder than the original")
+
+    def heard(count: int) -> float:
+        """dB by which the sound that fades in is louder than the original at −23 LUFS."""
+        rendered(page, count)
+        gain = page.evaluate("gains.filter((gain) => gain > 0).at(-1)")
+        return 20 * np.log10(gain) + float(alpha.input_value()) - 17  # the original's gain is 17 dB
+
+    page.get_by_label("direction").select_option("timbre")  # other properties are heard at one loudness
+    assert heard(3) == pytest.approx(0, abs=0.1)
+    alpha.fill("12")
+    assert heard(4) == pytest.approx(0, abs=0.1) and not louder.is_visible()
+    page.get_by_label("direction").select_option("amplitude")
+    assert heard(5) == pytest.approx(6, abs=0.1) and louder.inner_text().startswith("12 dB louder")
+    alpha.fill("4")
+    assert heard(6) == pytest.approx(4, abs=0.1) and not louder.is_visible()
+    alpha.fill("12")
+    assert heard(7) == pytest.approx(6, abs=0.1)
+    louder.click()
+    page.wait_for_function("Math.abs(20 * Math.log10(gains.filter((gain) => gain > 0).at(-1)) - 17) < 0.1")
+    assert not louder.is_visible()
+    alpha.fill("40")  # the limiter holds: no sample over −1 dBFS
+    assert heard(8) == pytest.approx(39 - 17, abs=0.2)
+    page.close()
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def engine(project: Path) -> Engine:
 
 def test_the_index_names_test_clips_classes_and_targets(project: Path) -> None:
     info = Engine({CODEC: WEIGHTS}, [0.1, 0.9], project).load(CODEC, "k_sparse")["info"]
-    assert [clip["clip"] for clip in info["clips"]] == ["NA", "007"] and info["hidden"] == {"k_sparse": 128}
+    assert [clip["clip"] for clip in info["clips"]] == ["NA", "007"] and info["begin"] == "007" and info["hidden"] == {"k_sparse": 128}
     assert info["classes"]["pitch"][39] == "A4 (440 Hz)" and info["centres"]["pitch"][39] == 69
     low, high = info["targets"]["pitch"].values()
     assert low < high == NOTES["train-2"] - 30

@@ -10,8 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 import pytest
+import soundfile
 import torch
+from conftest import Clone
 from javascript import run
+from playwright.sync_api import Browser
+from test_browser import opened, served
 
 from audiosae.generation import embedded, flow, prompts, settling, trajectory
 from audiosae.generation.transformer import Shape
@@ -160,3 +164,33 @@ def test_progress_is_that_of_section_5() -> None:
         assert told["area"] == pytest.approx(settling.area(s), abs=1e-5)
     assert found[0]["area"] == pytest.approx(3) and found[1]["area"] == pytest.approx(4) and found[0]["apart"] == 2
     assert found[3]["area"] is None  # nothing moves, so that nobody can say when
+
+
+@pytest.mark.slow
+def test_the_page_makes_a_piece_state_after_state(browser: Browser, clone: Clone) -> None:
+    index = json.loads((clone.html / "_static/live/small-diffrhythm/index.json").read_text())
+    with served(clone.html) as book, opened(browser, book.address) as (page, faults):
+        page.set_default_timeout(120_000)
+        page.goto("/generator.html", wait_until="load")
+        widget = page.locator("[data-audiosae-generator][data-live-state]")
+        assert widget.get_attribute("data-live-state") == "idle"
+        widget.get_by_role("button", name="Load", exact=True).press("Enter")
+        widget.get_by_role("button", name="Generate").press("Enter")
+        page.wait_for_function("(states) => document.querySelector('[data-states]').dataset.states === states", arg=str(index["states"]))
+        page.wait_for_function(
+            "(heard) => document.querySelector('[data-heard]')?.dataset.heard === heard", arg=f"0-{index['states'] - 1}-noisy"
+        )
+        assert "mean state of change" in widget.locator(".audiosae-key").inner_text() and "%" in widget.locator("dl").inner_text()
+        slider = widget.get_by_role("slider")
+        slider.focus()
+        page.keyboard.press("Home")
+        page.wait_for_function("document.querySelector('[data-heard]')?.dataset.heard === '0-0-noisy'")
+        with page.expect_download() as download:
+            widget.get_by_role("button", name="Download WAV").press("Enter")
+        noise, rate = soundfile.read(download.value.path())
+        assert (
+            rate == index["sampleRate"]
+            and len(noise) / rate == pytest.approx(index["seconds"], abs=0.1)
+            and 0.001 < np.abs(noise).max() < 0.9
+        )
+        assert not faults

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_oobleck import Snake1d
 from encodec.modules.conv import SConv1d, SConvTranspose1d
 from encodec.modules.lstm import SLSTM
+from tiny_project import CODEC, WEIGHTS, make
 from torch import nn
 from torch.export import Dim
 from vocos.heads import ISTFTHead
@@ -20,6 +23,7 @@ from audiosae.codecs.wavtokenizer import Attention
 from audiosae.live import __main__ as stage
 from audiosae.live import graphs
 from audiosae.live.export import LiveError, export
+from audiosae.sae.reference import KINDS, in_use
 
 FREE = Dim("frames", min=2, max=1000)
 
@@ -114,3 +118,23 @@ def test_a_quantised_encoder_chooses_the_nearest_vectors_one_after_another() -> 
     encoder = graphs.QuantisedEncoder(SimpleNamespace(network=network, codebooks=2))  # type: ignore[arg-type]
     embeddings = torch.tensor([[0.1, 0.1], [1.2, 0.1], [0.1, 0.8]]).T[None]
     assert encoder(embeddings).tolist() == [[[0.0, 0.0], [1.25, 0.0], [0.0, 0.75]]]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.mark.parametrize(("made", "why"), [(None, "does not export"), (b"x" * (stage.LARGEST + 1), "of 40 MB is too large for a page")])
+def test_a_codec_that_no_page_can_hold_says_why(project: Path, monkeypatch: pytest.MonkeyPatch, made: bytes | None, why: str) -> None:
+    if made:
+        monkeypatch.setattr(stage, "_model", lambda *_: made)
+    stage.run(CODEC, WEIGHTS, [0.1, 0.9], 2, project=project)
+    folder = project / "book/_static/live" / CODEC
+    index = json.loads((folder / "index.json").read_text())
+    assert why in index["why"] and "decoder" not in index and not list(folder.rglob("*.onnx")) and not list(folder.rglob("*.f32"))
+    # What needs no model is there all the same: features of both kinds, and the autoencoders.
+    for kind, cls in KINDS.items():
+        assert len(json.loads((folder / kind / "features.json").read_text())["fires"]) == index["hidden"][kind] == 128
+        own, there = (cls.load(path).state_dict() for path in (in_use(CODEC, "sae", kind, project), folder / kind / "sae.safetensors"))
+        assert all(torch.allclose(own[name], there[name], rtol=1e-3, atol=1e-5) for name in own)

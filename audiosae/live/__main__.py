@@ -3,8 +3,8 @@
     python -m audiosae.live --codec encodec --weights embedded --quantiles 0.1 0.9 --clips 4
 
 Writes book/_static/live/CODEC: the codec's decoder and encoder as ONNX, autoencoders and probes in half precision, latents of test clips, features.json with all
-features of each, and index.json, which says what there is. A model that is not equal to torch is an error; a codec of the reader's own that does
-not export is none: index.json then says why, and the page keeps to recorded sounds.
+features of each, and index.json, which says what there is. A model that is not equal to torch is an error. A codec that does not export, such as
+one of the reader's own or a released TorchScript program, or is too large for a page is none: index.json then says why, and the page keeps to recorded sounds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ from audiosae.live.export import EXAMPLE, SNR, LiveError
 from audiosae.live.features import survey
 from audiosae.live.index import index_of
 from audiosae.sae.reference import KINDS, in_use
+
+LARGEST = 40_000_000
+"""Bytes of a model that a page can be asked to fetch."""
+
+ELSEWHERE = "Its sounds are recorded in section 4, and computed in JupyterLab."
 
 EQUAL, NEAR = 0.99, 1e-3
 """What an encoder has to reach: the share of its frames that lie `NEAR` torch's."""
@@ -58,10 +63,11 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
     try:
         models = {name: _model(graphs.modules(model), name, model, hop) for name in ("decoder", "encoder")}
     except Exception as error:  # whatever an exporter may raise of a codec that it was not made for
-        if weights in ("embedded", "released"):
+        if weights == "embedded":
             raise
-        index["why"] = f"This codec does not export ({type(error).__name__}), so its sounds are recorded, or computed in JupyterLab."
-        models = {}
+        models, index["why"] = {}, f"This codec does not export ({type(error).__name__}). {ELSEWHERE}"
+    if (largest := max(map(len, models.values()), default=0)) > LARGEST:
+        models, index["why"] = {}, f"A model of {largest / 1e6:.0f} MB is too large for a page. {ELSEWHERE}"
     for name, made in models.items():
         heard = test["file"][:: len(test) // CHECKED or 1]
         waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]

@@ -5,6 +5,7 @@ Weights are stored as float16 where this loses nothing, which holds for all that
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,9 @@ from torch import nn
 
 from audiosae.errors import AudiosaeError
 from audiosae.live.graphs import OPSET
+
+# It tells of operators of packages that are not installed, and that no codec here has.
+logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
 
 SNR = 100.0
 """dB that what a model gives has to lie over its difference from torch."""

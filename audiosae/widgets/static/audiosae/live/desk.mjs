@@ -146,7 +146,7 @@ export function build(element, codecs, { start = workerEngine, browser = null, s
     const kept = clip.value || asked.get("clip");
     clip.replaceChildren(...options(info.clips.map(({ clip: name, text }) => [name, text])));
     if (mine) clip.append(...options([[OWN, "your sound"]]));
-    if (Array.from(clip.options, ({ value }) => value).includes(kept)) clip.value = kept;
+    clip.value = Array.from(clip.options, ({ value }) => value).includes(kept) ? kept : info.begin;
     showTargets(parseInt(asked.get("class"), 10));
     await begin();
   }
