@@ -69,8 +69,9 @@ def test_the_desk_from_load_to_a_sound_of_ones_own(page: Page, tmp_path: Path) -
     page.wait_for_load_state("networkidle")
     assert state(desk) == "idle" and not [url for url in fetched if "/live/encodec/" in url or "/runtime/" in url]
 
-    desk.get_by_role("button", name="Load", exact=True).click()
+    desk.get_by_role("button", name="Load", exact=True).press("Enter")
     rendered(page, 2)
+    assert desk.get_by_label("codec").evaluate("codec => document.activeElement === codec")  # the keyboard goes on where the button was
     assert state(desk) == "ready" and desk.get_by_label("direction").input_value() == "timbre"
     first = saved(page, desk, tmp_path)
     alpha = desk.get_by_label("α", exact=True)
@@ -104,6 +105,9 @@ def test_the_desk_from_load_to_a_sound_of_ones_own(page: Page, tmp_path: Path) -
         np.median(rms) == pytest.approx(0.2 / 2**0.5, rel=0.01) and len(rms) == 150 and np.median(centroid) == pytest.approx(440, rel=0.05)
     )
 
+    desk.get_by_label("your sound").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": b"no sound"})
+    desk.get_by_text("cannot read that file as sound").wait_for()
+    assert desk.get_by_label("clip").input_value() == "yours"  # that which was there
     page.context.set_offline(True)  # all that it needs is there
     alpha.focus()
     page.keyboard.press("ArrowLeft")

@@ -109,23 +109,26 @@ export function build(element, codecs, { start = workerEngine, browser = null, s
     if (player.playing) requestAnimationFrame(follow);
   }
 
-  // An error of the engine's is told, and nothing else changes.
+  // An error is told, and nothing else changes. It stands until the reader's next act.
   async function attempt(work) {
     try {
       await work();
-      if (status.dataset.error) [status.textContent, status.dataset.error] = ["", ""];
     } catch (error) {
-      [status.textContent, status.dataset.error] = [error.message, "yes"];
+      status.textContent = error.message;
     }
   }
+  panel.addEventListener("input", () => { status.textContent = ""; });
+  panel.addEventListener("click", () => { status.textContent = ""; });
 
   load.addEventListener("click", async () => {
+    const focused = document.activeElement === load;
     [element.dataset.liveState, load.disabled, status.textContent] = ["loading", true, "Loading…"];
     try {
       ask ??= start();
       await open();
       load.parentElement.hidden = true;
       [element.dataset.liveState, status.textContent, panel.hidden] = ["ready", "", false];
+      if (focused) codec.focus({ preventScroll: true });
       redraw();
       render();
     } catch (error) {
