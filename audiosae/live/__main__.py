@@ -68,9 +68,9 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
         models, index["why"] = {}, f"This codec does not export ({type(error).__name__}). {ELSEWHERE}"
     if (largest := max(map(len, models.values()), default=0)) > LARGEST:
         models, index["why"] = {}, f"A model of {largest / 1e6:.0f} MB is too large for a page. {ELSEWHERE}"
+    heard = test["file"][:: len(test) // CHECKED or 1] if models else ()
+    waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]
     for name, made in models.items():
-        heard = test["file"][:: len(test) // CHECKED or 1]
-        waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]
         index[name] = _parity(name, made, model, waves, hop)
         whole.write(folder / f"{name}.onnx", made)
     for row in test.itertuples() if models else ():
@@ -106,10 +106,9 @@ def _parity(name: str, made: bytes, codec: Codec, waves: list[np.ndarray], hop: 
         latents = codec.encode(given)
         asked, wanted = (latents, codec.decode(latents)) if name == "decoder" else (given, latents)
         (found,) = session.run(None, {session.get_inputs()[0].name: asked.numpy()})
-        apart = found - wanted.numpy()
-        snr.append(10 * np.log10(np.square(wanted.numpy()).sum() / max(float(np.square(apart).sum()), 1e-30)))
-        equal.append(float((np.abs(apart).max(axis=-1) < NEAR).mean()))
-    reached = {"snr": round(float(min(snr)), 1)} if name == "decoder" else {"equal": round(min(equal), 4)}
+        snr.append(export.snr(found, wanted.numpy()))
+        equal.append(float((np.abs(found - wanted.numpy()).max(axis=-1) < NEAR).mean()))
+    reached = {"snr": round(min(snr), 1)} if name == "decoder" else {"equal": round(min(equal), 4)}
     if reached.get("snr", SNR) < SNR or reached.get("equal", EQUAL) < EQUAL:
         raise LiveError(
             f"the {name} of {codec.name} for the page is not equal to torch: {reached}; at least {SNR:g} dB and {EQUAL:.0%} are asked for."

@@ -36,6 +36,11 @@ class LiveError(AudiosaeError):
     """A model for the page is not equal to torch."""
 
 
+def snr(found: np.ndarray, wanted: np.ndarray) -> float:
+    """dB of what torch gives over the difference of what a model gives from it."""
+    return float(10 * np.log10(np.square(wanted).sum() / max(float(np.square(found - wanted).sum()), 1e-30)))
+
+
 def export(
     module: nn.Module, example: Sequence[torch.Tensor], inputs: Sequence[str], output: str, free: Mapping[str, Mapping[int, Any]]
 ) -> onnx.ModelProto:

@@ -77,10 +77,10 @@ def parity(generator: embedded.Generator, made: bytes, frames: int) -> float:
         x = generator.noise([seed], frames)
         wanted = torch.cat(generator.velocity([prompt])(x, time)).numpy()
         (got,) = session.run(None, dict(zip(INPUTS, (x.numpy(), np.array([time], "f4"), prompts.encode([prompt]).numpy()))))
-        found.append(10 * np.log10(np.square(wanted).sum() / max(float(np.square(got - wanted).sum()), 1e-30)))
+        found.append(export.snr(got, wanted))
     if min(found) < SNR:
         raise LiveError(f"the generator's velocity for the page is not equal to torch's: {min(found):.1f} dB; {SNR:g} are asked for.")
-    return round(float(min(found)), 1)
+    return round(min(found), 1)
 
 
 if __name__ == "__main__":
