@@ -20,7 +20,7 @@ HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup weights repro evidence verify released book links archive lab browser browsers lint test test-all lock
+.PHONY: help setup weights repro evidence verify released book links archive lab browser browsers engines lint test test-all lock
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -112,6 +112,10 @@ browsers: browser
 	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update >>$$log 2>&1 && apt-get install -y firefox-esr >>$$log 2>&1 && exit 0; \
 	echo "browsers: needs Firefox; install it (what was tried: $$log), or run what does without: make test" >&2; exit 1
 
+engines: setup  ## install Dask and Ray, on which work can run: `engine.backend` in params.yaml
+	@$(PIP) --constraint requirements.lock \
+	    $$($(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['engines'])")
+
 lint: setup  ## look for mistakes of style and type
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
@@ -120,7 +124,7 @@ lint: setup  ## look for mistakes of style and type
 test: browser  ## run the tests that take minutes: all that is pure, a small pipeline, and its book in a real browser
 	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest -m 'not slow'
 
-test-all: browsers  ## run every test: all codecs and one of your own, JupyterLab, Firefox, every page
+test-all: browsers engines  ## run every test: all codecs and one of your own, JupyterLab, Firefox, Dask, Ray, every page
 	@$(PY) -m pytest
 
 # Versions already locked are kept; a CPU build's local version (+cpu) is dropped, since other machines have other builds.

@@ -51,5 +51,6 @@ def report(command: Callable[[], object]) -> None:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:  # a full disk, a folder without permission
-        print(f"error: {error}; make room or change the path, and run it again.", file=sys.stderr)
+        where = "".join(f", {note}" for note in getattr(error, "__notes__", []))
+        print(f"error: {error}{where}; make room or change the path, and run it again.", file=sys.stderr)
         raise SystemExit(1) from None

@@ -34,6 +34,7 @@ seeds = 5  # how often that point is trained
 epochs = 20
 batch = 1024  # frames
 learning_rate = 0.001  # of Adam
+precision = "float32"
 seed = 0
 
 # %% tags=["hide-input"]
@@ -47,7 +48,7 @@ from audiosae.sae.training import HELD_OUT
 from audiosae.sections import sae_training
 
 theme.style()
-found = sae_training.run(codec, grid, factor, l1, k, seeds, epochs, batch, learning_rate, seed, Path(".."))
+found = sae_training.run(codec, grid, factor, l1, k, seeds, epochs, batch, learning_rate, seed, precision, Path(".."))
 points, counts = found.points, found.figures["counts"]
 held_out = {"recordings": "test pieces", "codes": f"{HELD_OUT:.0%} of the codes, at random"}
 print(f"{counts['train']:,} frames of training pieces, {counts['test']:,} of test pieces, {counts['dim']} numbers each")

@@ -27,6 +27,7 @@
 codec = "encodec"
 penalty = 0.001  # weight decay
 iterations = 100  # of L-BFGS
+max_train_frames = 100000
 seed = 0
 
 # %% tags=["hide-input"]
@@ -42,7 +43,7 @@ from audiosae.sections import probing
 from audiosae.widgets import SoundTable
 
 theme.style()
-found = probing.run(codec, penalty, iterations, seed, Path(".."))
+found = probing.run(codec, penalty, iterations, max_train_frames, seed, Path(".."))
 scores = {prop: found.figures["properties"][prop] for prop in labels.PROPERTIES}
 print(f"{found.distinct:,} of {found.frames:,} frames are distinct; the probes are fitted on "
       + ("these, with counts of each label" if found.repeats else "every frame"))

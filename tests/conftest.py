@@ -17,6 +17,7 @@ import torch
 import yaml
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from audiosae.files import params
 from audiosae.pipeline.released import SHIPPED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,6 +130,14 @@ def torch_as_before() -> Iterator[None]:
     torch.set_flush_denormal(False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_worker() -> Iterator[None]:
+    """Work that splits runs in this process, where tests can look at it; what several workers do is in test_engine.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(params, "engine", lambda path: {"backend": "loky", "workers": 1, "address": ""})
+        yield
+
+
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which the short pipeline has run, with the codecs of params.yaml and one of the reader's own."""
@@ -146,9 +155,7 @@ def small_clone(folder: Path) -> Clone:
     with made.params() as params:
         params["codecs"] = {"encodec": params["codecs"]["encodec"]}
         params["generators"] = {}
-    made.change(
-        {**SHORT, "corpus": {"minutes": 0.5, "clip_seconds": 2}, "steering": {"clips": 2, "seconds": 1.0}, "feature_browser": {"clips": 2}}
-    )
+    made.change({**SHORT, "corpus": {"minutes": 0.5, "clip_seconds": 2}, "engine": {"workers": 1}, "feature_browser": {"clips": 2}})
     pipeline = yaml.safe_load((made.root / "dvc.yaml").read_text())
     for name in pipeline["stages"].pop("page_evidence")["foreach"]:
         page = made.root / f"book/sections/evidence/{name}.md"

@@ -86,6 +86,7 @@ JUDGE = """async (thorough) => {
 }"""
 """What axe finds; `thorough` in every element."""
 DRAWN = """() => !document.querySelector("[data-audiosae-src]:not([data-state]), [data-audiosae-features]:not([data-feature])")
+    && [...document.querySelectorAll("[data-audiosae-commit]")].every((element) => element.textContent.startsWith("Built"))
     && [...document.querySelectorAll("article img:not([hidden] *)")].every((image) => image.complete)"""
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 ON_PAPER = ".bd-sidebar-primary, .bd-header-article, .prev-next-footer, article audio, article button, article input"

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from audiosae import audio, frames
@@ -47,13 +48,54 @@ def test_what_was_computed_is_read_until_a_parameter_changes(project: Path, monk
     }
     assert first.figures["reconstruction"].keys() == {"pitch", "rms", "centroid", "log_mel_db", "si_sdr_db"}
     assert (first.sounds / "index.json").is_file() and first.recordings is None
-    np.testing.assert_array_equal(frames.load(project / "data" / "frames" / "mel.arrow").latents, first.table.latents)
+    np.testing.assert_array_equal(frames.load(project / "data" / "frames" / "mel").latents, first.table.latents)
 
     computed, extract = [], extraction.extract
     monkeypatch.setattr(extraction, "extract", lambda *given: computed.append(given) or extract(*given))
     again = extraction.run("mel", str(CODEC), "swift-f0", 0, project)
     assert not computed and again.figures == first.figures
     extraction.run("mel", str(CODEC), "swift-f0", 1, project)
-    (project / "data" / "frames" / "mel.arrow").unlink()
+    shutil.rmtree(project / "data" / "frames" / "mel")
     extraction.run("mel", str(CODEC), "swift-f0", 1, project)
     assert len(computed) == 2
+
+
+def test_parts_that_a_stopped_run_has_written_stay_and_strays_go(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One clip a part; the disk is full when the third is written."""
+    folder = project / "data" / "frames" / "mel"
+    whole = extraction.run("mel", str(CODEC), "swift-f0", 0, project).table
+    in_one, alone = whole.latents[:], whole.table
+    shutil.rmtree(folder)
+    monkeypatch.setattr(extraction, "CLIPS", 1)
+    frames.save(whole, folder, 7, "another run")
+    written, save = [], frames.save
+
+    def full(table: frames.Frames, folder: Path, number: int, of: str) -> None:
+        written.append(number)
+        if number == 2:
+            raise OSError(28, "No space left on device")
+        save(table, folder, number, of)
+
+    monkeypatch.setattr(frames, "save", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        extraction.run("mel", str(CODEC), "swift-f0", 0, project)
+    assert raised.value.__notes__ == ["in mel: extracting, clips from 2"]
+    assert sorted(path.name for path in folder.iterdir()) == ["part-00000.arrow", "part-00001.arrow"]
+    monkeypatch.setattr(frames, "save", lambda table, folder, number, of: written.append(number) or save(table, folder, number, of))
+    parted = extraction.run("mel", str(CODEC), "swift-f0", 0, project).table
+    assert written == [0, 1, 2, 2, 3]
+    np.testing.assert_array_equal(parted.latents, in_one)
+    pd.testing.assert_frame_equal(parted.table, alone)
+
+
+def test_parts_of_other_code_or_clips_are_made_anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = extraction.run("mel", str(CODEC), "swift-f0", 0, project)
+    made, part = first.figures["provenance"], frames.part(project / "data" / "frames" / "mel", 0)
+    of = frames.made_of(part)
+    given = extraction.Given("mel", str(CODEC), "swift-f0", project.resolve(), json.dumps(made, sort_keys=True))
+    extraction.write_parts(first.manifest, part.parent, given)
+    assert frames.made_of(part) == of
+    extraction.write_parts(first.manifest.iloc[1:], part.parent, given)
+    assert frames.made_of(part) != of
+    extraction.write_parts(first.manifest, part.parent, given._replace(made=given.made.replace(made["code"], "other")))
+    assert frames.made_of(part) != of and len(frames.load(part.parent).table["clip"].cat.categories) == 4

@@ -16,7 +16,6 @@ from audiosae.frames import Frames
 from audiosae.live import features
 from audiosae.live.features import BARS, Labelled, survey
 from audiosae.probes import Probe
-from audiosae.sae import features_of
 from audiosae.sae.k_sparse import KSparseAutoencoder
 
 CLIPS, FRAMES = 12, 30
@@ -76,7 +75,7 @@ def test_a_feature_says_when_it_fires_and_for_what(known: tuple) -> None:
 
 def test_the_top_feature_of_a_class_adds_most_to_its_score(known: tuple) -> None:
     table, sae, fitted = known
-    activation = features_of(sae, table.latents)
+    activation = sae.encode(table.latents[:]).detach()
     members = table.rows("train") & (table.table["amplitude"] == 1).to_numpy()
     (soft, loud) = survey(table, sae, fitted, NAMES)["top"]
     assert soft[:3] == ["amplitude", 0, 1] and loud[:3] == ["amplitude", 1, TELLS]

@@ -84,7 +84,7 @@ def coded(manifest: pd.DataFrame) -> frames.Frames:
 
 def test_one_row_a_frame_with_its_origin_and_time(extracted: frames.Frames) -> None:
     table = extracted.table
-    assert len(table) == len(extracted.latents) == 4 * 25 and extracted.latents.dtype == np.float32
+    assert len(table) == len(extracted.latents) == 4 * 25
     assert table.groupby("clip", observed=True).size().to_dict() == dict.fromkeys("abcd", 25)
     np.testing.assert_allclose(table["time"][table["clip"] == "c"], (np.arange(25) + 0.5) / 50)
     assert (table["piece"].astype(str) == "piece " + table["clip"].astype(str)).all()
@@ -95,7 +95,7 @@ def test_one_row_a_frame_with_its_origin_and_time(extracted: frames.Frames) -> N
         assert (rows["split"] == split).all() and (rows["monophonic"] == monophonic).all()
         np.testing.assert_allclose(pitch.to_midi(rows["f0"]), midi, atol=0.3)
         assert (rows["pitch"] == midi - 30).mean() > 0.8  # not where the tracker is unsure
-        np.testing.assert_allclose(extracted.latents[rows.index, 1], amplitude**2 / 2, rtol=0.2)
+        np.testing.assert_allclose(extracted.latents[rows.index][:, 1], amplitude**2 / 2, rtol=0.2)
 
 
 def test_classes_are_those_of_the_given_bins(extracted: frames.Frames) -> None:
@@ -108,9 +108,9 @@ def test_classes_are_those_of_the_given_bins(extracted: frames.Frames) -> None:
 
 
 def test_a_codec_with_codebooks_leaves_its_codes(coded: frames.Frames, extracted: frames.Frames) -> None:
-    assert coded.codebook_size == 10 and coded.codes.dtype == np.int32
-    np.testing.assert_array_equal(coded.latents, (coded.codes / 10).astype(np.float32))
-    np.testing.assert_array_equal(coded.codes, np.floor(np.abs(extracted.latents) * 10))
+    assert coded.codebook_size == 10 and coded.codes[:].dtype == torch.int32
+    np.testing.assert_array_equal(coded.latents, (np.asarray(coded.codes) / 10).astype(np.float32))
+    np.testing.assert_array_equal(coded.codes, np.floor(np.abs(np.asarray(extracted.latents)) * 10))
     assert extracted.codes is None and extracted.codebook_size is None
 
 
@@ -125,11 +125,13 @@ def test_rows_that_count(extracted: frames.Frames) -> None:
 
 
 @pytest.mark.parametrize("kind", ["extracted", "coded"])
-def test_the_file_gives_back_the_table_uncopied_and_the_same_bytes(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("cuts", [[], [25, 75]])
+def test_the_files_give_back_the_table_however_it_is_parted(
+    kind: str, cuts: list[int], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     made = request.getfixturevalue(kind)
-    frames.save(made, tmp_path / "deep" / "a.arrow")
-    loaded = frames.load(tmp_path / "deep" / "a.arrow")
-    assert not loaded.latents.flags.writeable and not loaded.latents.flags.owndata
+    save_parts(made, tmp_path / "deep" / "a", cuts)
+    loaded = frames.load(tmp_path / "deep" / "a")
     np.testing.assert_array_equal(loaded.latents, made.latents)
     np.testing.assert_array_equal(loaded.codes, made.codes)
     pd.testing.assert_frame_equal(loaded.table[list(made.table)], made.table, check_dtype=False, check_categorical=False, rtol=1e-6)
@@ -137,8 +139,50 @@ def test_the_file_gives_back_the_table_uncopied_and_the_same_bytes(kind: str, tm
         np.testing.assert_array_equal(loaded.edges[prop], edges)
     for name in ("codec", "weights", "tracker", "frame_rate", "codebook_size"):
         assert getattr(loaded, name) == getattr(made, name)
-    frames.save(loaded, tmp_path / "b.arrow")
-    assert (tmp_path / "b.arrow").read_bytes() == (tmp_path / "deep" / "a.arrow").read_bytes()
+    save_parts(loaded, tmp_path / "b", cuts)
+    assert len(list((tmp_path / "b").iterdir())) == len(cuts) + 1
+    for path in (tmp_path / "b").iterdir():
+        assert path.read_bytes() == (tmp_path / "deep" / "a" / path.name).read_bytes()
+
+
+def save_parts(made: frames.Frames, folder: Path, cuts: list[int]) -> None:
+    for number, rows in enumerate(np.split(np.arange(len(made.table)), cuts)):
+        codes = None if made.codes is None else made.codes[rows].numpy()
+        part = replace(made, latents=made.latents[rows].numpy(), codes=codes, table=made.table.iloc[rows].reset_index(drop=True))
+        frames.save(part, folder, number, f"part {number}")
+
+
+def test_a_part_says_what_it_was_made_of(extracted: frames.Frames, tmp_path: Path) -> None:
+    save_parts(extracted, tmp_path, [50])
+    assert [frames.made_of(frames.part(tmp_path, number)) for number in range(3)] == ["part 0", "part 1", None]
+    frames.part(tmp_path, 1).write_bytes(frames.part(tmp_path, 1).read_bytes()[:-9])
+    assert frames.made_of(frames.part(tmp_path, 1)) is None
+
+
+def test_parts_that_do_not_belong_together_are_told(extracted: frames.Frames, coded: frames.Frames, tmp_path: Path) -> None:
+    frames.save(extracted, tmp_path / "gap", 1)
+    with pytest.raises(CorpusError, match="gap is missing, or lacks parts"):
+        frames.load(tmp_path / "gap")
+    frames.save(extracted, tmp_path / "mixed", 0)
+    frames.save(coded, tmp_path / "mixed", 1)
+    with pytest.raises(CorpusError, match="mixed has parts of unlike codecs"):
+        frames.load(tmp_path / "mixed")
+
+
+def test_rows_are_taken_from_parts_as_from_a_tensor() -> None:
+    whole = torch.arange(40.0).reshape(20, 2)
+    mapped = frames.Mapped(np.split(whole.numpy(), [3, 4, 15]))
+    assert mapped.shape == (20, 2) and len(mapped) == 20 and torch.equal(mapped[:], whole)
+    for rows in (
+        slice(2, 18, 3),
+        np.array([19, 0, 3, 3]),
+        torch.tensor([4, 2]),
+        whole[:, 0] % 3 == 0,
+        np.arange(20) > 14,
+        np.array([], int),
+    ):
+        assert torch.equal(mapped[rows], whole[rows])
+    assert [len(part) for part in mapped.split(8)] == [8, 8, 4] and torch.equal(torch.cat(list(mapped.split(8))), whole)
 
 
 # --- use of codebooks ---------------------------------------------------------------------------------------------------
@@ -176,12 +220,14 @@ def test_clips_that_cannot_be_encoded_are_named(manifest: pd.DataFrame, monkeypa
 
 @pytest.mark.parametrize("keep", [None, 0, 0.99])
 def test_a_table_that_is_missing_or_truncated_is_told(extracted: frames.Frames, tmp_path: Path, keep: float | None) -> None:
-    path = tmp_path / "a.arrow"
+    path = tmp_path / "a"
     if keep is not None:
         frames.save(extracted, path)
-        data = path.read_bytes()
-        path.write_bytes(data[: int(keep * len(data))])
-    with pytest.raises(CorpusError, match="a.arrow is missing: run notebook 01_extraction" if keep is None else "a.arrow is damaged"):
+        data = frames.part(path, 0).read_bytes()
+        frames.part(path, 0).write_bytes(data[: int(keep * len(data))])
+    with pytest.raises(
+        CorpusError, match="a is missing, or lacks parts: run notebook 01_extraction" if keep is None else "part-00000.arrow is damaged"
+    ):
         frames.load(path)
 
 
@@ -190,10 +236,10 @@ def test_names_that_lead_out_of_a_folder_are_refused(extracted: frames.Frames, t
     """The feature browser fetches a clip by this name; that of a piece is text."""
     for column in ("piece", "clip"):
         renamed = extracted.table[column].cat.rename_categories(lambda old: name if old[-1] == "b" else old)
-        frames.save(replace(extracted, table=extracted.table.assign(**{column: renamed})), tmp_path / f"{column}.arrow")
-    assert name in set(frames.load(tmp_path / "piece.arrow").table["piece"])
-    with pytest.raises(CorpusError, match="clip.arrow, clip: .* cannot name a file"):
-        frames.load(tmp_path / "clip.arrow")
+        frames.save(replace(extracted, table=extracted.table.assign(**{column: renamed})), tmp_path / column)
+    assert name in set(frames.load(tmp_path / "piece").table["piece"])
+    with pytest.raises(CorpusError, match="clip, clip: .* cannot name a file"):
+        frames.load(tmp_path / "clip")
 
 
 Change = Callable[[pa.Table], Any]
@@ -253,18 +299,18 @@ def rewrite(path: Path, change: Change, metadata: Callable[[dict[str, Any]], byt
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_a_damaged_table_is_told_with_what_to_do(coded: frames.Frames, damage: str, tmp_path: Path) -> None:
     change, told = DAMAGED[damage]
-    frames.save(coded, tmp_path / "b.arrow")
+    frames.save(coded, tmp_path / "b")
     if isinstance(change, dict):
-        rewrite(tmp_path / "b.arrow", lambda table: table, lambda held: json.dumps({**held, **change}).encode())
+        rewrite(frames.part(tmp_path / "b", 0), lambda table: table, lambda held: json.dumps({**held, **change}).encode())
     else:
-        rewrite(tmp_path / "b.arrow", change)
-    with pytest.raises(CorpusError, match=f"(?s)b.arrow is damaged or not a table of frames .*{told}.*run the extraction again"):
-        frames.load(tmp_path / "b.arrow")
+        rewrite(frames.part(tmp_path / "b", 0), change)
+    with pytest.raises(CorpusError, match=f"(?s)part-00000.arrow is damaged or not a table of frames .*{told}.*run the extraction again"):
+        frames.load(tmp_path / "b")
 
 
 @pytest.mark.parametrize("header", [b"no json", b"[]", b"\xff", b"[" * 100_000, b"{}"], ids=lambda header: str(header)[:9])
 def test_a_table_with_another_header_is_told(coded: frames.Frames, header: bytes, tmp_path: Path) -> None:
-    frames.save(coded, tmp_path / "b.arrow")
-    rewrite(tmp_path / "b.arrow", lambda table: table, lambda held: header)
-    with pytest.raises(CorpusError, match="b.arrow is damaged or not a table of frames"):
-        frames.load(tmp_path / "b.arrow")
+    frames.save(coded, tmp_path / "b")
+    rewrite(frames.part(tmp_path / "b", 0), lambda table: table, lambda held: header)
+    with pytest.raises(CorpusError, match="part-00000.arrow is damaged or not a table of frames"):
+        frames.load(tmp_path / "b")

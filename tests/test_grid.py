@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import toy_material
 from audiosae.audio import labels
 from audiosae.errors import ParameterError
 from audiosae.evidence import grid
-from audiosae.sae import SparseAutoencoder
+from audiosae.sae import SparseAutoencoder, training
 from audiosae.sae.training import GRIDS
 
 
@@ -38,9 +39,12 @@ def test_ranges_and_their_overlap() -> None:
     assert beside["pitch"]["paper"] == [0.21, 0.3] and beside["pitch"]["ours"] == [0.05, 0.2]
 
 
-def test_the_grid_reads_what_can_be_read_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grid_reads_what_can_be_read_and_no_more_and_goes_on_where_it_was_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Latents [1200, 5] whose first number is the amplitude class and whose second is the pitch class; timbre is chance."""
     monkeypatch.setitem(grid.GRIDS, "paper", ((4, 8), (0.005, 0.05)))
+    monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     latents = rng.standard_normal((1200, 5)).astype(np.float32)
     table = pd.DataFrame((latents[:, [1, 0]] > 0).astype(int), columns=["pitch", "amplitude"])
@@ -58,3 +62,15 @@ def test_the_grid_reads_what_can_be_read_and_no_more(monkeypatch: pytest.MonkeyP
         assert low < accuracy["timbre"] < high
     assert made["majority"]["pitch"] < 0.6
     assert made["train_frames"] == 400 and made["frames"] == 600 and made["beside_paper"]["pitch"]["paper"] == [0.78, 0.87]
+
+    (dead,) = tmp_path.glob(".resume/grid/encodec-40-0.05.json")
+    dead.unlink()
+    trained, train = [], training.train
+    monkeypatch.setattr(
+        training,
+        "train",
+        lambda latents, settings, *rest, **options: trained.append(settings.hidden) or train(latents, settings, *rest, **options),
+    )
+    assert toy_material.ask(monkeypatch, grid, found, **given) == made and trained == [40]
+    toy_material.ask(monkeypatch, grid, found, **given | {"epochs": 1})
+    assert trained == [40, 20, 20, 40, 40]

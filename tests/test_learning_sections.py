@@ -28,19 +28,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(determinism, "THREADS", 1)  # threads that wait for each other take minutes beside other tests
         root = make(tmp_path_factory.mktemp("tiny"))
-        path = root / f"data/frames/{CODEC}.arrow"
+        path = root / f"data/frames/{CODEC}"
         table = frames.load(path)
         split = table.table["split"].astype(str).where(table.table["clip"] != "train-2", "validation")
-        frames.save(frames.Frames(**{**vars(table), "latents": table.latents.copy(), "table": table.table.assign(split=split)}), path)
+        frames.save(frames.Frames(**{**vars(table), "table": table.table.assign(split=split)}), path)
         yield root
 
 
 def train(project: Path, seed: int = 0) -> sae_training.Training:
-    return sae_training.run(CODEC, "small", 2, 0.05, 3, 2, 2, 64, 0.001, seed, project)
+    return sae_training.run(CODEC, "small", 2, 0.05, 3, 2, 2, 64, 0.001, seed, "float32", project)
 
 
 def probe(project: Path, iterations: int = 5) -> probing.Probing:
-    return probing.run(CODEC, 0.001, iterations, 0, project)
+    return probing.run(CODEC, 0.001, iterations, 100000, 0, project)
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,9 @@ def test_the_chosen_autoencoder_is_kept_with_its_figures_and_curve(project: Path
     assert [tuple(point) for point in trained.points[["factor", "l1"]].to_numpy()] == training.grid("small", 2, 0.05)
     _, header = checkpoint.load(project / f"checkpoints/sae/{CODEC}.safetensors", KIND)
     assert trained.figures["provenance"].items() < header["provenance"].items() and header["sizes"] == {"dim": 64, "hidden": 128}
-    table = frames.load(project / f"data/frames/{CODEC}.arrow")
+    table = frames.load(project / f"data/frames/{CODEC}")
     split = training.hold_out(unique.find(table.latents), table.rows("train"), table.rows("test"), 0)
-    latents = torch.from_numpy(table.latents.copy())
+    latents = table.latents[:]
     sae, curve = training.train(latents, training.Settings(128, 0.05, 2, 64, 0.001, 0), split.train)
     kept = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors")
     assert all(torch.equal(one, other) for one, other in zip(sae.state_dict().values(), kept.state_dict().values(), strict=True))
@@ -107,7 +107,7 @@ def test_other_seeds_and_a_k_sparse_one_stand_beside_it(project: Path, trained: 
 
 
 def test_probes_are_read_and_not_fitted_again(project: Path, probed: probing.Probing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "fit_all", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(probing, "fit_all", lambda *_: pytest.fail("computed again"))
     again = probe(project)
     assert again.figures == probed.figures == results.read(project / f"results/probing/{CODEC}.json")
     for prop in labels.PROPERTIES:
@@ -117,9 +117,9 @@ def test_probes_are_read_and_not_fitted_again(project: Path, probed: probing.Pro
 
 
 def test_probes_are_scored_on_test_frames_and_kept(project: Path, probed: probing.Probing) -> None:
-    table = frames.load(project / f"data/frames/{CODEC}.arrow")
+    table = frames.load(project / f"data/frames/{CODEC}")
     with torch.no_grad():
-        features = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors").encode(torch.from_numpy(table.latents.copy()))
+        features = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors").encode(table.latents[:])
     kept = probes.load(project / f"checkpoints/probes/{CODEC}.safetensors")
     for prop, found in probed.figures["properties"].items():
         test = table.rows("test", prop)

@@ -170,7 +170,7 @@ def test_the_summary_keeps_the_contract(clone: Clone, name: str) -> None:
 def test_all_codecs_are_labelled_by_the_same_bins(clone: Clone) -> None:
     edges = json.loads((clone.root / "results/bins.json").read_text())["edges"]
     for name in CODECS:
-        table = frames.load(clone.root / f"data/frames/{name}.arrow")
+        table = frames.load(clone.root / f"data/frames/{name}")
         assert {prop: list(values) for prop, values in table.edges.items()} == edges
         for prop, column in (("amplitude", "rms"), ("timbre", "centroid")):
             np.testing.assert_array_equal(table.table[prop], labels.to_bins(table.table[column].to_numpy(), table.edges[prop]))
@@ -231,7 +231,7 @@ def test_every_state_of_a_generation_can_be_heard(clone: Clone) -> None:
 
 def test_the_figures_of_the_probe_follow_from_its_files(clone: Clone) -> None:
     """Accuracy once more, from the table, the SAE and the probe that were written."""
-    table = frames.load(clone.root / "data/frames/encodec.arrow")
+    table = frames.load(clone.root / "data/frames/encodec")
     sae = SparseAutoencoder.load(clone.root / "checkpoints/sae/encodec.safetensors")
     fitted = probes.load(clone.root / "checkpoints/probes/encodec.safetensors")
     written = json.loads((clone.root / "results/probing/encodec.json").read_text())["properties"]
@@ -239,7 +239,7 @@ def test_the_figures_of_the_probe_follow_from_its_files(clone: Clone) -> None:
     for prop in labels.PROPERTIES:
         rows = table.rows("test", prop)
         with torch.no_grad():
-            called = fitted[prop].predict(sae.encode(torch.from_numpy(table.latents[rows])))
+            called = fitted[prop].predict(sae.encode(table.latents[rows]))
         truth = table.table.loc[rows, prop].to_numpy()
         assert (called == truth).mean() == pytest.approx(written[prop]["accuracy"], abs=1e-3)
 
@@ -253,7 +253,7 @@ def test_no_piece_is_in_two_splits_and_every_frame_has_a_clip(clone: Clone) -> N
         ("diffrhythm-vae", 44100 / 2048, 44),
         ("mel", 75, 150),
     ):
-        table = frames.load(clone.root / f"data/frames/{name}.arrow")
+        table = frames.load(clone.root / f"data/frames/{name}")
         assert len(table.latents) == len(manifest) * frames_a_clip  # clips of two seconds; the last frame may be filled up
         assert set(table.table["clip"].astype(str)) == set(manifest["clip"])
         assert np.allclose(table.table["time"].to_numpy()[:3], [0.5 / rate, 1.5 / rate, 2.5 / rate])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from audiosae.errors import CheckpointError, ParameterError
 from audiosae.files import checkpoint
-from audiosae.sae import SparseAutoencoder, evaluate, model, rms_norm, training
+from audiosae.sae import SparseAutoencoder, evaluate, model, rms_norm, step, training
 from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.training import Split
 from audiosae.sae.variants import VARIANTS, VariantAutoencoder, keep_largest, measure
@@ -103,20 +105,45 @@ def test_loss_sums_over_dimensions_and_features_and_averages_over_weighted_frame
 
 
 @pytest.mark.parametrize("l1", [0.0, 0.7])
-def test_gradients_of_the_loss_against_finite_differences(l1: float) -> None:
+def test_the_gradient_of_each_term_against_finite_differences(l1: float) -> None:
     sae = random_sae().double()
-    x = torch.randn(8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    sum(sae.loss(x, l1)).backward()
-    step = 1e-6
-    for name, parameter in sae.named_parameters():
-        numeric = torch.zeros_like(parameter)
-        for place, out in zip(parameter.data.view(-1), numeric.view(-1), strict=True):
-            place += step
-            above = sum(sae.loss(x, l1)).item()
-            place -= 2 * step
-            out.copy_(torch.tensor((above - sum(sae.loss(x, l1)).item()) / (2 * step)))
-            place += step
-        torch.testing.assert_close(parameter.grad, numeric, rtol=1e-5, atol=1e-7, msg=name)
+    generator = torch.Generator().manual_seed(1)
+    x, weights = (torch.randn(*shape, dtype=torch.float64, generator=generator) for shape in ((8, 3), (8,)))
+    layers = [value.detach().clone().requires_grad_() for value in sae.parameters()]
+
+    def terms(*given: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        encoder, decoder = (SimpleNamespace(weight=weight, bias=bias) for weight, bias in (given[:2], given[2:]))
+        return step.loss(x, l1, weights.abs(), encoder, decoder)
+
+    assert torch.autograd.gradcheck(terms, layers)
+
+
+def test_the_gradient_is_that_of_the_formulas_where_a_frame_has_no_feature_and_where_frames_count_unequally() -> None:
+    sae = random_sae(hidden=12)
+    with torch.no_grad():
+        sae.encoder.bias.fill_(-1.0)
+    x, weights = torch.cat([torch.zeros(1, 3), torch.randn(20, 3, generator=torch.Generator().manual_seed(1))]), torch.linspace(0, 2, 21)
+    sum(sae.loss(x, 0.3, weights)).backward()
+    found = [parameter.grad.clone() for parameter in sae.parameters()]
+    sae.zero_grad()
+    h = torch.relu(sae.encoder(sae.normalised(x)))
+    assert not h[0].any()
+    error = (sae.normalised(x) - sae.decoder(rms_norm(h))).pow(2).sum(dim=1)
+    (weights * (error + 0.3 * h.sum(dim=1))).mean().backward()
+    for ours, parameter in zip(found, sae.parameters(), strict=True):
+        torch.testing.assert_close(ours, parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_products_in_half_precision_give_nearly_the_same_and_weights_stay_whole() -> None:
+    whole, half = random_sae(hidden=64), random_sae(hidden=64)
+    half.load_state_dict(whole.state_dict())
+    half.precision = torch.bfloat16
+    x = torch.randn(200, 3, generator=torch.Generator().manual_seed(1))
+    for sae in (whole, half):
+        sum(sae.loss(x, 0.1)).backward()
+    for one, other in zip(whole.parameters(), half.parameters(), strict=True):
+        assert other.grad.dtype == torch.float32 and not torch.equal(one.grad, other.grad)
+        assert (one.grad - other.grad).norm() < 0.02 * one.grad.norm()
 
 
 # --- the figures --------------------------------------------------------------------------------------------------------
@@ -206,7 +233,7 @@ def test_a_trained_one_has_k_active_features_on_frames_that_it_has_not_seen() ->
     generator = torch.Generator().manual_seed(0)
     sparse = torch.rand(3000, 12, generator=generator) * (torch.rand(3000, 12, generator=generator) < 0.2)
     x = sparse @ torch.randn(12, 8, generator=generator) + 0.01 * torch.randn(3000, 8, generator=generator)
-    sae, curve = training.train(x[:2000], training.Settings(24, 0.0, 30, 100, 0.005, 0), k=3)
+    sae, curve = training.train(x[:2000], training.Settings(24, 0.0, 30, 100, 0.005, 0), build=partial(KSparseAutoencoder, k=3))
     found = evaluate(sae, x[2000:])
     assert found["l0"] == pytest.approx(3, rel=0.25) and found["fvu"] < 0.1
     assert (curve["penalty"] == 0).all()
@@ -291,11 +318,10 @@ def test_live_sparsity_leaves_dead_features_out() -> None:
 
 def test_what_can_be_escaped_and_what_cannot() -> None:
     """Scale h by c, and the decoder by 1/c where f is h: x̂ stays. Two penalties fall with c, two do not."""
-    h = torch.rand(1, 4, 10) + 0.1
-    norms, c = torch.rand(1, 4) + 0.5, 0.1
+    h, norms, c = torch.rand(10, 4) + 0.1, torch.rand(4) + 0.5, 0.1
     for name, factor in {"paper": c, "plain": c, "on_f": 1, "decoder_norm": 1}.items():
-        price, rms = VARIANTS[name].price, h.square().mean(dim=1).sqrt()
-        torch.testing.assert_close(price(c * h, c * rms, norms / c), factor * price(h, rms, norms))
+        price, f = VARIANTS[name].price, rms_norm(h)
+        torch.testing.assert_close(price(c * h, f, norms / c), factor * price(h, f, norms))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Training SAEs, alone and in a stack: they learn, repeat themselves byte for byte, and survive being killed; and what section 2 writes."""
+"""Training SAEs: they learn, repeat themselves byte for byte, and survive being killed; and what section 2 writes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import torch
 
 from audiosae.errors import ParameterError
 from audiosae.files import resume
-from audiosae.frames import unique
-from audiosae.sae import SparseAutoencoder, evaluate, stacked
-from audiosae.sae.training import GRIDS, HELD_OUT, Batches, Settings, grid, hold_out, measure, train
+from audiosae.frames import Mapped, unique
+from audiosae.sae import SparseAutoencoder, evaluate
+from audiosae.sae import training as trainer
+from audiosae.sae.training import GRIDS, HELD_OUT, Batches, Settings, grid, hold_out, measure, scaled_batch, train
 from audiosae.sae.variants import VARIANTS, VariantAutoencoder
 
 SETTINGS = Settings(hidden=12, l1=0.01, epochs=5, batch=64, learning_rate=0.01, seed=3)
@@ -57,7 +58,6 @@ def test_one_seed_is_one_file_and_another_seed_another(tmp_path: Path) -> None:
     other, _ = train(frames(), replace(SETTINGS, seed=4))
     assert file_of(once, tmp_path / "a") == file_of(twice, tmp_path / "b") != file_of(other, tmp_path / "c")
     pd.testing.assert_frame_equal(curve, again)
-    assert not list((tmp_path / "states").iterdir())
 
 
 def kill(states: Path, settings: Settings, kept: int) -> None:
@@ -82,6 +82,14 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatch: pyt
     resumed, curve_again = train(frames(), SETTINGS, states=tmp_path)
     assert written == [3, 4, 5]  # it did continue, and did not begin again
     assert file_of(resumed, tmp_path / "a") == file_of(whole, tmp_path / "b")
+    pd.testing.assert_frame_equal(curve_again, curve)
+
+
+def test_a_run_that_ended_is_not_run_again(tmp_path: Path) -> None:
+    first, curve = train(frames(), SETTINGS, states=tmp_path)
+    seen = []
+    again, curve_again = train(frames(), SETTINGS, states=tmp_path, after=lambda epoch, sae: seen.append(epoch))
+    assert not seen and file_of(again, tmp_path / "a") == file_of(first, tmp_path / "b")
     pd.testing.assert_frame_equal(curve_again, curve)
 
 
@@ -112,9 +120,9 @@ def codes(count: int = 1200, book: int = 40, seed: int = 0) -> np.ndarray:
 
 def test_a_row_counts_as_often_as_its_frames() -> None:
     """The curve's first epoch, at a learning rate of nearly nothing, is the mean loss over frames."""
-    rows = unique.find(codes())
+    rows = unique.find(Mapped([codes()]))
     still = replace(SETTINGS, learning_rate=1e-12, epochs=1, batch=1200)
-    counts, distinct = torch.from_numpy(rows.counts(np.arange(1200) % 3 == 0)), torch.from_numpy(rows.latents)
+    counts, distinct = torch.from_numpy(rows.counts(np.arange(1200) % 3 == 0)), rows.latents
     counted, few = train(distinct, still, counts)
     plain, all_frames = train(distinct.repeat_interleave(counts, dim=0), still)
     torch.testing.assert_close(counted.mean, plain.mean, rtol=3e-5, atol=3e-5)  # float32 sums of some hundred terms
@@ -123,8 +131,8 @@ def test_a_row_counts_as_often_as_its_frames() -> None:
 
 
 def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows() -> None:
-    rows, settings = unique.find(codes()), replace(SETTINGS, batch=100)
-    parts = Batches(torch.from_numpy(rows.latents), torch.from_numpy(rows.counts(np.ones(1200, dtype=bool))), settings).epoch(0)
+    rows, settings = unique.find(Mapped([codes()])), replace(SETTINGS, batch=100)
+    parts = list(Batches(rows.latents, torch.from_numpy(rows.counts(np.ones(1200, dtype=bool))), settings).epoch(0))
     weights = torch.cat([weight for _, weight in parts])
     assert len(parts) in (11, 12) and len(weights) <= 2 * len(rows.latents)
     assert weights.mean() == pytest.approx(1) and weights.max() < 2
@@ -133,8 +141,8 @@ def test_an_epoch_over_rows_has_as_many_steps_each_on_fewer_rows() -> None:
 
 def test_where_frames_repeat_codes_are_held_out_and_the_fvu_is_of_these() -> None:
     frame = torch.from_numpy(codes(6000, book=300))
-    rows, training, test = unique.find(frame.numpy()), np.arange(6000) % 3 > 0, np.arange(6000) % 3 == 0
-    split, latents = hold_out(rows, training, test, 0), torch.from_numpy(rows.latents)
+    rows, training, test = unique.find(Mapped([frame.numpy()])), np.arange(6000) % 3 > 0, np.arange(6000) % 3 == 0
+    split, latents = hold_out(rows, training, test, 0), rows.latents
     assert split.held_out == "codes"
     out = rows.counts(training) * (split.train.numpy() == 0) > 0
     assert out.mean() == pytest.approx(HELD_OUT, abs=0.06)
@@ -148,11 +156,11 @@ def test_where_frames_repeat_codes_are_held_out_and_the_fvu_is_of_these() -> Non
 
 def test_where_frames_do_not_repeat_recordings_are_held_out() -> None:
     latents = frames()
-    rows, training = unique.find(latents.numpy()), np.arange(300) < 200
+    rows, training = unique.find(Mapped([latents.numpy()])), np.arange(300) < 200
     split = hold_out(rows, training, ~training, 0)
     assert split.held_out == "recordings"
     assert torch.equal(split.unseen, split.test) and torch.equal(split.train, 1 - split.test)
-    counted, _ = train(torch.from_numpy(rows.latents), SETTINGS, split.train)
+    counted, _ = train(rows.latents, SETTINGS, split.train)
     plain, _ = train(latents[:200], SETTINGS)
     assert torch.equal(counted.encoder.weight, plain.encoder.weight)  # one path: the same to the bit
     found = measure(counted, latents, split)
@@ -177,26 +185,47 @@ def test_the_chosen_point_is_always_on_a_grid_and_an_unknown_one_is_told() -> No
         grid("huge", 8, 0.05)
 
 
-# --- a stack ------------------------------------------------------------------------------------------------------------
-
-STACKED = Settings(hidden=12, l1=0.0, epochs=3, batch=64, learning_rate=0.003, seed=3)
-PENALTIES = (0.0, 0.01, 0.3)
+# --- frames that do not fit in memory -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("counts", [None, torch.arange(300) % 7])
-def test_each_member_is_what_it_would_be_alone(counts: torch.Tensor | None) -> None:
-    members = stacked.train(frames(), STACKED, PENALTIES, counts)
-    for l1, member in zip(PENALTIES, members, strict=True):
-        alone, _ = train(frames(), replace(STACKED, l1=l1), counts)
-        for name, value in alone.state_dict().items():
-            torch.testing.assert_close(member.state_dict()[name], value, rtol=1e-4, atol=1e-4, msg=f"{name} at λ {l1}")
-        assert evaluate(member, frames())["fvu"] == pytest.approx(evaluate(alone, frames())["fvu"], abs=1e-4)
-    # λ did reach the members, and training did move them: else the comparison above would say little.
-    assert (members[0].encoder.weight - members[2].encoder.weight).abs().max() > 0.01
+def batches(latents: np.ndarray, cuts: list[int], counts: torch.Tensor | None = None, number: int = 0) -> list[torch.Tensor]:
+    return [x for x, _ in Batches(Mapped(np.split(latents, cuts)), counts, replace(SETTINGS, batch=50)).epoch(number)]
+
+
+def test_the_order_depends_on_the_seed_and_not_on_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    latents = frames(1000).numpy()
+    for block, buffer in ((256, 131072), (16, 160)):  # all in memory, and some of it
+        monkeypatch.setattr(trainer, "BLOCK", block)
+        monkeypatch.setattr(trainer, "BUFFER", buffer)
+        one, other = batches(latents, []), batches(latents, [1, 100, 101, 900])
+        assert all(map(torch.equal, one, other)) and len(one) == len(other) >= 20
+        for order in (one, batches(latents, [], number=1)):  # each frame once, in an order of its own
+            assert sorted(map(tuple, torch.cat(order).tolist())) == sorted(map(tuple, latents.tolist()))
+        assert not torch.equal(one[0], batches(latents, [], number=1)[0])
+
+
+def test_a_batch_is_drawn_from_all_over_even_where_little_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "BLOCK", 16)
+    monkeypatch.setattr(trainer, "BUFFER", 320)
+    place = np.arange(4000, dtype=np.float32)[:, None]
+    drawn = batches(place, [])
+    assert all(x.max() - x.min() > 2000 for x in drawn) and not torch.equal(drawn[0], drawn[0].sort(dim=0).values)
+
+
+def test_from_disk_as_from_memory(tmp_path: Path) -> None:
+    counts = torch.arange(300) % 3
+    mapped, curve = train(Mapped(np.split(frames().numpy(), [7, 100])), SETTINGS, counts)
+    held, curve_again = train(frames(), SETTINGS, counts)
+    assert file_of(mapped, tmp_path / "a") == file_of(held, tmp_path / "b")
+    pd.testing.assert_frame_equal(curve, curve_again)
+    assert evaluate(mapped, Mapped([frames().numpy()]), counts) == evaluate(held, frames(), counts)
+
+
+# --- other kinds --------------------------------------------------------------------------------------------------------
 
 
 def loss_by_hand(sae: VariantAutoencoder, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The loss as it is written in the head of `variants`, from the member's own encoder and decoder."""
+    """The loss as it is written in the head of `variants`, from its own encoder and decoder."""
     h, f, columns = sae.activations(x), sae.encode(x), sae.decoder.weight.norm(dim=0)
     price = {"paper": h, "on_f": f, "decoder_norm": h * columns, "plain": h, "top_k": 0 * h}[sae.variant.name].sum(dim=1)
     error = (sae.normalised(x) - sae.normalised(sae.decode(f))).pow(2).sum(dim=1)
@@ -204,31 +233,25 @@ def loss_by_hand(sae: VariantAutoencoder, x: torch.Tensor, weights: torch.Tensor
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_the_loss_of_a_stack_is_that_of_its_members(name: str) -> None:
-    start = VariantAutoencoder(6, 12, VARIANTS[name], 3)
-    start.standardise(frames())
-    stack = stacked.Stack(start, (3, 5))
-    with torch.no_grad():
-        for parameter in stack.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+def test_the_loss_of_a_variant_is_the_one_in_its_table(name: str) -> None:
+    torch.manual_seed(0)
+    sae = VariantAutoencoder(6, 12, VARIANTS[name], 3)
+    sae.standardise(frames())
     weights = torch.linspace(0.2, 2, 300)
-    found = stack.loss(start.normalised(frames()), weights)
-    expected = torch.stack([loss_by_hand(member, frames(), weights) for member in stack.members()])
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    assert found[0] != found[1]
+    torch.testing.assert_close(sum(sae.loss(frames(), 99.0, weights)), loss_by_hand(sae, frames(), weights), rtol=1e-4, atol=1e-4)
 
 
 def test_another_optimiser_and_what_is_seen_after_each_epoch() -> None:
     seen = {}
 
-    def look(epoch: int, stack: stacked.Stack) -> None:
-        seen[epoch] = stack.members()[0].encoder.weight.clone()
+    def look(epoch: int, sae: SparseAutoencoder) -> None:
+        seen[epoch] = sae.encoder.weight.detach().clone()
 
-    (still,) = stacked.train(frames(), STACKED, [0.1], optimiser=lambda given, rate: torch.optim.SGD(given, lr=0.0), after=look)
-    assert list(seen) == [1, 2, 3]
-    assert torch.equal(seen[1], seen[3]) and torch.equal(seen[3], still.encoder.weight)
+    still, _ = train(frames(), SETTINGS, optimiser=lambda given, rate: torch.optim.SGD(given, lr=0.0), after=look)
+    assert list(seen) == [1, 2, 3, 4, 5]
+    assert torch.equal(seen[1], seen[5]) and torch.equal(seen[5], still.encoder.weight)
 
 
 def test_a_thinned_epoch_has_as_many_steps() -> None:
-    assert stacked.scaled_batch(1024, 15000, 40875) == 376
+    assert scaled_batch(1024, 15000, 40875) == 376
     assert -(-15000 // 376) == -(-40875 // 1024) == 40

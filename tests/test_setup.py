@@ -32,7 +32,7 @@ NOT_IMPORTED = {*"onnxscript jupyterlab jupyter-book pip-tools ruff mypy torchau
 BY_PATH = {"decoder", "stable_audio_tools", "model"}
 """The originals, which the programs in tests/recorded are given by path."""
 
-BY_HAND = [Requirement(line) for line in PROJECT["optional-dependencies"].pop("diffrhythm")]
+BY_HAND = [Requirement(line) for extra in ("diffrhythm", "engines", "peers") for line in PROJECT["optional-dependencies"].pop(extra)]
 """What only DiffRhythm itself needs: pinned, and neither locked nor installed here."""
 
 NAMED = {
@@ -94,7 +94,7 @@ def test_each_import_is_named_and_each_name_is_imported() -> None:
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             imported |= {module.split(".")[0]: path for module in modules}
-    by_hand = {requirement.name for requirement in BY_HAND}
+    by_hand = {requirement.name.replace("-", "_") for requirement in BY_HAND}
     assert by_hand <= imported.keys()
     owners = packages_distributions()
     outside = {module: path for module, path in imported.items() if module not in sys.stdlib_module_names | local | BY_PATH | by_hand}

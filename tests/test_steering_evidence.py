@@ -12,7 +12,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from tiny_project import CODEC, WEIGHTS, make
 
 from audiosae import codecs, frames, probes
@@ -75,8 +74,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     project: Path = make(tmp_path_factory.mktemp("tiny"))
     sae = SparseAutoencoder.load(project / f"checkpoints/sae/{CODEC}.safetensors")
     member = Member(sae, probes.load(project / f"checkpoints/probes/{CODEC}.safetensors"))
-    found = frames.load(project / f"data/frames/{CODEC}.arrow")
-    x = torch.from_numpy(trial.single_voices(found, 1, 0.5)["007"])
+    found = frames.load(project / f"data/frames/{CODEC}")
+    x = trial.single_voices(found, 1, 0.5)["007"]
     return {
         "codec": codecs.load(CODEC, WEIGHTS),
         "member": member,

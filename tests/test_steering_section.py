@@ -64,7 +64,7 @@ def test_what_was_computed_is_read_and_not_computed_again(project: Path, found: 
 def test_figures_are_those_of_the_table(project: Path, found: section.Steering) -> None:
     per_target, at_random = len(STRENGTHS) + 1, section.DIRECTIONS * len(STRENGTHS)
     assert set(found.measured["clip"]) == {"007", "NA"} and len(found.measured) == 2 * (3 * 2 * per_target + at_random)
-    table = frames.load(project / f"data/frames/{CODEC}.arrow")
+    table = frames.load(project / f"data/frames/{CODEC}")
     for prop, goals in response.goals(table, [0.1, 0.9]).items():
         told = found.figures["properties"][prop]
         assert response.respond(found.measured, prop, goals, table.edges, 0).figures == told

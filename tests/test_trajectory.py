@@ -25,6 +25,9 @@ MEMBERS = [
 class Straight:
     """A generator that goes straight to music of its own for each prompt; the estimate is right from the start."""
 
+    def to(self, device: torch.device) -> Straight:
+        return self
+
     def music(self, texts: list[str]) -> torch.Tensor:
         return flow.noise([100 + ord(text) for text in texts], FRAMES, DIM)
 

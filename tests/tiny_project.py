@@ -46,10 +46,10 @@ def make(root: Path) -> Path:
         table["timbre"] = labels.to_bins(table["centroid"].to_numpy(), edges["timbre"])
         tables.append(table.assign(monophonic=True, clip=row.clip, piece=row.piece, part=row.part, split=row.split))
     table = Frames(np.concatenate(latents), pd.concat(tables, ignore_index=True), edges, CODEC, WEIGHTS, "swift-f0", codec.frame_rate)
-    frames.save(table, root / f"data/frames/{CODEC}.arrow")
+    frames.save(table, root / f"data/frames/{CODEC}")
     torch.manual_seed(0)
     sae = SparseAutoencoder(64, 128).eval().requires_grad_(False)
-    sae.standardise(torch.from_numpy(table.latents.copy()))
+    sae.standardise(table.latents[:])
     sparse = KSparseAutoencoder(64, 128, 8).eval().requires_grad_(False)
     sparse.load_state_dict({**sae.state_dict(), "threshold": torch.tensor(0.2)})
     fitted = {prop: Probe(torch.randn(len(edges[prop]) - 1, 128) * 0.1, torch.zeros(len(edges[prop]) - 1), 0.0) for prop in edges}

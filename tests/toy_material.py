@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
+from audiosae.evidence import seed_stability
 from audiosae.evidence.material import Material
-from audiosae.frames import Frames, unique
+from audiosae.frames import Frames, Mapped, unique
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.k_sparse import KSparseAutoencoder
@@ -28,17 +29,19 @@ def material(
     rate: float = 75.0,
 ) -> Material:
     """Material from frames and an SAE, on the CPU, with seed 0; its k-sparse one has the same weights and keeps what is above 0."""
-    rows = unique.find(latents)
+    rows = unique.find(Mapped([latents]))
     k_sparse = KSparseAutoencoder(sae.dim, sae.hidden, 2).eval()
     k_sparse.load_state_dict({**sae.state_dict(), "threshold": torch.tensor(0.0)})
     frames = Frames(latents, table, edges or {}, codec, "embedded", "swift-f0", rate)
-    return Material(codec, frames, rows, torch.from_numpy(rows.latents), sae, fitted or {}, k_sparse, few_frames, 0, {})
+    return Material(codec, frames, rows, rows.latents[:], sae, fitted or {}, k_sparse, few_frames, 0, {})
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, question: ModuleType, made: Material, **parameters: Any) -> dict[str, Any]:
     """Run a question on material, and return the figures that it would write; it has to write them once, under its own name."""
     written: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
     monkeypatch.setattr(Material, "read", lambda codec, few_frames, seed: made)
+    for module in (question, seed_stability):
+        monkeypatch.setattr(module, "load", lambda *_: made, raising=False)
     monkeypatch.setattr(Material, "write", lambda self, name, figures, given, **inputs: written.append((name, figures, given)))
     monkeypatch.setattr(Material, "sae_settings", lambda self: {"dim": self.sae.dim})
     given = {"codec": made.codec, "few_frames": made.few_frames, "seed": made.seed, **parameters}

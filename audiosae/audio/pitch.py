@@ -68,7 +68,7 @@ def track_whole(mono: np.ndarray) -> Track:
 
 @lru_cache(maxsize=1)
 def _swift_model() -> swift_f0.SwiftF0:
-    return swift_f0.SwiftF0()
+    return swift_f0.SwiftF0(threads=1)  # others run beside it
 
 
 @torch.no_grad()

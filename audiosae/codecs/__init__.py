@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from audiosae.codecs import diffrhythm_vae, embedded, encodec, wavtokenizer
@@ -14,7 +15,7 @@ from audiosae.codecs.protocol import Codec, check, limit
 from audiosae.errors import CheckpointError, ParameterError
 from audiosae.files.whole import file_hash
 
-__all__ = ["Codec", "check", "identity", "load", "source"]
+__all__ = ["Codec", "check", "identity", "load", "loaded", "source"]
 
 PROJECT = Path(__file__).parents[2]
 
@@ -54,6 +55,12 @@ def load(name: str, weights: str | Path = "embedded") -> Codec:
             "is given as its weights."
         )
     return _LOADERS[name](weights)
+
+
+@lru_cache(maxsize=1)
+def loaded(name: str, weights: str, of: str) -> Codec:
+    """The same, once a process, as long as what it is loaded from is `of` the same `identity`: for workers, who get many pieces of work."""
+    return load(name, weights)
 
 
 def source(name: str, weights: str | Path) -> Path:

@@ -149,15 +149,9 @@ def _excerpt_start(notes: list[Note], tempo: float, seconds: float, rng: np.rand
 
 
 def _play(
-    notes: list[Note],
-    shift: int,
-    player: Instrument,
-    rng: np.random.Generator,
-    tempo: tuple[float, float],
-    seconds: float,
-    roll: float = 0.0,
-    start: float | None = None,
-) -> list[Event]:
+    notes: list[Note], shift: int, player: Instrument, rng: np.random.Generator, tempo: tuple[float, float], seconds: float,
+    roll: float = 0.0, start: float | None = None,
+) -> list[Event]:  # fmt: skip
     """An excerpt in seconds, with a tempo from a range, a swell and an uneven touch; chords rolled by `roll` seconds a note."""
     beats = float(rng.uniform(*tempo))
     if start is None:

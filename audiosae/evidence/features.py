@@ -102,7 +102,7 @@ def run(
     with threadpool_limits(1, user_api="blas"):  # sums that several threads share may come out differently from run to run
         split = training.hold_out(material.rows, material.table.rows("train"), material.table.rows("test"), seed)
         agreement, returns = seed_stability.stability([member.sae for member in members.load(codec)], material, split)
-        sparse = seed_stability.train_seeds(material, split, settings, seeds)
+        sparse = seed_stability.train_seeds(material, settings, seeds)
         agreement["k_sparse"], _ = seed_stability.stability(sparse, material, split)
         train = material.latents[material.at_rows(material.chosen("train"))]
         readers = representations.readers(material.sae, material.k_sparse, train, seed)

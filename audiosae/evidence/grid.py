@@ -6,19 +6,23 @@ few iterations: the point that section 2 chose comes out slightly different.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
-from audiosae import probes
+from audiosae import engine, probes
 from audiosae.audio import labels
 from audiosae.errors import ParameterError
-from audiosae.evidence.material import Material
+from audiosae.evidence.material import Material, load
 from audiosae.evidence.paper import RANGES
-from audiosae.sae import stacked, variants
+from audiosae.files import results, resume
+from audiosae.sae import training, variants
 from audiosae.sae.training import GRIDS, Settings
+from audiosae.sae.variants import PAPER, VariantAutoencoder
 
 
 def widths(dim: int, largest: int) -> list[tuple[int, int]]:
@@ -44,6 +48,32 @@ def beside_paper(paper: dict[str, list[float]], ours: dict[str, list[float]]) ->
     }
 
 
+def point(codec: str, few_frames: int, factor: int, settings: Settings, penalty: float, iterations: int, project: Path) -> dict[str, Any]:
+    """One autoencoder with its probes: factor, hidden, l1, the figures of `variants.measure`, and accuracy with ci95 by property.
+
+    It is kept in .resume when it is done, so that a run that was stopped goes on from there.
+    """
+    material = load(codec, few_frames, settings.seed, project)
+    kept = project / resume.FOLDER / "grid" / f"{codec}-{settings.hidden}-{settings.l1:g}.json"
+    parameters = {**asdict(settings), "few_frames": few_frames, "penalty": penalty, "iterations": iterations}
+    made = results.provenance(material.inputs, parameters, "audiosae.evidence.grid")
+    if not results.current(kept, made):
+        split, batch, _ = material.thinned_training(settings.batch)
+        build = partial(VariantAutoencoder, variant=PAPER, strength=settings.l1)
+        sae, _ = training.train(material.latents, replace(settings, batch=batch), split.train, build=build)
+        accuracy = {}
+        for prop in labels.PROPERTIES:
+            used, task = material.task(prop)
+            with torch.no_grad():
+                x = sae.encode(material.latents[used])
+            found = probes.fit_and_score(x, task, [penalty], iterations, settings.seed).scores
+            accuracy[prop] = {name: found[name] for name in ("accuracy", "ci95")}
+        measured = variants.measure(cast(VariantAutoencoder, sae), material.latents, split)
+        figures = {"factor": factor, "hidden": settings.hidden, "l1": settings.l1, **measured, "accuracy": accuracy}
+        results.write(kept, {"point": figures, "provenance": made})
+    return results.read(kept)["point"]
+
+
 def run(
     codec: str, largest: int, epochs: int, batch: int, learning_rate: float, few_frames: int, penalty: float, iterations: int, seed: int
 ) -> None:
@@ -51,6 +81,8 @@ def run(
 
     It holds points (factor, hidden, l1, the figures of `variants.measure`, and accuracy with ci95 by property), majority (accuracy of the
     majority class by property), ranges, beside_paper, and sizes.
+
+    Points are computed side by side (see `engine`), and kept: a run that was stopped goes on.
 
     Parameters
     ----------
@@ -63,20 +95,22 @@ def run(
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
-    split, batch, sizes = material.thinned_training(batch)
+    sizes = material.thinned_training(batch)[2]
+    pieces = {
+        f"{hidden} features, λ {l1:g}": (
+            codec,
+            few_frames,
+            factor,
+            Settings(hidden, l1, epochs, batch, learning_rate, seed),
+            penalty,
+            iterations,
+            Path.cwd(),
+        )
+        for factor, hidden in widths(material.latents.shape[1], largest)
+        for l1 in GRIDS["paper"][1]
+    }
+    points = list(engine.each(point, pieces, f"{codec}: grid", "point").values())
     tasks = {prop: material.task(prop) for prop in labels.PROPERTIES}
-    strengths, points = GRIDS["paper"][1], []
-    for factor, hidden in tqdm(widths(material.latents.shape[1], largest), desc=f"{codec}: grid", unit="width"):
-        settings = Settings(hidden, strengths[0], epochs, batch, learning_rate, seed)
-        for l1, sae in zip(strengths, stacked.train(material.latents, settings, strengths, split.train)):
-            accuracy = {}
-            for prop, (used, task) in tasks.items():
-                with torch.no_grad():
-                    x = sae.encode(material.latents[used])
-                found = probes.fit_and_score(x, task, [penalty], iterations, seed).scores
-                accuracy[prop] = {name: found[name] for name in ("accuracy", "ci95")}
-            measured = variants.measure(sae, material.latents, split)
-            points.append({"factor": factor, "hidden": hidden, "l1": l1, **measured, "accuracy": accuracy})
     ours = ranges(points)
     figures = {
         "points": points,
@@ -90,5 +124,6 @@ def run(
 
 if __name__ == "__main__":
     from audiosae import command
+    from audiosae.evidence import grid  # by its name, under which workers find what they are to do
 
-    command.run(run)
+    command.run(grid.run)

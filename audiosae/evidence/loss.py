@@ -7,19 +7,22 @@ figures where they are? Does another optimiser? And does the penalty fall, with 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from torch import nn
 
-from audiosae.evidence.material import Material
-from audiosae.sae import SparseAutoencoder, stacked, variants
+from audiosae import engine
+from audiosae.evidence.material import Material, load
+from audiosae.sae import SparseAutoencoder, training, variants
 from audiosae.sae.model import evaluate
-from audiosae.sae.stacked import Optimiser, Stack
-from audiosae.sae.training import Settings, Split
-from audiosae.sae.variants import PAPER, VARIANTS
+from audiosae.sae.training import Settings
+from audiosae.sae.variants import PAPER, VARIANTS, VariantAutoencoder
 
 STRENGTHS: dict[str, tuple[float, ...]] = {
     "paper": (0.005, 0.025, 0.05, 0.15, 0.5),
@@ -39,52 +42,68 @@ SPARSITIES = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 SCALES = (0.01, 0.1, 0.5, 2.0, 10.0)
 
-OPTIMISERS: dict[str, tuple[Optimiser, float]] = {
-    "Adam, 0.001": (stacked.adam, 0.001),
-    "Adam, 0.0003": (stacked.adam, 0.0003),
+ADAM = "Adam, 0.001"
+OPTIMISERS: dict[str, tuple[Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer], float]] = {
+    ADAM: (training.adam, 0.001),
+    "Adam, 0.0003": (training.adam, 0.0003),
     "SGD with momentum 0.9, 0.001": (lambda parameters, rate: torch.optim.SGD(parameters, lr=rate, momentum=0.9), 0.001),
 }
 """Optimiser and learning rate."""
 
 
-def sweep(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[str, Any]]:
-    """One SAE for each variant and strength: variant, strength, and the figures of `variants.measure`."""
-    points = []
-    for name, strengths in tqdm(STRENGTHS.items(), desc="variants", unit="variant"):
-        usable = [s for s in strengths if name != "top_k" or s <= settings.hidden]
-        members = stacked.train(latents, settings, usable, split.train, VARIANTS[name])
-        points += [{"variant": name, "strength": sae.strength, **variants.measure(sae, latents, split)} for sae in members]
-    return points
+def trained(
+    codec: str, few_frames: int, settings: Settings, name: str, strength: float, optimiser: str, looks: Sequence[int], project: Path
+) -> list[dict[str, Any]]:  # fmt: skip
+    """One autoencoder of a variant and strength under one of `OPTIMISERS`: the figures of `variants.measure` after some epochs."""
+    material = load(codec, few_frames, settings.seed, project)
+    split, batch, _ = material.thinned_training(settings.batch)
+    seen: list[dict[str, Any]] = []
+
+    def look(epoch: int, sae: SparseAutoencoder) -> None:
+        if epoch in looks:
+            seen.append(variants.measure(cast(VariantAutoencoder, sae), material.latents, split))
+
+    made: dict[str, Any] = {
+        "build": partial(VariantAutoencoder, variant=VARIANTS[name], strength=strength),
+        "optimiser": OPTIMISERS[optimiser][0],
+    }
+    training.train(material.latents, replace(settings, batch=batch), split.train, after=look, **made)
+    return seen
+
+
+def train_all(codec: str, few_frames: int, settings: Settings, l1: float, long: int) -> dict[str, list[dict[str, Any]]]:
+    """All trainings of this question, by what is asked of them.
+
+    Returns
+    -------
+    sweep
+        One row for each variant and strength: variant, strength, and the figures of `variants.measure`.
+    drift
+        What a long training at one λ gives, after each of `MEASURED`: variant, epoch, and figures.
+    optimisers
+        The paper's loss at one λ under each of `OPTIMISERS`: optimiser, learning_rate, and figures.
+    """
+    short, last, looks = [settings.epochs], replace(settings, epochs=long), sorted({epoch for epoch in MEASURED if epoch < long} | {long})
+    usable = [(name, s) for name, strengths in STRENGTHS.items() for s in strengths if name != "top_k" or s <= settings.hidden]
+    sweep = {(name, s): (settings, name, s, ADAM, short) for name, s in usable}
+    drift = {name: (last, name, l1, ADAM, looks) for name in DRIFTING}
+    optimisers = {name: (replace(settings, learning_rate=rate), PAPER.name, l1, name, short) for name, (_, rate) in OPTIMISERS.items()}
+    asked: dict[str, dict[Any, tuple[Any, ...]]] = {"sweep": sweep, "drift": drift, "optimisers": optimisers}
+    pieces = {f"{question}: {what}": (codec, few_frames, *args, Path.cwd()) for question, of in asked.items() for what, args in of.items()}
+    found = engine.each(trained, pieces, f"{codec}: losses", "training")
+    return {
+        "sweep": [{"variant": name, "strength": s, **found[f"sweep: {(name, s)}"][0]} for name, s in sweep],
+        "drift": [{"variant": name, "epoch": epoch, **row} for name in drift for epoch, row in zip(looks, found[f"drift: {name}"])],
+        "optimisers": [
+            {"optimiser": name, "learning_rate": rate, **found[f"optimisers: {name}"][0]} for name, (_, rate) in OPTIMISERS.items()
+        ],
+    }
 
 
 def fvu_at(points: list[dict[str, Any]], sparsity: float) -> float | None:
     """The held-out FVU of one variant where its curve passes a sparsity, by linear interpolation; None beyond its ends."""
     x, y = np.array(sorted((point["sparsity"], point["fvu"]) for point in points)).T
     return float(np.interp(sparsity, x, y)) if x[0] <= sparsity <= x[-1] else None
-
-
-def drift(latents: torch.Tensor, split: Split, settings: Settings, steps_per_epoch: int) -> list[dict[str, Any]]:
-    """Follow a long training at one λ: variant, epoch, step, and the figures of `variants.measure`."""
-    seen = []
-
-    def look(epoch: int, stack: Stack) -> None:
-        if epoch in (*MEASURED, settings.epochs):
-            (sae,) = stack.members()
-            measured = variants.measure(sae, latents, split)
-            seen.append({"variant": sae.variant.name, "epoch": epoch, "step": epoch * steps_per_epoch, **measured})
-
-    for name in DRIFTING:
-        stacked.train(latents, settings, [settings.l1], split.train, VARIANTS[name], after=look)
-    return seen
-
-
-def optimisers(latents: torch.Tensor, split: Split, settings: Settings) -> list[dict[str, Any]]:
-    """The paper's loss at one λ under each of `OPTIMISERS`: optimiser, learning_rate, and the figures of `variants.measure`."""
-    found = []
-    for name, (optimiser, rate) in OPTIMISERS.items():
-        (sae,) = stacked.train(latents, replace(settings, learning_rate=rate), [settings.l1], split.train, PAPER, optimiser)
-        found.append({"optimiser": name, "learning_rate": rate, **variants.measure(sae, latents, split)})
-    return found
 
 
 @torch.no_grad()
@@ -155,21 +174,19 @@ def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, 
     """
     parameters = dict(locals())
     material = Material.read(codec, few_frames, seed)
-    split, batch, sizes = material.thinned_training(batch)
+    split, thinned, sizes = material.thinned_training(batch)
     latents = material.latents
     settings = Settings(factor * latents.shape[1], l1, epochs, batch, learning_rate, seed)
-    steps = int(np.ceil(int(split.train.sum()) / batch))
-    points = sweep(latents, split, settings)
-    drifting = drift(latents, split, replace(settings, epochs=long), steps)
+    steps = int(np.ceil(int(split.train.sum()) / thinned))
+    found = train_all(codec, few_frames, settings, l1, long)
+    found["drift"] = [{**row, "step": row["epoch"] * steps} for row in found["drift"]]
     figures = {
-        "sweep": points,
-        "drift": drifting,
-        "optimisers": optimisers(latents, split, settings),
+        **found,
         "escape": escape(material.sae, latents, split.test),
-        "summary": summary(points, drifting),
+        "summary": summary(found["sweep"], found["drift"]),
         "l1": l1,
         "hidden": settings.hidden,
-        "batch": batch,
+        "batch": thinned,
         "steps_per_epoch": steps,
     }
     material.write("loss", figures | sizes, parameters)
@@ -177,5 +194,6 @@ def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, 
 
 if __name__ == "__main__":
     from audiosae import command
+    from audiosae.evidence import loss  # by its name, under which workers find what they are to do
 
-    command.run(run)
+    command.run(loss.run)

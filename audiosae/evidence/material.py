@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from audiosae.files import checkpoint, determinism, results
 from audiosae.frames import Frames, unique
 from audiosae.frames.unique import Rows
 from audiosae.probes import Probe, Task
-from audiosae.sae import KIND, SparseAutoencoder, stacked, training
+from audiosae.sae import KIND, SparseAutoencoder, training
 from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.reference import in_use
 from audiosae.sae.training import Split
@@ -52,20 +53,9 @@ class Material:
     @classmethod
     def read(cls, codec: str, few_frames: int, seed: int) -> Material:
         """Read the files of a codec below the current folder, and seed and pin whatever would differ from run to run."""
-        if few_frames < 1:
-            raise ParameterError(f"few_frames must be at least 1; got {few_frames}.")
-        device = determinism.prepare(seed)
-        inputs: dict[str, str | Path] = {
-            "data/frames": f"data/frames/{codec}.arrow",
-            "weights/sae": in_use(codec, "sae"),
-            "weights/probes": in_use(codec, "probes"),
-            "weights/k_sparse": in_use(codec, "sae", "k_sparse"),
-        }
-        table = frames.load(inputs["data/frames"])
-        rows = unique.find(table.latents)
-        sae, fitted = SparseAutoencoder.load(inputs["weights/sae"]).to(device), probes.load(inputs["weights/probes"])
-        k_sparse = KSparseAutoencoder.load(inputs["weights/k_sparse"]).to(device)
-        return cls(codec, table, rows, torch.from_numpy(rows.latents).to(device), sae, fitted, k_sparse, few_frames, seed, inputs)
+        determinism.prepare(seed)
+        load.cache_clear()  # the files may be others than before
+        return load(codec, few_frames, seed, Path.cwd())
 
     def write(self, question: str, figures: dict[str, Any], parameters: dict[str, Any], **inputs: str) -> None:
         """Write results/evidence/QUESTION/CODEC.json with what it is `of` and its provenance; `inputs` are files that this question alone reads."""
@@ -76,16 +66,8 @@ class Material:
 
     def chosen(self, split: str, prop: str | None = None) -> np.ndarray:
         """Frames of a split that can be used for a property, bool [frames]; of training frames no more than `few_frames`."""
-        return self.thin(self.table.rows(split, prop)) if split == "train" else self.table.rows(split, prop)
-
-    def thin(self, where: np.ndarray) -> np.ndarray:
-        """Keep at most `few_frames` of the frames marked in bool [frames], unless frames repeat."""
-        at = np.flatnonzero(where)
-        if self.rows.few or len(at) <= self.few_frames:
-            return where
-        kept = np.zeros_like(where)
-        kept[np.random.default_rng(self.seed).choice(at, self.few_frames, replace=False)] = True
-        return kept
+        rows = self.table.rows(split, prop)
+        return self.rows.thin(rows, self.few_frames, self.seed) if split == "train" else rows
 
     def label(self, prop: str) -> np.ndarray:
         """Class of every frame, −1 where there is none [frames]."""
@@ -129,9 +111,28 @@ class Material:
         split = training.hold_out(self.rows, kept, self.table.rows("test"), self.seed)
         frames, used = int(self.table.rows("train").sum()), int(kept.sum())
         sizes = {"held_out": split.held_out, "dim": self.latents.shape[1], "frames": frames, "train_frames": used}
-        return split, stacked.scaled_batch(batch, used, frames), sizes
+        return split, training.scaled_batch(batch, used, frames), sizes
 
     def sae_settings(self) -> dict[str, Any]:
         """dim, hidden and l1 (λ) of the SAE, for the results."""
         _, header = checkpoint.load(self.inputs["weights/sae"], KIND)
         return {"dim": self.sae.dim, "hidden": self.sae.hidden, "l1": header["provenance"]["of"]["l1"]}
+
+
+@lru_cache(maxsize=1)
+def load(codec: str, few_frames: int, seed: int, project: Path) -> Material:
+    """The same in a worker of the engine, which seeds and pins for itself; read once a process."""
+    if few_frames < 1:
+        raise ParameterError(f"few_frames must be at least 1; got {few_frames}.")
+    device = determinism.device()
+    inputs: dict[str, str | Path] = {
+        "data/frames": project / "data/frames" / codec,
+        "weights/sae": in_use(codec, "sae", project=project),
+        "weights/probes": in_use(codec, "probes", project=project),
+        "weights/k_sparse": in_use(codec, "sae", "k_sparse", project),
+    }
+    table = frames.load(inputs["data/frames"])
+    rows = unique.find(table.latents)
+    sae, fitted = SparseAutoencoder.load(inputs["weights/sae"]).to(device), probes.load(inputs["weights/probes"])
+    k_sparse = KSparseAutoencoder.load(inputs["weights/k_sparse"]).to(device)
+    return Material(codec, table, rows, rows.latents[:].to(device), sae, fitted, k_sparse, few_frames, seed, inputs)

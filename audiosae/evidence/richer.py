@@ -100,7 +100,7 @@ def probe_all(
         if classes < 2 or not all(chosen.any() for chosen in where.values()):
             left_out.append(name)
             continue
-        where["train"] = material.thin(where["train"])
+        where["train"] = material.rows.thin(where["train"], material.few_frames, material.seed)
         learnt, checked = (material.histogram(where[split], label, classes) for split in ("train", "validation"))
         ready[name] = label, where, learnt, checked
         found[name] = {

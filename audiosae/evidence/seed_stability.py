@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
+from audiosae import engine
 from audiosae.errors import ParameterError
-from audiosae.evidence.material import Material
+from audiosae.evidence.material import Material, load
 from audiosae.probes.representations import untrained
 from audiosae.sae import SparseAutoencoder, training
+from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.model import BATCH
 from audiosae.sae.training import Settings, Split
 
@@ -93,12 +97,25 @@ def over_pairs(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def train_seeds(material: Material, split: Split, settings: Settings, seeds: int) -> list[SparseAutoencoder]:
+def train_seeds(material: Material, settings: Settings, seeds: int) -> list[SparseAutoencoder]:
     """The k-sparse SAE in use, and others with the seeds after its own, `seeds` in all; fewer than two are a `ParameterError`."""
     if seeds < 2:
         raise ParameterError(f"seed stability needs at least 2 seeds; got {seeds}.")
-    others = (replace(settings, seed=settings.seed + number) for number in range(1, seeds))
-    return [material.k_sparse, *(training.train(material.latents, one, split.train, k=material.k_sparse.k)[0] for one in others)]
+    pieces = {
+        f"seed {seed}": (material.codec, material.few_frames, material.seed, replace(settings, seed=seed), Path.cwd())
+        for seed in range(settings.seed + 1, settings.seed + seeds)
+    }
+    return [
+        material.k_sparse,
+        *(sae.to(material.latents.device) for sae in engine.each(_train, pieces, f"{material.codec}: k-sparse SAEs", "seed").values()),
+    ]
+
+
+def _train(codec: str, few_frames: int, seed: int, settings: Settings, project: Path) -> SparseAutoencoder:
+    """A k-sparse SAE on all training frames, on the CPU."""
+    material = load(codec, few_frames, seed, project)
+    split = training.hold_out(material.rows, material.table.rows("train"), material.table.rows("test"), seed)
+    return training.train(material.latents, settings, split.train, build=partial(KSparseAutoencoder, k=material.k_sparse.k))[0].cpu()
 
 
 @torch.no_grad()

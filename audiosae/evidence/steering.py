@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
-from audiosae import codecs, steering
+from audiosae import codecs, engine, steering
 from audiosae.codecs import Codec
 from audiosae.evidence.material import Material
 from audiosae.probes import seeds as trainings
@@ -70,6 +69,25 @@ def steer_otherwise(
     return rows, in_time.steer_middle(codec, x, moves, unsteered, chosen, PART, tracker)
 
 
+def steer_clip(
+    clip: str, x: torch.Tensor, codec: str, weights: str, identity: str, tracker: str, members: dict[str, list[Member]], moves: dict[str, Move], goals: Goals,
+    alphas: list[float], seed: int,
+) -> tuple[list[Row], list[Row], list[dict[str, Any]]]:  # fmt: skip
+    """All that becomes of one clip with latents x [frames, dim]: rows by every training, rows by every method, and what `in_time.steer_middle` gives."""
+    model = codecs.loaded(codec, weights, identity).to(x.device)
+    rows: list[Row] = []
+    for kind, of_kind in members.items():
+        given = alphas if kind == "paper" else []  # which are of its normalised features
+        for number, member in enumerate(of_kind):
+            strengths = (*STRENGTHS, *COLLAPSE) if number == 0 else ENDS
+            made = steer_by_probes(model, member, x, goals, strengths, given, seed + number, tracker)
+            rows += [{"kind": kind, "seed": number, "clip": clip, **row} for row in made]
+    told = ("kind", "seed", "clip")
+    paper = [{name: row[name] for name in row if name not in told} for row in rows if (row["kind"], row["seed"]) == ("paper", 0)]
+    steered, middles = steer_otherwise(model, members["paper"][0], x, goals, moves, paper, tracker)
+    return rows, [{"seed": 0, "clip": clip, **row} for row in steered], [{"clip": clip, **row} for row in middles]
+
+
 def further(rows: list[Row], method: str, goals: Goals) -> dict[str, tuple[int, float]]:
     """For each property the class of the further target whose sound at `PART` is valid, and its side; none nearer than `NEAR`."""
     found: dict[str, tuple[float, int, float]] = {}
@@ -114,33 +132,18 @@ def run(
     material = Material.read(codec, few_frames, seed)
     table, device = material.table, material.latents.device
     members = {kind: [Member(one.sae.to(device), one.probes) for one in trainings.load(codec, kind=kind)[:seeds]] for kind in KINDS}
-    chosen = {clip: torch.from_numpy(x).to(device) for clip, x in trial.single_voices(table, clips, seconds).items()}
-    goals, model = response.goals(table, quantiles), codecs.load(codec, table.weights).to(device)
+    chosen = {clip: x.to(device) for clip, x in trial.single_voices(table, clips, seconds).items()}
+    goals = response.goals(table, quantiles)
     classes = {prop: [goal.number for goal in both.values()] for prop, both in goals.items()}
     counts = {prop: (material.labelled("train", prop), material.labelled("validation", prop)) for prop in goals}
     moves = methods.vectors(material.sae, material.latents, material.fitted, counts, classes, penalties, iterations)
 
-    every = [(kind, number) for kind in KINDS for number in range(len(members[kind]))]
-    progress = tqdm(total=len(chosen) * (len(every) + 1), desc=f"steering {codec}", unit="clip")
-    rows: list[Row] = []
-    first: dict[str, list[Row]] = {}
-    for kind, number in every:
-        strengths = (*STRENGTHS, *COLLAPSE) if number == 0 else ENDS
-        given = alphas if kind == "paper" else []  # which are of its normalised features
-        for clip, x in chosen.items():
-            told = {"kind": kind, "seed": number, "clip": clip}
-            made = list(steer_by_probes(model, members[kind][number], x, goals, strengths, given, seed + number, table.tracker))
-            rows += [told | row for row in made]
-            first.setdefault(clip, made)
-            progress.update()
-    others: list[Row] = []
-    parts: list[dict[str, Any]] = []
-    for clip, x in chosen.items():
-        steered, middles = steer_otherwise(model, members["paper"][0], x, goals, moves, first[clip], table.tracker)
-        others += [{"seed": 0, "clip": clip} | row for row in steered]
-        parts += middles if len(x) == round(seconds * table.frame_rate) else []
-        progress.update()
-    progress.close()
+    shared = (codec, table.weights, codecs.identity(codec, table.weights), table.tracker, members, moves, goals, alphas, seed)
+    found = engine.each(steer_clip, {clip: (clip, x, *shared) for clip, x in chosen.items()}, f"steering {codec}", "clip")
+    rows, others, middles = ([row for of_clip in found.values() for row in of_clip[part]] for part in range(3))
+    # Clips that are shorter have no middle third like the others'.
+    long = round(seconds * table.frame_rate)
+    parts = [row for row in middles if len(chosen[row["clip"]]) == long]
     sounds = pd.DataFrame(others)
     rebuilt = sounds[sounds["method"] == "reconstruction"]
     middle: dict[str, dict[str, Any]] = {variant: {} for variant in in_time.VARIANTS}
@@ -150,7 +153,7 @@ def run(
         **summarise(pd.DataFrame(rows), sounds, goals, table.edges, seed),
         "reconstruction": {name: float(rebuilt[name].mean()) for name in ("log_mel_db", "pitch_lost", "valid")},
         "in_time": middle,
-        "frame_rate": model.frame_rate,
+        "frame_rate": table.frame_rate,
         "clips": list(chosen),
         "sae": material.sae_settings(),
     }
@@ -189,5 +192,6 @@ def summarise(trained: pd.DataFrame, methodical: pd.DataFrame, goals: Goals, edg
 
 if __name__ == "__main__":
     from audiosae import command
+    from audiosae.evidence import steering as question  # by its name, under which workers find what they are to do
 
-    command.run(run)
+    command.run(question.run)

@@ -43,7 +43,7 @@ def label_histograms(frames: Frames) -> Figure:
 def clip_latents(frames: Frames, clip: str) -> Figure:
     """One clip as the SAE sees it: standardised latents over time, with the pitch that was measured."""
     rows = (frames.table["clip"] == clip).to_numpy()
-    latents, table = frames.latents[rows], frames.table[rows]
+    latents, table = frames.latents[rows].numpy(), frames.table[rows]
     standard = (latents - latents.mean(axis=0)) / (latents.std(axis=0) + 1e-6)
     figure, (above, below) = plt.subplots(2, 1, figsize=(9, 4.4), sharex=True, height_ratios=(1, 2))
     times = table["time"].to_numpy()

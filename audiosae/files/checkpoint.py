@@ -62,12 +62,9 @@ def load(path: str | Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str
 
 
 def rebuild(
-    build: Callable[[dict[str, Any]], _Module],
-    sizes: Any,
-    tensors: dict[str, torch.Tensor],
-    path: str | Path,
+    build: Callable[[dict[str, Any]], _Module], sizes: Any, tensors: dict[str, torch.Tensor], path: str | Path,
     unsaved: tuple[str, ...] = (),
-) -> _Module:
+) -> _Module:  # fmt: skip
     """Make the module whose sizes a header gives, and load its tensors.
 
     Parameters

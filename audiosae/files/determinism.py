@@ -14,16 +14,26 @@ THREADS = 2
 
 
 def prepare(seed: int) -> torch.device:
-    """Seed every generator, fix the thread count, and return the device: a GPU if torch sees one, else the CPU."""
+    """Seed every generator, fix the thread count, and return the device (see `device`)."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(THREADS)
+    fix_arithmetic()
+    return device()
+
+
+def fix_arithmetic() -> None:
+    """Make torch compute alike in every process, and on a GPU from run to run."""
     # Sparse activations decay into denormal numbers, on which a CPU is many times slower.
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True, warn_only=False)
     # Memory is written before it is read here; to fill it first costs up to a fifth of a training.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch makes it a property
+
+
+def device() -> torch.device:
+    """A GPU if torch sees one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

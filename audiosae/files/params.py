@@ -108,6 +108,7 @@ _EVIDENCE = _section(
     steering=_section(**_PROBES, clips=Count, seconds=Seconds, seeds=Count, alphas=Strengths, quantiles=Quantiles, few_frames=Count),
     richer=_section(**_PROBES, few_frames=Count),
 )  # fmt: skip
+_ENGINE = _section(backend=Literal["loky", "dask", "ray"], workers=Annotated[int, Field(ge=0)], address=Text)
 _PARAMS: type[BaseModel] = _section(
     codecs=_Codecs,
     generators=dict[Name, _Weights],
@@ -119,8 +120,8 @@ _PARAMS: type[BaseModel] = _section(
     train_judge=_section(minutes=Positive, clip_seconds=Seconds, penalty=Positive, seed=Seed),
     compare_codecs=_section(tracker=Tracker, seed=Seed),
     extraction=_section(tracker=Tracker, seed=Seed),
-    sae_training=_section(**_SAE, grid=Literal["small", "paper"], factor=Count, l1=Number, k=Count, seeds=Count),
-    probing=_section(penalty=Number, iterations=Count, seed=Seed),
+    sae_training=_section(**_SAE, precision=Literal["float32", "bfloat16"], grid=Literal["small", "paper"], factor=Count, l1=Number, k=Count, seeds=Count),
+    probing=_section(penalty=Number, iterations=Count, max_train_frames=Count, seed=Seed),
     steering=_section(alphas=Strengths, quantiles=Quantiles, clips=Count, seconds=Seconds, seed=Seed),
     feature_browser=_section(clips=Count),
     generation=_section(
@@ -128,6 +129,7 @@ _PARAMS: type[BaseModel] = _section(
         steered_seconds=Positive, alpha=Number, seed=Seed,
     ),
     evidence=_EVIDENCE,
+    engine=_ENGINE,
 )  # fmt: skip
 
 
@@ -154,6 +156,11 @@ def codecs(path: str | Path) -> dict[str, dict[str, str]]:
 def generators(path: str | Path) -> dict[str, dict[str, str]]:
     """The same of each generator; there may be none."""
     return _read(path, _Named)["generators"]
+
+
+def engine(path: str | Path) -> dict[str, Any]:
+    """The section `engine`, which no stage is told, since no result depends on it; errors as of `read`, for this section alone."""
+    return _read(path, create_model("Engine", __base__=_Named, engine=_ENGINE))["engine"]
 
 
 def _read(path: str | Path, model: type[BaseModel]) -> dict[str, Any]:

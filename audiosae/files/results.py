@@ -10,7 +10,6 @@ from typing import Any
 from audiosae.errors import AudiosaeError
 from audiosae.files import whole
 from audiosae.files.code import digest
-from audiosae.files.whole import file_hash
 
 
 class ResultsError(AudiosaeError):
@@ -27,7 +26,7 @@ def provenance(inputs: Mapping[str, str | Path], parameters: Mapping[str, Any], 
     Parameters
     ----------
     inputs
-        Files that were read, by what they are, such as "data/frames" or "weights/sae".
+        Files and folders that were read, by what they are, such as "data/frames" or "weights/sae".
     code
         The module or script that computes, as for `code.digest`.
 
@@ -36,10 +35,10 @@ def provenance(inputs: Mapping[str, str | Path], parameters: Mapping[str, Any], 
     By name: SHA-256 of the inputs, the parameters, the hash of the code, and, where there are any, SHA-256 of the programs that ran
     because the reader accepted them. A `ResultsError` if an input is missing.
     """
-    if missing := [str(path) for path in inputs.values() if not Path(path).is_file()]:
+    if missing := [str(path) for path in inputs.values() if not Path(path).exists()]:
         raise ResultsError(f"{', '.join(missing)}: missing, and needed here; `make repro` computes or fetches it.")
     return {
-        "inputs": {name: file_hash(path) for name, path in inputs.items()},
+        "inputs": {name: whole.path_hash(path) for name, path in inputs.items()},
         "parameters": parameters,
         "code": digest([code]),
         **({"accepted": sorted(accepted)} if accepted else {}),

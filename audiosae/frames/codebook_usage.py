@@ -25,6 +25,6 @@ def summarise(table: Frames) -> dict[str, Any] | None:
         return None
     return {
         "size": table.codebook_size,
-        "perplexity": [perplexity(codes) for codes in table.codes[table.rows("test")].T],
-        "share_in_use": [len(np.unique(codes)) / table.codebook_size for codes in table.codes.T],
+        "perplexity": [perplexity(codes) for codes in table.codes[table.rows("test")].numpy().T],
+        "share_in_use": [len(np.unique(codes)) / table.codebook_size for codes in np.asarray(table.codes).T],
     }

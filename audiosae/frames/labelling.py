@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
-from tqdm.auto import tqdm
 
-from audiosae import audio, corpus
+from audiosae import audio, corpus, engine
 from audiosae.audio import labels, pitch
 from audiosae.errors import CorpusError
 from audiosae.files import results
@@ -25,6 +24,7 @@ from audiosae.files.determinism import prepare
 from audiosae.files.whole import file_hash, writing
 from audiosae.frames import bins
 from audiosae.frames.bins import FRAME_RATE
+from audiosae.frames.table import CLIPS
 
 _MEASURED = ("f0", "confidence", "rms", "centroid")
 _TRACK = ("time", "f0", "confidence")
@@ -51,12 +51,26 @@ class Labels:
 
 def measure(manifest: pd.DataFrame, tracker: str) -> Labels:
     """Measure every clip of a corpus, the tracker (see `pitch.TRACKERS`) running once over each."""
-    found = Labels(tracker)
-    for row in tqdm(list(manifest.itertuples(index=False)), desc="labelling", unit="clip"):
-        mono = audio.mono_mix(*audio.read(row.file))
-        if tracker == pitch.SWIFT:
-            found.tracks[row.clip] = pitch.track_whole(mono)
-        found.measured[row.clip] = labels.describe_mix(mono, FRAME_RATE, tracker, found=found.tracks.get(row.clip))
+    groups = range(0, len(manifest), CLIPS)
+    pieces = {f"clips from {first}": (manifest["file"].iloc[first : first + CLIPS].tolist(), tracker) for first in groups}
+    found, clips = Labels(tracker), iter(manifest["clip"])
+    for of_part in engine.each(_measure, pieces, "labelling", "part").values():
+        for measured, track in of_part:
+            clip = next(clips)
+            found.measured[clip] = measured
+            if track is not None:
+                found.tracks[clip] = track
+    return found
+
+
+def _measure(files: list[str], tracker: str) -> list[tuple[labels.Measured, pitch.Track | None]]:
+    """Labels and track of some clips."""
+    found = []
+    for file in files:
+        with engine.naming(file):
+            mono = audio.mono_mix(*audio.read(file))
+            track = pitch.track_whole(mono) if tracker == pitch.SWIFT else None
+            found.append((labels.describe_mix(mono, FRAME_RATE, tracker, found=track), track))
     return found
 
 
@@ -80,7 +94,7 @@ def load(path: Path, tracker: str, manifest: Path) -> Labels:
     if not path.is_file():
         raise CorpusError(f"{path} is missing: run `dvc repro labels` first.")
     try:
-        table = pa.ipc.open_file(path).read_all()
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         table.validate(full=True)
         if table.schema.metadata[b"corpus"].decode() != file_hash(manifest):
             raise ValueError(f"it belongs to another corpus than {manifest}")
@@ -107,7 +121,7 @@ def stage(folder: Path, target: Path, edges: Path, /, tracker: str, seed: int) -
         Of the generators, from which a tracker might draw.
     """
     prepare(seed)
-    manifest = corpus.load(folder)
+    manifest = corpus.load(folder.resolve())  # workers may be elsewhere
     found = measure(manifest, tracker)
     save(found, target, folder / "manifest.csv")
     training = manifest.loc[manifest["split"] == "train", "clip"]
@@ -124,5 +138,6 @@ def stage(folder: Path, target: Path, edges: Path, /, tracker: str, seed: int) -
 
 if __name__ == "__main__":
     from audiosae import command
+    from audiosae.frames import labelling  # by its name, under which workers find what they are to do
 
-    command.run(stage)
+    command.run(labelling.stage)

@@ -7,12 +7,20 @@ over frames become sums over rows with counts. Where frames hardly ever repeat, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import torch
+
+from audiosae.frames import table
+from audiosae.frames.mapped import Mapped
 
 FEW = 0.25
 """Rows stand for the frames if they are at most this share of them."""
+
+AT_A_TIME = 65536
+"""Frames that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Rows:
     Attributes
     ----------
     latents
-        float32 [rows, dim], in the order in which they first occur.
+        float32 [rows, dim], in the order in which they first occur: in memory where they are few, else on disk as they were.
     of_frame
         The row of each frame [frames].
     distinct
@@ -31,7 +39,7 @@ class Rows:
         Whether rows stand for frames that repeat; if not, each frame is a row.
     """
 
-    latents: np.ndarray
+    latents: torch.Tensor | Mapped
     of_frame: np.ndarray
     distinct: int
     few: bool
@@ -45,14 +53,51 @@ class Rows:
         cells = self.of_frame[frames] * classes + labels[frames]
         return np.bincount(cells, minlength=len(self.latents) * classes).reshape(-1, classes)
 
+    def thin(self, frames: np.ndarray, most: int, seed: int) -> np.ndarray:
+        """Keep at most so many of the frames that are marked in bool [frames], drawn at random; all where frames repeat, since they cost nothing."""
+        at = np.flatnonzero(frames)
+        if self.few or len(at) <= most:
+            return frames
+        kept = np.zeros_like(frames)
+        kept[np.random.default_rng(seed).choice(at, most, replace=False)] = True
+        return kept
 
-def find(latents: np.ndarray, few: float = FEW) -> Rows:
+    def examples(self, frames: np.ndarray, labels: np.ndarray, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows of the chosen frames [used], and of these alone the `histogram` [used, classes]."""
+        used, at = np.unique(self.of_frame[frames], return_inverse=True)
+        counts = np.bincount(at * classes + labels[frames], minlength=len(used) * classes).reshape(-1, classes)
+        return torch.from_numpy(used), torch.from_numpy(counts)
+
+
+def find(latents: Mapped, few: float = FEW) -> Rows:
     """Find the distinct rows of latents [frames, dim], to the bit; where they are more than the share `few`, each frame is a row."""
-    latents = np.ascontiguousarray(latents, dtype=np.float32)
-    frames, width = len(latents), latents.shape[1] * latents.itemsize
-    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), frames, [None, pa.py_buffer(latents)])
-    of_frame = column.dictionary_encode().indices.to_numpy().astype(np.int64)
-    _, first = np.unique(of_frame, return_index=True)
-    if len(first) <= few * frames:
-        return Rows(latents[first], of_frame, len(first), True)
-    return Rows(latents.copy(), np.arange(frames), len(first), False)
+    frames = len(latents)
+    hashes = np.concatenate([_hash(_bits(part)) for part in latents.split(AT_A_TIME)])
+    _, first, of_frame = np.unique(hashes, return_index=True, return_inverse=True)
+    if len(first) > few * frames:
+        return Rows(latents, np.arange(frames), len(first), False)
+    order = first.argsort()
+    rows, of_frame = latents[first[order]], order.argsort()[of_frame]
+    for part, at in zip(latents.split(AT_A_TIME), np.split(of_frame, range(AT_A_TIME, frames, AT_A_TIME))):
+        if not np.array_equal(_bits(part), _bits(rows[torch.from_numpy(at)])):
+            raise ArithmeticError("two unlike frames have one hash")
+    return Rows(rows, of_frame, len(first), True)
+
+
+@lru_cache(maxsize=1)
+def load(folder: Path, sha256: str) -> tuple[table.Frames, Rows]:
+    """A table of frames and its rows; read once a process, as long as the hash of the folder is the same."""
+    frames = table.load(folder)
+    return frames, find(frames.latents)
+
+
+def _bits(latents: torch.Tensor) -> np.ndarray:
+    return latents.cpu().numpy().view(np.uint32)
+
+
+def _hash(bits: np.ndarray) -> np.ndarray:
+    """A number of 64 bits for each row [rows, dim], alike for unlike rows with a chance of about 2⁻⁶³ (multilinear hashing)."""
+    factors = np.random.default_rng(0).integers(2**64, size=bits.shape[1], dtype=np.uint64)
+    mixed = bits.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(32)  # or numbers of few digits, whose last bits are 0, would share more
+    return mixed @ factors

@@ -71,7 +71,7 @@ def clips(frames: Frames, split: str) -> np.ndarray:
     """Latents of the clips of one split that are as long as most: [clips, frames, dim]."""
     rows = np.flatnonzero(frames.rows(split))
     names = frames.table["clip"].astype(str).to_numpy()[rows]
-    of = [frames.latents[rows[names == clip]] for clip in dict.fromkeys(names)]
+    of = [frames.latents[rows[names == clip]].numpy() for clip in dict.fromkeys(names)]
     length = int(np.median([len(latents) for latents in of]))
     return np.stack([latents for latents in of if len(latents) == length])
 

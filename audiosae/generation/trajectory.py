@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from audiosae import engine
 from audiosae.errors import ParameterError
+from audiosae.files import determinism
 from audiosae.generation import flow
 from audiosae.probes import Probe
 from audiosae.probes.seeds import Member
@@ -91,25 +93,45 @@ def generate(
     """
     if len(texts) < 2:
         raise ParameterError(f"{len(texts)} prompts: give at least two, since each is compared with another's end.")
-    parts: dict[tuple[str, str], list[Reading]] = {}
-    starts, ends = [], []
+    given = {appended: [member.to("cpu") for member in members] for appended, members in readers.items()}
+    batches = {f"prompts from {first}": slice(first, first + batch) for first in range(0, len(texts), batch)}
+    shared = (generator, given, frames, states)
+    asked = {name: (texts[some], seeds[some], guidance_scale, *shared) for name, some in batches.items()}
+    made = engine.each(_paths, asked, "generating", "batch")
+    final = torch.cat([end for end, _ in made.values()])
+    others = final.roll(1, dims=0)
+    lines = engine.each(_other_line, {name: (seeds[some], others[some], *shared) for name, some in batches.items()}, "reading", "batch")
+    found: dict[tuple[str, str], list[Reading]] = {}
+    for readings in (*(of for _, of in made.values()), *lines.values()):
+        for key, reading in readings.items():
+            found.setdefault(key, []).append(reading)
+    return final, {key: Reading(*(np.concatenate(of, axis=2) for of in zip(*each, strict=True))) for key, each in found.items()}
 
-    def note(path: str, latents: torch.Tensor) -> None:
-        for appended, members in readers.items():
-            for prop, reading in read(latents, members).items():
-                parts.setdefault((path + appended, prop), []).append(reading)
 
-    batches = range(0, len(texts), batch)
-    for number, first in enumerate(batches, start=1):
-        some = slice(first, first + batch)
-        velocity, noise = generator.velocity(texts[some]), generator.noise(seeds[some], frames)
-        path = flow.sample(velocity, noise, states, guidance_scale, progress=f"generating, {number} of {len(batches)}")
-        note(NOISY, path.noisy)
-        note(ESTIMATE, path.clean)
-        note(LINE, flow.line(path.noisy[0], path.noisy[-1], states))
-        starts.append(path.noisy[0])
-        ends.append(path.noisy[-1])
-    final = torch.cat(ends)
-    for start, other in zip(starts, final.roll(1, dims=0).split(batch), strict=True):
-        note(OTHER_LINE, flow.line(start, other, states))
-    return final, {key: Reading(*(np.concatenate(of, axis=2) for of in zip(*found, strict=True))) for key, found in parts.items()}
+def _paths(
+    texts: Sequence[str], seeds: Sequence[int], guidance_scale: float, generator: Generator, readers: Mapping[str, Sequence[Member]],
+    frames: int, states: int,
+) -> tuple[torch.Tensor, Readings]:  # fmt: skip
+    """Generate some pieces: their ends, and what is read on the three paths that need no other's end."""
+    generator = generator.to(determinism.device())
+    path = flow.sample(generator.velocity(texts), generator.noise(seeds, frames), states, guidance_scale)
+    line = flow.line(path.noisy[0], path.noisy[-1], states)
+    ways = {NOISY: path.noisy, ESTIMATE: path.clean, LINE: line}
+    return path.noisy[-1].cpu(), {key: reading for way, latents in ways.items() for key, reading in _read_by(readers, way, latents).items()}
+
+
+def _other_line(
+    seeds: Sequence[int], ends: torch.Tensor, generator: Generator, readers: Mapping[str, Sequence[Member]], frames: int, states: int
+) -> Readings:  # fmt: skip
+    """What is read on the way from the noise of some pieces to the ends of others."""
+    noise = generator.to(determinism.device()).noise(seeds, frames)
+    return _read_by(readers, OTHER_LINE, flow.line(noise, ends.to(noise), states))
+
+
+def _read_by(readers: Mapping[str, Sequence[Member]], path: str, latents: torch.Tensor) -> Readings:
+    """Read one path with all readers."""
+    return {
+        (path + appended, prop): reading
+        for appended, members in readers.items()
+        for prop, reading in read(latents, [member.to(latents.device) for member in members]).items()
+    }

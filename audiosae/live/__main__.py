@@ -10,6 +10,8 @@ one of the reader's own or a released TorchScript program, or is too large for a
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,9 @@ ELSEWHERE = "Its sounds are recorded in section 4, and computed in JupyterLab."
 EQUAL, NEAR = 0.99, 1e-3
 """What an encoder has to reach: the share of its frames that lie `NEAR` torch's."""
 
+FRAMES = 200_000
+"""Of which features are surveyed, of clips spread over the corpus: their features have to fit in memory."""
+
 CHECKED = 8
 """Test clips that models are held against torch with."""
 
@@ -54,7 +59,7 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
         The project's folder.
     """
     determinism.prepare(0)
-    model, table = codecs.load(codec, weights), frames.load(project / f"data/frames/{codec}.arrow")
+    model, table = codecs.load(codec, weights), frames.load(project / f"data/frames/{codec}")
     manifest = corpus.load(project / "data/corpus")
     folder = project / "book/_static/live" / codec
     test = manifest[manifest["split"] == "test"]
@@ -75,14 +80,16 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
         whole.write(folder / f"{name}.onnx", made)
     for row in test.itertuples() if models else ():
         latents = table.latents[(table.table["clip"] == row.clip).to_numpy()]
-        whole.write(folder / f"clips/{row.clip}.f32", np.ascontiguousarray(latents, dtype="<f4").tobytes())
+        whole.write(folder / f"clips/{row.clip}.f32", latents.numpy().astype("<f4").tobytes())
     names = manifest["clip"].astype(str).tolist()
+    kept = table.table["clip"].cat.codes.to_numpy() % math.ceil(len(table.latents) / FRAMES) == 0
+    surveyed = replace(table, latents=frames.Mapped([table.latents[kept].numpy()]), table=table.table[kept].reset_index(drop=True))
     for kind, cls in KINDS.items():
         sae, fitted = cls.load(in_use(codec, "sae", kind, project)), probes.load(in_use(codec, "probes", kind, project))
         index["hidden"][kind] = sae.hidden
         sae.save(folder / kind / "sae.safetensors", half=True)
         probes.save(fitted, folder / kind / "probes.safetensors", {}, half=True)
-        found = survey(table, sae, fitted, names, clips)
+        found = survey(surveyed, sae, fitted, names, clips)
         whole.write(folder / kind / "features.json", json.dumps(found, separators=(",", ":")))
     whole.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
 

@@ -31,7 +31,7 @@ FIRING = 12
 @lru_cache(maxsize=2)
 def models(codec: str, weights: str, project: Path) -> tuple[Codec, Frames]:
     """A codec and the frames of its corpus; a `ParameterError` if those come from other weights."""
-    table = frames.load(project / f"data/frames/{codec}.arrow")
+    table = frames.load(project / f"data/frames/{codec}")
     # A table is data, and must not name a program to run.
     if table.weights != weights:
         raise ParameterError(f"the frames of {codec} come from weights {table.weights!r}, not {weights!r}; run `dvc repro`.")
@@ -70,10 +70,10 @@ class Engine:
     def sound(self, wave: np.ndarray) -> dict[str, Any]:
         """A sound of one's own [channels, samples] at the codec's rate."""
         fitting = audio.for_codec(wave, self.codec.sample_rate, self.codec.sample_rate, self.codec.channels)
-        return self._begin(self.codec.encode(torch.from_numpy(fitting)[None])[0].cpu().numpy())
+        return self._begin(self.codec.encode(torch.from_numpy(fitting)[None])[0].cpu())
 
-    def _begin(self, latents: np.ndarray) -> dict[str, Any]:
-        self.latents = torch.from_numpy(np.array(latents, dtype=np.float32))
+    def _begin(self, latents: torch.Tensor) -> dict[str, Any]:
+        self.latents = latents
         return {"frames": len(latents)}
 
     @torch.no_grad()

@@ -14,7 +14,8 @@ from audiosae.audio import labels
 from audiosae.evidence.monosemantic import ENOUGH_FRAMES, Labelled, testable
 from audiosae.frames import Frames
 from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder, features_of
+from audiosae.sae import SparseAutoencoder
+from audiosae.sae.model import BATCH
 
 BARS = 24
 """Of a histogram of activations, from 0 to the feature's largest."""
@@ -57,7 +58,7 @@ def survey(table: Frames, sae: SparseAutoencoder, fitted: Mapping[str, Probe], n
         [[property, class, feature, strength]]: the feature that adds most to the score of each class, on average over the class's training
         frames, and how much (the paper's section 3.2); classes with few training frames have none.
     """
-    f = features_of(sae, table.latents).T.contiguous().cpu().numpy()  # one feature after another
+    f = torch.cat([sae.encode(part) for part in table.latents.split(BATCH)]).T.contiguous().cpu().numpy()  # one feature after another
     classes, top = _classes(table, f, fitted)
     columns = normalize(sae.decoder.weight, dim=0)
     cosines = columns.T @ columns

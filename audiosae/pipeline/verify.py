@@ -76,13 +76,9 @@ def verify(project: Path, only: Sequence[str] = (), keep: Path | None = None) ->
 
 
 def regenerate(
-    root: Path,
-    stages: Sequence[PipelineStage],
-    chosen: Plan,
-    copy: Path,
-    environment: Mapping[str, str] | None = None,
+    root: Path, stages: Sequence[PipelineStage], chosen: Plan, copy: Path, environment: Mapping[str, str] | None = None,
     prepare: Callable[[Path], object] = lambda copy: None,
-) -> tuple[Comparison, dict[str, str], dict[str, str]]:
+) -> tuple[Comparison, dict[str, str], dict[str, str]]:  # fmt: skip
     """Run a plan in a copy of the working tree, and compare what comes out with what is published.
 
     With an `environment`, such as one for other kernels, the rules for another processor hold. `prepare` may change the copy first.

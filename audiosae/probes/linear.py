@@ -85,14 +85,9 @@ def fit(x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penaltie
 
 
 def minimise(
-    x: torch.Tensor,
-    share: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor,
-    penalty: float,
-    iterations: int,
+    x: torch.Tensor, share: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, penalty: float, iterations: int,
     mask: torch.Tensor | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Move W [classes, inputs] and b [classes] to the minimum of cross-entropy + ½ penalty ‖W‖² by L-BFGS, in place.
 
     From inputs x [rows, inputs] and the share of all frames by row and class [rows, classes]. `mask` is 1 where a class may read an
@@ -110,9 +105,9 @@ def minimise(
     optimizer.step(objective)
 
 
-def top_features(probe: Probe, features: torch.Tensor, k: int, count: int) -> list[tuple[int, float]]:
-    """The `count` features with the largest mean of W[k, j] · f[j] over frames of class k [frames, hidden], each with it."""
-    contribution = probe.weight[k] * features.mean(dim=0)
+def top_features(probe: Probe, mean: torch.Tensor, k: int, count: int) -> list[tuple[int, float]]:
+    """The `count` features with the largest W[k, j] · f[j] where f is the mean over frames of class k [hidden], each with it."""
+    contribution = probe.weight[k] * mean
     strongest = contribution.topk(min(count, len(contribution)))
     return list(zip(strongest.indices.tolist(), strongest.values.tolist()))
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 
-from audiosae.files import determinism
 from audiosae.probes.linear import Probe, fit
 from audiosae.stats import bootstrap
 
@@ -36,29 +33,7 @@ class Result(NamedTuple):
 
 def fit_and_score(x: torch.Tensor, task: Task, penalties: list[float], iterations: int, seed: int) -> Result:
     """`fit` on inputs [rows, inputs], and score once on test frames; the seed is that of the interval."""
-    return scored(fit(x, task.train, task.validation, penalties, iterations), x, task, seed)
-
-
-def fit_all(x: torch.Tensor, tasks: Mapping[str, Task], penalty: float, iterations: int) -> dict[str, Probe]:
-    """`fit` a probe on inputs [rows, inputs] for each of several properties, by name, with one penalty.
-
-    A fit takes one thread, so `determinism.THREADS` of them run at a time; on a GPU, one.
-    """
-    jobs, threads = 1 if x.is_cuda else determinism.THREADS, torch.get_num_threads()
-
-    def one(task: Task) -> Probe:
-        torch.set_flush_denormal(True)  # which `determinism.prepare` says for its own thread only
-        return fit(x, task.train, task.validation, [penalty], iterations)
-
-    try:
-        fits = Parallel(jobs, prefer="threads")(delayed(one)(task) for task in tasks.values())
-    finally:
-        torch.set_num_threads(threads)  # the last to end sets what the others had found
-    return dict(zip(tasks, fits, strict=True))
-
-
-def scored(probe: Probe, x: torch.Tensor, task: Task, seed: int) -> Result:
-    """The second half of `fit_and_score`, for a probe that was fitted before."""
+    probe = fit(x, task.train, task.validation, penalties, iterations)
     predicted = probe.predict(x)[task.row]
     return Result(probe, predicted, {**score(predicted, task.truth, task.pieces, seed), "penalty": probe.penalty})
 

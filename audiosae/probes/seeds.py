@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
 
 from audiosae.probes import linear
 from audiosae.probes.linear import Probe
@@ -16,6 +19,11 @@ class Member(NamedTuple):
 
     sae: SparseAutoencoder
     probes: dict[str, Probe]
+
+    def to(self, device: torch.device | str) -> Member:
+        """A copy on a device."""
+        probes = {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in self.probes.items()}
+        return Member(copy.deepcopy(self.sae).to(device), probes)
 
 
 def places(codec: str, number: int, project: Path = Path(".")) -> tuple[Path, Path]:

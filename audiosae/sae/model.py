@@ -11,22 +11,26 @@ with these reductions: a sum over dimensions, a sum over features, a mean over f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import nn
 
 from audiosae.errors import CheckpointError, ParameterError
 from audiosae.files import checkpoint
+from audiosae.frames.mapped import Mapped
+from audiosae.sae import step
+from audiosae.sae.step import EPS
 
 KIND = "sae"
-EPS = 1e-8
-"""Inside the root mean square, as in the paper's normalisation; there is no learned gain."""
 
 BATCH = 8192
 """Rows that are measured at a time."""
+
+Latents = torch.Tensor | Mapped
+"""Frames [rows, dim] in memory, or on disk."""
 
 
 def rms_norm(h: torch.Tensor) -> torch.Tensor:
@@ -46,9 +50,12 @@ class SparseAutoencoder(nn.Module):
     ----------
     mean, std
         Of the training latents [dim]; set by `standardise`.
+    precision
+        Of the large products in training; None for that of the latents.
     """
 
     kind = KIND
+    precision: torch.dtype | None = None
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -62,11 +69,13 @@ class SparseAutoencoder(nn.Module):
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("std", torch.ones(dim))
 
-    def standardise(self, latents: torch.Tensor, counts: torch.Tensor | None = None) -> None:
+    def standardise(self, latents: Latents, counts: torch.Tensor | None = None) -> None:
         """Take mean and standard deviation from training latents [rows, dim]; `counts` is how many frames each row stands for [rows]."""
-        counts = latents.new_ones(len(latents)) if counts is None else counts.to(latents)
-        self.mean.copy_(counts @ latents / counts.sum())
-        self.std.copy_((counts @ (latents - self.mean).pow(2) / (counts.sum() - 1)).sqrt().clamp_min(1e-6))
+        frames = len(latents) if counts is None else float(counts.sum())
+        mean = torch.stack([times @ x.double() for x, times in _parts(latents, counts)]).sum(dim=0) / frames
+        squares = torch.stack([times @ (x.double() - mean).pow(2) for x, times in _parts(latents, counts)]).sum(dim=0)
+        self.mean.copy_(mean)
+        self.std.copy_((squares / (frames - 1)).sqrt().clamp_min(1e-6))
 
     def normalised(self, x: torch.Tensor) -> torch.Tensor:
         """Latents in the units of the loss: [..., dim]."""
@@ -90,10 +99,7 @@ class SparseAutoencoder(nn.Module):
 
     def loss(self, x: torch.Tensor, l1: float, weights: torch.Tensor | float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared error and penalty, the two terms of L, for latents [rows, dim], λ, and a factor for each row [rows]."""
-        target = self.normalised(x)
-        h = torch.relu(self.encoder(target))
-        error = target - self.decoder(rms_norm(h))
-        return (weights * error.pow(2).sum(dim=-1)).mean(), l1 * (weights * h.sum(dim=-1)).mean()
+        return step.loss(self.normalised(x), l1, weights, self.encoder, self.decoder, self.precision)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -115,16 +121,15 @@ class SparseAutoencoder(nn.Module):
         return sae.eval()
 
 
-@torch.no_grad()
-def features_of(sae: SparseAutoencoder, latents: torch.Tensor | np.ndarray) -> torch.Tensor:
-    """f of many latents [rows, dim], some at a time: [rows, hidden]."""
-    # An array is copied, as it may be of a file that is only read.
-    x = latents if isinstance(latents, torch.Tensor) else torch.tensor(latents)
-    return torch.cat([sae.encode(part) for part in x.split(BATCH)])
+def _parts(latents: Latents, counts: torch.Tensor | None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Rows that stand for any frames, some at a time, and for how many each does, in double precision."""
+    counts = torch.ones(len(latents)) if counts is None else counts.cpu()
+    for rows in counts.nonzero()[:, 0].split(BATCH):
+        yield latents[rows.to(latents.device)], counts[rows].double().to(latents.device)
 
 
 @torch.no_grad()
-def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor | None = None) -> dict[str, float]:
+def evaluate(sae: SparseAutoencoder, latents: Latents, counts: torch.Tensor | None = None) -> dict[str, float]:
     """What an SAE does to frames.
 
     Parameters
@@ -152,13 +157,11 @@ def evaluate(sae: SparseAutoencoder, latents: torch.Tensor, counts: torch.Tensor
     ParameterError
         If there are no frames, or all are alike: then there is no variance to explain.
     """
-    counts = (latents.new_ones(len(latents)) if counts is None else counts.to(latents)).double()
-    latents, counts = latents[counts > 0], counts[counts > 0]
-    frames = float(counts.sum())
-    centre = (counts @ sae.normalised(latents).double() / frames).float()
+    frames = float(len(latents) if counts is None else counts.sum())
+    centre = torch.stack([times @ sae.normalised(x).double() for x, times in _parts(latents, counts)]).sum(dim=0) / frames
     active = torch.zeros(sae.hidden, dtype=torch.float64)
     error = variance = squares = 0.0
-    for part, times in zip(latents.split(BATCH), counts.split(BATCH)):
+    for part, times in _parts(latents, counts):
         x = sae.normalised(part)
         h = sae.activations(part)
         active += (times @ (h > 0).double()).cpu()

@@ -8,7 +8,7 @@ parameters are those that they were made with; if not, what they train themselve
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,10 @@ def shipped(codec: str, part: str, kind: str, project: Path = Path(".")) -> Path
 def made_of(codec: str, weights: str, settings: Settings, k: int | None, project: Path = Path(".")) -> dict[str, Any]:
     """What decides an autoencoder, but for the last bits of the processor: hashes of corpus and codec, and settings."""
     read = {"corpus": whole.path_hash(project / "data/corpus"), "codec": codecs.identity(codec, weights)}
-    return {**read, **asdict(settings), "k": k}
+    said = asdict(settings)
+    if settings.precision == Settings.precision:  # what ships was made before there was a choice
+        del said["precision"]
+    return {**read, **said, "k": k}
 
 
 def probes_of(sae: Path, tracker: str, penalty: float, iterations: int) -> dict[str, Any]:
@@ -45,18 +48,14 @@ def probes_of(sae: Path, tracker: str, penalty: float, iterations: int) -> dict[
     return {"sae": whole.file_hash(sae), "tracker": tracker, "penalty": penalty, "iterations": iterations}
 
 
-def settle(
-    codec: str, part: str, kind: str, of: Mapping[str, Any], save: Callable[[Path], None], project: Path, holds: str | None = None
-) -> bool:
-    """Put into use what ships if its provenance says that it was made `of` just this, else what `save` writes; return whether it ships.
+def settle(codec: str, part: str, kind: str, of: Mapping[str, Any], project: Path, holds: str | None = None) -> bool:
+    """Put into use what ships if its provenance says that it was made `of` just this, and return whether it does; if not, nothing is done.
 
     The rest is as for `in_use`; `holds` is the kind of checkpoint, None for the autoencoder's own.
     """
-    source, target = shipped(codec, part, kind, project), in_use(codec, part, kind, project)
+    source = shipped(codec, part, kind, project)
     ships = source.is_file() and checkpoint.load(source, holds or KINDS[kind].kind)[1].get("provenance", {}).get("of") == dict(of)
     if ships:
-        with whole.writing(target) as partial:
+        with whole.writing(in_use(codec, part, kind, project)) as partial:
             shutil.copyfile(source, partial)
-    else:
-        save(target)
     return ships

@@ -22,11 +22,11 @@ import torch
 
 from audiosae.errors import ParameterError
 from audiosae.sae import training
-from audiosae.sae.model import SparseAutoencoder, rms_norm
+from audiosae.sae.model import Latents, SparseAutoencoder, rms_norm
 from audiosae.sae.training import Split
 
-Price = Callable[[torch.Tensor, torch.Tensor | None, torch.Tensor], torch.Tensor]
-"""From h [members, hidden, rows], its root mean square [members, rows] where f is divided by it, and ‖d_j‖ [members, hidden] to [members, rows]."""
+Price = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""From h [rows, hidden], f, and ‖d_j‖ [hidden] to what λ multiplies, for each row [rows]."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Variant:
 VARIANTS = {
     variant.name: variant
     for variant in (
-        Variant("paper", True, lambda h, rms, norms: h.sum(dim=1)),
-        Variant("on_f", True, lambda h, rms, norms: h.sum(dim=1) / rms),
-        Variant("decoder_norm", False, lambda h, rms, norms: (norms[:, None] @ h)[:, 0]),
-        Variant("plain", False, lambda h, rms, norms: h.sum(dim=1)),
+        Variant("paper", True, lambda h, f, norms: h.sum(dim=1)),
+        Variant("on_f", True, lambda h, f, norms: f.sum(dim=1)),
+        Variant("decoder_norm", False, lambda h, f, norms: h @ norms),
+        Variant("plain", False, lambda h, f, norms: h.sum(dim=1)),
         Variant("top_k", False, None),
     )
 }
@@ -81,8 +81,21 @@ class VariantAutoencoder(SparseAutoencoder):
         """What the decoder is to read: over its root mean square where the variant says so, else as it is [..., hidden]."""
         return rms_norm(f) if self.variant.normalised else f
 
+    def loss(self, x: torch.Tensor, l1: float, weights: torch.Tensor | float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """The two terms of the variant's loss at its own strength, which takes the place of `l1`; the rest as for the paper's."""
+        if self.variant is PAPER:
+            return super().loss(x, self.strength, weights)
+        target = self.normalised(x)
+        h = self.activations(x)
+        f = self.renormalised(h)
+        error = (weights * (target - self.decoder(f)).pow(2).sum(dim=1)).mean()
+        if self.variant.price is None:
+            return error, h.new_zeros(())
+        price = self.variant.price(h, f, torch.linalg.vector_norm(self.decoder.weight, dim=0))
+        return error, self.strength * (weights * price).mean()
 
-def measure(sae: VariantAutoencoder, latents: torch.Tensor, split: Split) -> dict[str, float | None]:
+
+def measure(sae: VariantAutoencoder, latents: Latents, split: Split) -> dict[str, float | None]:
     """The figures of `training.measure`, for any variant, and live_sparsity: of features that are not dead, None if all are."""
     found = training.measure(sae, latents, split)
     live = 1 - found["dead"]

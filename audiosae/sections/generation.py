@@ -23,7 +23,6 @@ from audiosae.audio.labels import PROPERTIES
 from audiosae.files import determinism, results, whole
 from audiosae.generation import flow, guided_steering, instruments, quality, settling, trajectory
 from audiosae.generation import prompts as vocabulary
-from audiosae.probes import Probe
 from audiosae.probes import seeds as training_seeds
 from audiosae.probes.seeds import Member
 from audiosae.sae.reference import in_use
@@ -88,7 +87,7 @@ def run(
     """
     parameters = {option: value for option, value in locals().items() if option not in ("name", "project")}
     files = {
-        "data/frames": project / f"data/frames/{CODEC}.arrow",
+        "data/frames": project / f"data/frames/{CODEC}",
         "weights/sae": in_use(CODEC, "sae", project=project),
         "weights/probes": in_use(CODEC, "probes", project=project),
         "weights/generator": generation.source(generator),
@@ -111,7 +110,7 @@ def run(
     windows = guided_steering.thirds(states)
     device = determinism.prepare(seed)
     table = frames.load(files["data/frames"])
-    codec, members = codecs.load(CODEC, vae).to(device), _members(project, device)
+    codec, members = codecs.load(CODEC, vae).to(device), [one.to(device) for one in training_seeds.load(CODEC, project)]
     studio = _Studio(codec, generation.load(generator, vae).to(device), members[0], table, tracker, states, strength)
     manifest = corpus.load(project / "data/corpus")
     asked = _asked(files.get("texts"), manifest, project, prompts, seed)
@@ -188,14 +187,6 @@ class _Studio:
         return waves, [steering.listen(wave, self.codec.sample_rate, self.tracker, self.codec.frame_rate) for wave in waves]
 
 
-def _members(project: Path, device: torch.device) -> list[Member]:
-    """The autoencoder and classifiers in use, then those of other seeds."""
-    return [
-        Member(sae.to(device), {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in probes.items()})
-        for sae, probes in training_seeds.load(CODEC, project)
-    ]
-
-
 def _asked(texts: Path | None, manifest: pd.DataFrame, project: Path, count: int, seed: int) -> list[str]:
     """Prompts from a file, or those that the test clips answer, in random order; the first ones again where there are too few."""
     if texts:
@@ -243,7 +234,7 @@ def _recognition(
     for row in test.itertuples():
         original.append(instruments.describe(audio.for_codec(*audio.read(row.file), rate, studio.codec.channels), rate))
         latents = studio.table.latents[(studio.table.table["clip"] == row.clip).to_numpy()]
-        decoded.append(instruments.describe(steering.render(studio.codec, torch.from_numpy(latents)), rate))
+        decoded.append(instruments.describe(steering.render(studio.codec, latents), rate))
     return {
         "generated": instruments.shares(judge.places(generated, list(map(vocabulary.instrument, asked)))),
         "test clips, decoded": instruments.shares(judge.places(np.stack(decoded), names)),

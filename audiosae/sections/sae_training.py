@@ -8,20 +8,21 @@ results/sae_training/CODEC.json.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
-from audiosae import frames
+from audiosae import engine
 from audiosae.files import determinism, results, whole
 from audiosae.frames import unique
 from audiosae.probes import seeds as members
 from audiosae.sae import SparseAutoencoder, reference, training
-from audiosae.sae.training import Settings, Split
+from audiosae.sae.k_sparse import KSparseAutoencoder
+from audiosae.sae.training import Settings
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Training:
 
 def run(
     codec: str, grid: str, factor: int, l1: float, k: int, seeds: int, epochs: int, batch: int, learning_rate: float, seed: int,
-    project: Path = Path("."),
+    precision: str, project: Path = Path("."),
 ) -> Training:  # fmt: skip
     """Train, or read what was computed with these parameters, inputs and code.
 
@@ -59,13 +60,14 @@ def run(
         Active features a frame of the k-sparse autoencoder, which is as wide.
     seeds
         How often that point is trained, from `seed` on; the k-sparse one is trained once.
-    epochs, batch, learning_rate, seed
-        See `training.Settings`.
+    epochs, batch, learning_rate, seed, precision
+        See `training.Settings`; the k-sparse one is trained in float32.
     project
         The project's folder.
     """
     parameters = {option: value for option, value in locals().items() if option != "project"}
-    source, folder = project / f"data/frames/{codec}.arrow", project / f"data/sae_training/{codec}"
+    project = project.resolve()  # workers may be elsewhere
+    source, folder = project / f"data/frames/{codec}", project / f"data/sae_training/{codec}"
     curves_file = folder / "curves.csv"
     target = project / f"results/sae_training/{codec}.json"
     shipped = {f"weights/shipped_{kind}": reference.shipped(codec, "sae", kind, project) for kind in reference.KINDS}
@@ -75,30 +77,37 @@ def run(
     written += [members.places(codec, number, project)[0] for number in range(seeds)]
     if not results.current(target, made, curves_file, *written):
         device = determinism.prepare(seed)
-        table = frames.load(source)
-        rows = unique.find(table.latents)
+        table, rows = unique.load(source, made["inputs"]["data/frames"])
         split = training.hold_out(rows, table.rows("train"), table.rows("test"), seed)
-        latents = torch.from_numpy(rows.latents).to(device)
-        dim, states = latents.shape[1], project / ".resume"
-        settings = Settings(factor * dim, l1, epochs, batch, learning_rate, seed)
-        curves, points = [], []
-        own: dict[str, list[SparseAutoencoder]] = {kind: [] for kind in reference.KINDS}
-        for times, penalty in training.grid(grid, factor, l1):
-            sae, curve = training.train(latents, replace(settings, hidden=times * dim, l1=penalty), split.train, states)
-            curves.append(curve.assign(hidden=times * dim, l1=penalty))
-            points.append({"factor": times, "hidden": times * dim, "l1": penalty, **training.measure(sae, latents, split)})
-            own["paper"] += [sae] if (times, penalty) == (factor, l1) else []
-        for number in range(1, seeds):
-            own["paper"].append(training.train(latents, replace(settings, seed=seed + number), split.train, states)[0])
-        own["k_sparse"].append(training.train(latents, settings, split.train, states, k)[0])
+        dim, states = table.latents.shape[1], project / ".resume/sae_training" / codec
+        settings = Settings(factor * dim, l1, epochs, batch, learning_rate, seed, precision)
+        named = {f"factor {times}, λ {penalty:g}": (times, penalty) for times, penalty in training.grid(grid, factor, l1)}
+        others = [f"seed {seed + number}" for number in range(1, seeds)]
+        own = {"paper": [f"factor {factor}, λ {l1:g}", *others], "k_sparse": ["k-sparse"]}
+        keep = {name: members.places(codec, number, project)[0] for number, name in enumerate(own["paper"])}
+        keep["k-sparse"] = folder / "k_sparse.safetensors"
+        asked = {name: replace(settings, hidden=times * dim, l1=penalty) for name, (times, penalty) in named.items()}
+        asked |= {name: replace(settings, seed=seed + number) for number, name in enumerate(others, 1)} | {"k-sparse": settings}
         target.unlink(missing_ok=True)  # a run that is killed leaves no figures beside another run's weights
-        for number, sae in enumerate(own["paper"]):
-            sae.save(members.places(codec, number, project)[0], made)
+        pieces = {
+            name: (source, seed, what, k if name == "k-sparse" else None, keep.get(name), states, made) for name, what in asked.items()
+        }
+        trained = engine.each(train_one, pieces, f"{codec}: autoencoders", "training")
+        points, curves = [], []
+        for name, (times, penalty) in named.items():
+            curve, measured = trained[name]
+            points.append({"factor": times, "hidden": times * dim, "l1": penalty, **measured})
+            curves.append(curve.assign(hidden=times * dim, l1=penalty))
         found = {}
-        for kind, trained in own.items():
+        for kind, names in own.items():
             of = reference.made_of(codec, table.weights, settings, k if kind == "k_sparse" else None, project)
-            ships = reference.settle(codec, "sae", kind, of, partial(trained[0].save, provenance={**made, "of": of}), project)
-            found[kind] = {**_figures(codec, kind, trained, latents, split, project), "shipped": ships}
+            cls, place = reference.KINDS[kind], reference.in_use(codec, "sae", kind, project)
+            if not (ships := reference.settle(codec, "sae", kind, of, project)):
+                cls.load(keep[names[0]]).save(place, {**made, "of": of})
+            spread = {name: [trained[one][1][name] for one in names] for name in trained[names[0]][1]}
+            used = cls.load(place).to(device)
+            chosen = {"hidden": used.hidden, **training.measure(used, rows.latents.to(device), split)}
+            found[kind] = {"chosen": chosen, "seeds": spread, "shipped": ships}
         found["paper"]["chosen"] |= {"l1": l1}
         found["k_sparse"]["chosen"] |= {"k": k}
         whole.write(curves_file, pd.concat(curves).to_csv(index=False))
@@ -106,21 +115,29 @@ def run(
         told = {"held_out": split.held_out, "distinct_frames": rows.distinct, "frames": len(table.latents)}
         told["counts"] = {of: int(count) for of, count in counts.items()}
         results.write(target, {**found["paper"], "k_sparse": found["k_sparse"], "grid": points, **told, "provenance": made})
+        shutil.rmtree(states)
     figures = results.read(target)
     grid_points = pd.DataFrame(figures["grid"])
     row = grid_points[(grid_points["factor"] == factor) & (grid_points["l1"] == l1)].iloc[0]
     return Training(figures, grid_points, row, pd.read_csv(curves_file))
 
 
-def _figures(codec: str, kind: str, trained: list[SparseAutoencoder], latents: torch.Tensor, split: Split, project: Path) -> dict[str, Any]:
-    """What `training.measure` finds of the autoencoder in use, and of those that were trained here."""
-    used = reference.KINDS[kind].load(reference.in_use(codec, "sae", kind, project)).to(latents.device)
-    measured = [training.measure(sae, latents, split) for sae in trained]
-    spread = {name: [one[name] for one in measured] for name in measured[0]}
-    return {"chosen": {"hidden": used.hidden, **training.measure(used, latents, split)}, "seeds": spread}
+def train_one(
+    source: Path, split_seed: int, settings: Settings, k: int | None, path: Path | None, states: Path, made: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, float]]:  # fmt: skip
+    """Train one autoencoder on a table of frames, and keep it where a path is given: its curve, and what `training.measure` finds."""
+    table, rows = unique.load(source, made["inputs"]["data/frames"])
+    split = training.hold_out(rows, table.rows("train"), table.rows("test"), split_seed)
+    latents = rows.latents.to(determinism.device())
+    build = SparseAutoencoder if k is None else partial(KSparseAutoencoder, k=k)
+    sae, curve = training.train(latents, settings, split.train, states, build)
+    if path is not None:
+        sae.save(path, made)
+    return curve, training.measure(sae, latents, split)
 
 
 if __name__ == "__main__":
     from audiosae import command
+    from audiosae.sections import sae_training  # by its name, under which workers find what they are to do
 
-    command.run(run)
+    command.run(sae_training.run)

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
-from audiosae import audio, codecs, corpus, frames, probes, steering
+from audiosae import audio, codecs, corpus, engine, frames, probes, steering
 from audiosae.audio import labels, loudness
 from audiosae.codecs import Codec
 from audiosae.files import determinism, results, whole
@@ -25,7 +24,7 @@ from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.reference import in_use
 from audiosae.steering import methods, response, trial, validity
-from audiosae.steering.response import STRENGTHS, TARGETS
+from audiosae.steering.response import STRENGTHS, TARGETS, Goals
 from audiosae.steering.trial import Sound as Steered
 from audiosae.widgets import Sound, write_switch, write_table
 
@@ -70,7 +69,7 @@ def run(
     """
     parameters = {option: value for option, value in locals().items() if option != "project"}
     files = {
-        "data/frames": project / f"data/frames/{codec}.arrow",
+        "data/frames": project / f"data/frames/{codec}",
         "weights/sae": in_use(codec, "sae", project=project),
         "weights/probes": in_use(codec, "probes", project=project),
     }
@@ -87,7 +86,9 @@ def run(
         figures.unlink(missing_ok=True)  # from here on its sounds may be new: a run that is killed leaves no figures beside them
         write_table(sounds / "reconstructed", desk.reconstructions(), "One test clip of each part, matched in loudness.")
         chosen = trial.single_voices(table, clips, seconds)
-        rows = [row for clip, x in tqdm(chosen.items(), desc="steering", unit="clip") for row in desk.trials(clip, x, alphas, seed)]
+        shared = (codec, weights, codecs.identity(codec, weights), tracker, sae, fitted, desk.goals, alphas, seed)
+        made_of = engine.each(steer_clip, {clip: (clip, x, *shared) for clip, x in chosen.items()}, f"{codec}: steering", "clip")
+        rows = [row for of_clip in made_of.values() for row in of_clip]
         desk.write_switch(sounds / "steering", list(chosen)[:: max(1, len(chosen) // HEARD)][:HEARD])
         found = pd.DataFrame(rows)
         whole.write(measured, found.to_csv(index=False))
@@ -96,6 +97,21 @@ def run(
     # Text stays text: a clip may well be called 007, or NA.
     found = pd.read_csv(measured, dtype={"clip": str}, keep_default_na=False, na_values=dict.fromkeys(_NUMBERS, ""))
     return Steering(results.read(figures), found, sounds)
+
+
+@torch.no_grad()
+def steer_clip(
+    clip: str, latents: torch.Tensor, codec: str, weights: str, identity: str, tracker: str, sae: SparseAutoencoder, fitted: dict[str, Probe],
+    goals: Goals, alphas: Sequence[float], seed: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Rows for `response.respond` of a clip with latents [frames, dim]."""
+    device = determinism.device()
+    model, sae, x = codecs.loaded(codec, weights, identity).to(device), sae.to(device), latents.to(device)
+    rows = {prop: probe.weight.to(device) for prop, probe in fitted.items()}
+    (before,) = trial.make(model, sae, sae.decode(sae.encode(x))[None], tracker)
+    pushed = trial.push(methods.along_probes(sae, rows), x, goals, STRENGTHS) + trial.push_by_alpha(sae, rows, x, goals, alphas)
+    pushed += trial.push_at_random(sae, x, DIRECTIONS, STRENGTHS, seed)
+    return [{"seed": 0, "clip": clip, **row} for row in trial.outcomes(model, sae, before, pushed, tracker)]
 
 
 class _Desk:
@@ -122,15 +138,6 @@ class _Desk:
             named = zip(("original", "decoded", "decoded from the SAE"), waves, strict=True)
             rows[f"{row.part}: {row.instrument}"] = {name: Sound(wave, self.codec.sample_rate) for name, wave in named}
         return rows
-
-    @torch.no_grad()
-    def trials(self, clip: str, latents: np.ndarray, alphas: Sequence[float], seed: int) -> list[dict[str, Any]]:
-        """Rows for `response.respond` of a clip with latents [frames, dim]."""
-        x = torch.from_numpy(latents).to(self.device)
-        (before,) = trial.make(self.codec, self.sae, self.sae.decode(self.sae.encode(x))[None], self.tracker)
-        pushed = trial.push(self.move, x, self.goals, STRENGTHS) + trial.push_by_alpha(self.sae, self.rows, x, self.goals, alphas)
-        pushed += trial.push_at_random(self.sae, x, DIRECTIONS, STRENGTHS, seed)
-        return [{"seed": 0, "clip": clip, **row} for row in trial.outcomes(self.codec, self.sae, before, pushed, self.tracker)]
 
     def write_switch(self, folder: Path, clips: Sequence[str]) -> None:
         """Sounds of some clips at the strengths `RECORDED`, with the original beside each."""
@@ -174,10 +181,11 @@ class _Desk:
 
     def _latents(self, clip: str) -> torch.Tensor:
         """[frames, dim]."""
-        return torch.from_numpy(self.table.latents[(self.table.table["clip"] == clip).to_numpy()].copy()).to(self.device)
+        return self.table.latents[(self.table.table["clip"] == clip).to_numpy()].to(self.device)
 
 
 if __name__ == "__main__":
     from audiosae import command
+    from audiosae.sections import steering as section  # by its name, under which workers find what they are to do
 
-    command.run(run)
+    command.run(section.run)

@@ -106,7 +106,7 @@ def push_at_random(sae: SparseAutoencoder, x: torch.Tensor, directions: int, str
     ]  # fmt: skip
 
 
-def single_voices(table: Frames, clips: int, seconds: float) -> dict[str, np.ndarray]:
+def single_voices(table: Frames, clips: int, seconds: float) -> dict[str, torch.Tensor]:
     """Latents [frames, dim] of the beginnings of test clips with one voice and a pitch in `VOICED` of the frames.
 
     As many as asked for, spread evenly over the list, or all where there are fewer; a `ParameterError` where there is none.
@@ -118,4 +118,4 @@ def single_voices(table: Frames, clips: int, seconds: float) -> dict[str, np.nda
     if not usable:
         raise ParameterError(f"no test clip has one voice and a pitch in {VOICED:.0%} of its first {seconds:g} s, so none can be steered.")
     picked = [usable[i] for i in np.linspace(0, len(usable) - 1, min(clips, len(usable))).astype(int)]
-    return {clip: table.latents[((names == clip) & within).to_numpy()].copy() for clip in picked}
+    return {clip: table.latents[((names == clip) & within).to_numpy()] for clip in picked}
