@@ -28,7 +28,7 @@ from audiosae.files import params, whole
 
 ROOT = Path(__file__).resolve().parents[1]
 
-STAGES = ("labels", "extraction", "sae_training", "probing", "steering")
+STAGES = ("labels", "extraction", "sae_training", "probing")
 """In the order in which they need each other."""
 
 AHEAD = (1, 2, 16, 256)
@@ -52,7 +52,7 @@ print(json.dumps({{"seconds": time.perf_counter() - began, "split": split}}))
 
 def calls(codec: str, said: dict[str, Any]) -> dict[str, str]:
     """What each stage runs, as Python."""
-    given = {name: ", ".join(f"{key}={value!r}" for key, value in said[name].items()) for name in ("extraction", *STAGES[2:])}
+    given = {name: ", ".join(f"{key}={value!r}" for key, value in said[name].items()) for name in STAGES[1:]}
     weights = said["codecs"][codec]["weights"]
     return {
         "labels": "from pathlib import Path\nfrom audiosae.frames import labelling\n"
@@ -60,8 +60,6 @@ def calls(codec: str, said: dict[str, Any]) -> dict[str, str]:
         "extraction": f"from audiosae.sections import extraction\nextraction.run({codec!r}, weights={weights!r}, {given['extraction']})",
         "sae_training": f"from audiosae.sections import sae_training\nsae_training.run({codec!r}, {given['sae_training']})",
         "probing": f"from audiosae.sections import probing\nprobing.run({codec!r}, {given['probing']})",
-        "steering": "from audiosae.sections import steering\n"
-        f"steering.run({codec!r}, weights={weights!r}, tracker={said['extraction']['tracker']!r}, {given['steering']})",
     }
 
 
@@ -82,13 +80,14 @@ def copy(folder: Path, backend: str, workers: int) -> Path:
 
 
 def own(project: Path) -> dict[str, str]:
-    """An environment in which a copy's own package is found, by workers too."""
-    return {**os.environ, "PYTHONPATH": str(project)}
+    """An environment in which a copy's own package is found, by workers too, and threads that wait do not spin, as in dvc.yaml."""
+    return {**os.environ, "PYTHONPATH": str(project), "PYTHONHASHSEED": "0", "GOMP_SPINCOUNT": "10000"}
 
 
 def run(codec: str = "diffrhythm-vae", engines: tuple[str, ...] = ("loky:1", "loky:2", "dask:1", "dask:2", "ray:1", "ray:2")) -> None:
     """Time the stages under some engines, the first of them with one worker; each is given as BACKEND:WORKERS."""
     said, times, written = params.read(ROOT / "params.yaml"), {}, {}
+    said["sae_training"]["seeds"], said["probing"]["iterations"] = 2, 20  # shorter, and split in the same way
     with tempfile.TemporaryDirectory(prefix="audiosae-engines-") as folder:
         for each in engines:
             backend, workers = each.split(":")
