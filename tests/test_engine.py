@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pieces_of_work
 import pytest
 import tiny_project
 import torch
-from threadpoolctl import threadpool_info
 
 from audiosae import engine
 from audiosae.errors import AudioError
-from audiosae.files import params
+from audiosae.files import determinism, params
 from audiosae.sections import probing, sae_training
 
 ENGINES = ["loky", pytest.param("dask", marks=pytest.mark.slow), pytest.param("ray", marks=pytest.mark.slow)]
@@ -27,38 +25,20 @@ def use(monkeypatch: pytest.MonkeyPatch, backend: str, workers: int) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # where Ray's workers find the functions of this module
 
 
-def compute(seed: int) -> tuple[np.ndarray, int, list[int], int]:
-    """Sums that depend on how they are split among threads, and on whether the smallest numbers are flushed to zero."""
-    x = torch.randn(400, 700, generator=torch.Generator().manual_seed(seed))
-    tiny = torch.full((8,), 1e-30) * 1e-10
-    sums = torch.cat([(x @ x.T).sum(dim=0), torch.log(tiny + 1e-44), tiny])
-    product = x.numpy().T @ x.numpy()
-    threads = [pool["num_threads"] for pool in threadpool_info()]
-    return np.concatenate([sums.numpy(), product.sum(axis=0)]), torch.get_num_threads(), threads, os.getpid()
-
-
 @pytest.mark.parametrize("backend", ENGINES)
 def test_a_piece_gives_the_same_bytes_wherever_it_runs(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = {f"seed {seed}": (seed,) for seed in range(6)}
+    determinism.prepare(0)  # as every section does before its work splits
     torch.set_num_threads(2)
     use(monkeypatch, "loky", 1)
-    here = engine.each(compute, pieces, "sums", "piece")
+    here = engine.each(pieces_of_work.compute, pieces, "sums", "piece")
     assert torch.get_num_threads() == 2 and {one[3] for one in here.values()} == {os.getpid()}
     use(monkeypatch, backend, 2)
-    there = engine.each(compute, pieces, "sums", "piece")
+    there = engine.each(pieces_of_work.compute, pieces, "sums", "piece")
     assert list(here) == list(there) == list(pieces) and os.getpid() not in {one[3] for one in there.values()}
     for one, other in zip(here.values(), there.values()):
         assert one[0].tobytes() == other[0].tobytes()
         assert one[1] == other[1] == 1 and set(one[2] + other[2]) == {1}
-
-
-def write_or_die(folder: Path, name: str, deaths: int) -> str:
-    """Say that a piece ran; the first times that a piece with deaths runs, its process is killed."""
-    ran = len(list(folder.glob(f"{name}-*")))
-    (folder / f"{name}-{ran}").write_text("")
-    if ran < deaths:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return name.upper()
 
 
 @pytest.mark.parametrize("backend", ENGINES)
@@ -67,12 +47,12 @@ def test_a_worker_that_is_killed_costs_no_more_than_what_was_in_hand(
 ) -> None:
     use(monkeypatch, backend, 2)
     names = list("abcdefgh")
-    found = engine.each(write_or_die, {name: (tmp_path, name, 2 * (name == "g")) for name in names}, "pieces", "piece")
+    found = engine.each(pieces_of_work.write_or_die, {name: (tmp_path, name, int(name == "g")) for name in names}, "pieces", "piece")
     assert found == {name: name.upper() for name in names}
     runs = {name: len(list(tmp_path.glob(f"{name}-*"))) for name in names}
-    assert runs["g"] >= 3
+    assert runs["g"] >= 2
     if backend == "loky":  # Dask does again what it had not handed over yet, Ray all
-        assert runs["a"] == 1 and sum(runs.values()) <= len(names) + 2 * 2 + 2
+        assert runs["a"] == 1 and sum(runs.values()) <= len(names) + 2 + 1
         assert "pieces: a worker was lost" in capfd.readouterr().err
 
 
@@ -82,33 +62,20 @@ def test_workers_that_are_always_lost_end_the_work_with_what_to_do(tmp_path: Pat
         engine.EngineError,
         match=r"pieces: workers were lost 3 times before any piece was done: A worker.*engine.workers in params.yaml lower",
     ):
-        engine.each(write_or_die, {name: (tmp_path, name, 9) for name in "ab"}, "pieces", "piece")
-
-
-def fail(kind: str) -> str:
-    if kind == "audio":
-        raise AudioError("a.wav: it is silent")
-    if kind == "disk":
-        raise OSError(28, "No space left on device")
-    return kind
+        engine.each(pieces_of_work.write_or_die, {name: (tmp_path, name, 9) for name in "ab"}, "pieces", "piece")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_piece_that_fails_is_named(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, "loky", workers)
     with pytest.raises(AudioError, match=r"^labelling, clips from 32: a.wav: it is silent$"):
-        engine.each(fail, {"clips from 0": ("none",), "clips from 32": ("audio",)}, "labelling", "part")
+        engine.each(pieces_of_work.fail, {"clips from 0": ("none",), "clips from 32": ("audio",)}, "labelling", "part")
     with pytest.raises(OSError, match="No space left") as raised:
-        engine.each(fail, {"clips from 0": ("disk",), "others": ("none",)}, "labelling", "part")
+        engine.each(pieces_of_work.fail, {"clips from 0": ("disk",), "others": ("none",)}, "labelling", "part")
     assert raised.value.__notes__ == ["in labelling, clips from 0"]
     with pytest.raises(ZeroDivisionError) as raised:
-        engine.each(divide, {"clips from 0": ("b.wav",)}, "labelling", "part")
+        engine.each(pieces_of_work.divide, {"clips from 0": ("b.wav",)}, "labelling", "part")
     assert raised.value.__notes__ == ["in b.wav", "in labelling, clips from 0"]
-
-
-def divide(file: str) -> float:
-    with engine.naming(file):
-        return 1 / 0
 
 
 def test_an_engine_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +83,7 @@ def test_an_engine_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch
         use(monkeypatch, backend, 2)
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(engine.EngineError, match=f"engine.backend in params.yaml is {backend}.*make engines"):
-            engine.each(fail, {"one": ("none",)}, "nothing", "piece")
+            engine.each(pieces_of_work.fail, {"one": ("none",)}, "nothing", "piece")
 
 
 def test_pieces_are_spread_over_the_gpus_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +91,7 @@ def test_pieces_are_spread_over_the_gpus_that_are_there(monkeypatch: pytest.Monk
     chosen: list[Any] = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    engine.each(fail, {str(number): ("none",) for number in range(5)}, "pieces", "piece")
+    engine.each(pieces_of_work.fail, {str(number): ("none",) for number in range(5)}, "pieces", "piece")
     assert chosen == [0, 1, 2, 0, 1]
     use(monkeypatch, "loky", 0)
     with engine._backend(5) as (settings, _):
