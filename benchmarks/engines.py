@@ -25,6 +25,7 @@ from typing import Any
 
 from audiosae import command
 from audiosae.files import params, whole
+from audiosae.pipeline.released import copy_project
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,11 +67,7 @@ def calls(codec: str, said: dict[str, Any]) -> dict[str, str]:
 def copy(folder: Path, backend: str, workers: int) -> Path:
     """What git keeps, with the corpus, the weights and the environment of this project, and an engine of its own."""
     project = folder / f"{backend}-{workers}"
-    for name in subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]:
-        if (ROOT / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, project / name)
-    (project / ".venv").symlink_to(ROOT / ".venv")
+    copy_project(ROOT, project)
     for name in ("data/corpus", "checkpoints"):
         shutil.copytree(ROOT / name, project / name)
     said = f'engine: {{backend: {backend}, workers: {workers}, address: ""}}\n\n'

@@ -1,6 +1,6 @@
 """The table of frames: latents, labels, and where each frame came from.
 
-A folder a codec, with an Arrow file for each `CLIPS` clips, one row a frame. Mapped stay on disk and are memory-mapped; all else of a frame, some
+A folder a codec, with an Arrow file for each `CLIPS` clips, one row a frame. Latents stay on disk and are memory-mapped; all else of a frame, some
 40 bytes, is in memory. The columns are
 
 - `latent`: float32 list of the codec's dimension, what the decoder receives;
