@@ -7,6 +7,7 @@ it makes has the same bytes wherever it runs, and beside however many others: no
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 class EngineError(AudiosaeError):
-    """The engine is not installed, or loses its workers."""
+    """The engine is not installed or cannot be reached, or loses its workers, or a GPU has too little memory."""
 
 
 def each(work: Callable[..., T], pieces: Mapping[str, tuple[Any, ...]], label: str, unit: str) -> dict[str, T]:
@@ -52,13 +53,18 @@ def each(work: Callable[..., T], pieces: Mapping[str, tuple[Any, ...]], label: s
     Raises
     ------
     EngineError
-        If the engine is not installed, or workers are lost `TRIES` times in a row.
+        If the engine is not installed or cannot be reached, workers are lost `TRIES` times in a row, or a GPU's memory runs out.
     Exception
         What a piece raises; the error says which piece it was, and no other starts.
     """
     found: dict[str, T] = {}
     tries = 0
-    with _backend(len(pieces)) as (settings, lost), tqdm(total=len(pieces), desc=label, unit=unit) as bar:
+    with _backend(len(pieces)) as (settings, lost), tqdm(total=len(pieces), desc=label, unit=unit) as bar, warnings.catch_warnings():
+        for harmless in (
+            "A worker stopped while some jobs",
+            ".*You could benefit from adjusting the input task",
+        ):  # it begins anew; a piece failed
+            warnings.filterwarnings("ignore", harmless, UserWarning)
         while len(found) < len(pieces):
             waiting = [delayed(_piece)(name, number, work, args) for number, (name, args) in enumerate(pieces.items()) if name not in found]
             try:
@@ -84,11 +90,23 @@ def _piece(name: str, number: int, work: Callable[..., T], args: tuple[Any, ...]
     if torch.cuda.device_count() > 1:
         torch.cuda.set_device(number % torch.cuda.device_count())
     determinism.fix_arithmetic()
-    with determinism.one_thread(), threadpool_limits(1):
+    with threadpool_limits(1):
         try:
             return name, work(*args), None
         except Exception as error:
             return name, None, error
+
+
+@contextmanager
+def _reached(address: str) -> Iterator[None]:
+    """Tell that no cluster answers apart from errors of the disk, which are of the same kind."""
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            f"engine.address in params.yaml is {address!r}, where no cluster answers ({str(error).splitlines()[0]}). Start it, correct the address, "
+            "or leave it empty to use this machine."
+        ) from error
 
 
 @contextmanager
@@ -105,6 +123,10 @@ def _named(error: Exception, place: str) -> Exception:
     """The same error with the piece in its message, if it is one for people; else with a note."""
     if isinstance(error, AudiosaeError):
         return type(error)(f"{place}: {error}")
+    if isinstance(error, torch.OutOfMemoryError):
+        return EngineError(
+            f"{place}: the GPU's memory ran out. Set engine.workers in params.yaml lower, and run it again: what is done stays."
+        )
     error.add_note(f"in {place}")
     return error
 
@@ -120,18 +142,17 @@ def _backend(pieces: int) -> Iterator[tuple[dict[str, Any], tuple[type[Exception
             from distributed import Client, KilledWorker
 
             local = {"n_workers": workers if workers > 0 else None, "threads_per_worker": 1, "dashboard_address": None}
-            with Client(address) if address else Client(**local), parallel_config("dask"):
+            with _reached(address):
+                client = Client(address) if address else Client(**local)
+            with client, parallel_config("dask"):
                 yield {"n_jobs": -1, "return_as": "generator_unordered"}, (KilledWorker,)
         elif backend == "ray":
             import ray
             from ray.util.joblib import register_ray
 
-            ray.init(
-                address=address or "local",
-                num_cpus=None if address or workers < 0 else workers,
-                include_dashboard=False,
-                log_to_driver=False,
-            )
+            with _reached(address):
+                cpus = None if address or workers < 0 else workers
+                ray.init(address=address or "local", num_cpus=cpus, include_dashboard=False, log_to_driver=False)
             try:
                 register_ray()
                 with parallel_config("ray"):

@@ -5,7 +5,9 @@
 Each engine works in a copy of the project with the corpus of this one; its stages run one after another, in processes of their own. A stage's time
 is that of what splits, by piece, and of all else. From one worker's times follows what W workers would take, if nothing held them up:
 
-    T(W) = serial + start of the workers + Σ over what splits of ⌈pieces / W⌉ · seconds a piece
+    T(W) = serial + Σ over what splits of ⌈pieces / W⌉ · seconds a piece
+
+What this leaves out is the start of workers, some seconds a stage, and that cores of one machine share its memory.
 
 Prints Markdown. The exit status is 1 if any byte differs.
 """

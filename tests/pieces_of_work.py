@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,10 @@ def fail(kind: str) -> str:
         raise AudioError("a.wav: it is silent")
     if kind == "disk":
         raise OSError(28, "No space left on device")
+    if kind == "gpu":
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    if kind == "slow":
+        time.sleep(0.3)
     return kind
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import types
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,32 @@ def test_an_engine_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(engine.EngineError, match=f"engine.backend in params.yaml is {backend}.*make engines"):
             engine.each(pieces_of_work.fail, {"one": ("none",)}, "nothing", "piece")
+
+
+def test_a_cluster_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: str) -> None:
+        raise TimeoutError("timed out\nand more")
+
+    module = types.ModuleType("distributed")
+    module.Client, module.KilledWorker = refuse, RuntimeError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "distributed", module)
+    monkeypatch.setattr(params, "engine", lambda path: {"backend": "dask", "workers": 0, "address": "tcp://nobody:1"})
+    with pytest.raises(engine.EngineError, match=r"engine.address in params.yaml is 'tcp://nobody:1'.*\(timed out\)\. Start it"):
+        engine.each(pieces_of_work.fail, {"one": ("none",)}, "nothing", "piece")
+
+
+def test_a_gpu_that_is_too_small_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, "loky", 1)
+    with pytest.raises(engine.EngineError, match=r"^grid, wide: the GPU's memory ran out\. Set engine.workers in params.yaml lower"):
+        engine.each(pieces_of_work.fail, {"wide": ("gpu",)}, "grid", "point")
+
+
+def test_a_piece_that_fails_ends_the_work_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, "loky", 2)
+    with warnings.catch_warnings(record=True) as told, pytest.raises(AudioError):
+        warnings.simplefilter("always")
+        engine.each(pieces_of_work.fail, {"bad": ("audio",), **{f"slow {n}": ("slow",) for n in range(8)}}, "labelling", "part")
+    assert [str(one.message) for one in told] == []
 
 
 def test_pieces_are_spread_over_the_gpus_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,9 @@ def test_the_beginnings_of_voiced_test_clips_are_chosen() -> None:
         trial.single_voices(silent, 4, 2.0)
 
 
+BESIDE: dict[str, Any] = {"directions": 1, "random_strengths": steering.ENDS}
+
+
 # --- trials -------------------------------------------------------------------------------------------------------------
 
 
@@ -86,7 +89,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_the_papers_way_is_tried_at_every_strength_and_beside_a_random_direction(bench: dict[str, Any]) -> None:
-    rows = pd.DataFrame(steering.steer_by_probes(**bench, strengths=(*STRENGTHS, 2.0), alphas=[20.0], seed=0))
+    rows = pd.DataFrame(trial.by_probes(**bench, **BESIDE, strengths=(*STRENGTHS, 2.0), alphas=[20.0], seed=0))
     assert rows.groupby(["steered", "target"]).size().to_dict() == {
         **dict.fromkeys(product(labels.PROPERTIES, ("low", "high")), 6), ("", "random"): 2,
     }  # fmt: skip
@@ -96,7 +99,7 @@ def test_the_papers_way_is_tried_at_every_strength_and_beside_a_random_direction
     assert set(rows["state"]) <= set(validity.STATES) and (rows["valid"] == (rows["state"] == validity.VALID)).all()
     assert rows["amplitude_before"].nunique() == 1 and rows["amplitude_after"].nunique() > 20
     again, other = (
-        pd.DataFrame(steering.steer_by_probes(**bench, strengths=(1.0,), alphas=[], seed=seed)).query("target == 'random'")
+        pd.DataFrame(trial.by_probes(**bench, **BESIDE, strengths=(1.0,), alphas=[], seed=seed)).query("target == 'random'")
         for seed in (0, 1)
     )
     np.testing.assert_array_equal(again["amplitude_after"], rows[rows["target"] == "random"]["amplitude_after"])
@@ -106,7 +109,7 @@ def test_the_papers_way_is_tried_at_every_strength_and_beside_a_random_direction
 def test_all_methods_are_tried_from_their_own_sound(bench: dict[str, Any]) -> None:
     weights = {prop: probe.weight for prop, probe in bench["member"].probes.items()}
     moves = {variant: methods.along_probes(bench["member"].sae, weights, variant) for variant in ("paper", "relu", "remainder")}
-    paper = list(steering.steer_by_probes(**bench, strengths=(*steering.ENDS, 2.0), alphas=[], seed=0))
+    paper = list(trial.by_probes(**bench, **BESIDE, strengths=(*steering.ENDS, 2.0), alphas=[], seed=0))
     made, parts = steering.steer_otherwise(**bench, moves=moves, paper=paper)
     rows = pd.DataFrame(made)
     assert rows.groupby("method").size()[[*moves]].tolist() == [6 * len(steering.ENDS)] * 3

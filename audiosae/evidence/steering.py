@@ -6,7 +6,6 @@ compared with its own sound at strength 0 (see `methods.FROM_CODEC`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -31,17 +30,6 @@ PART = 1.0
 """Relative strength r where the middle third alone is steered."""
 
 Row = dict[str, Any]
-
-
-@torch.no_grad()
-def steer_by_probes(
-    codec: Codec, member: Member, x: torch.Tensor, goals: Goals, strengths: tuple[float, ...], alphas: list[float], seed: int, tracker: str
-) -> Iterator[Row]:  # fmt: skip
-    """The paper's way with one training, and a random direction of its own: rows for `response.respond` of latents x [frames, dim]."""
-    sae, rows = member.sae, {prop: probe.weight.to(x.device) for prop, probe in member.probes.items()}
-    (before,) = trial.make(codec, sae, sae.decode(sae.encode(x))[None], tracker)
-    pushed = trial.push(methods.along_probes(sae, rows), x, goals, strengths) + trial.push_by_alpha(sae, rows, x, goals, alphas)
-    yield from trial.outcomes(codec, sae, before, pushed + trial.push_at_random(sae, x, 1, ENDS, seed), tracker)
 
 
 @torch.no_grad()
@@ -80,7 +68,7 @@ def steer_clip(
         given = alphas if kind == "paper" else []  # which are of its normalised features
         for number, member in enumerate(of_kind):
             strengths = (*STRENGTHS, *COLLAPSE) if number == 0 else ENDS
-            made = steer_by_probes(model, member, x, goals, strengths, given, seed + number, tracker)
+            made = trial.by_probes(model, member, x, goals, strengths, given, 1, ENDS, tracker, seed + number)
             rows += [{"kind": kind, "seed": number, "clip": clip, **row} for row in made]
     told = ("kind", "seed", "clip")
     paper = [{name: row[name] for name in row if name not in told} for row in rows if (row["kind"], row["seed"]) == ("paper", 0)]
@@ -166,7 +154,7 @@ def run(
 
 
 def summarise(trained: pd.DataFrame, methodical: pd.DataFrame, goals: Goals, edges: dict[str, np.ndarray], seed: int) -> dict[str, Any]:
-    """kinds, methods, comparisons and paper_is_best of the sounds of `steer_by_probes`, with kind, and of `steer_otherwise`."""
+    """kinds, methods, comparisons and paper_is_best of the sounds of `trial.by_probes`, with kind, and of `steer_otherwise`."""
 
     def respond(sounds: pd.DataFrame) -> dict[str, Response]:
         return {prop: response.respond(sounds, prop, both, edges, seed) for prop, both in goals.items()}

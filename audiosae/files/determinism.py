@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ def fix_arithmetic() -> None:
     # Sparse activations decay into denormal numbers, on which a CPU is many times slower.
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True, warn_only=False)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it torch refuses every product on a GPU
     # Memory is written before it is read here; to fill it first costs up to a fifth of a training.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch makes it a property
 

@@ -141,7 +141,7 @@ def run(codec: str, penalty: float, iterations: int, max_train_frames: int, seed
             np.savez(file, allow_pickle=False, **confusion, **edges, frames=len(table.latents), distinct=rows.distinct)
         taught = {prop: np.delete(np.arange(len(table.edges[prop]) - 1), scores[prop]["without_training"]) for prop in labels.PROPERTIES}
         cosines = agreement(seeds.load(codec, project), taught)
-        figures = {"properties": scores, "directions": cosines, "speaking": speaking, "shipped": ships}
+        figures = {"properties": scores, "directions": cosines, "speaking": speaking, "shipped": ships["paper"]}
         results.write(target, {**figures, "provenance": made})
     with np.load(arrays) as held:
         confusion, edges = ({prop: held[f"{name}{prop}"] for prop in labels.PROPERTIES} for name in ("", "edges "))

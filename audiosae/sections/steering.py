@@ -21,6 +21,7 @@ from audiosae.codecs import Codec
 from audiosae.files import determinism, results, whole
 from audiosae.frames import Frames
 from audiosae.probes import Probe
+from audiosae.probes.seeds import Member
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.reference import in_use
 from audiosae.steering import methods, response, trial, validity
@@ -86,7 +87,7 @@ def run(
         figures.unlink(missing_ok=True)  # from here on its sounds may be new: a run that is killed leaves no figures beside them
         write_table(sounds / "reconstructed", desk.reconstructions(), "One test clip of each part, matched in loudness.")
         chosen = trial.single_voices(table, clips, seconds)
-        shared = (codec, weights, codecs.identity(codec, weights), tracker, sae, fitted, desk.goals, alphas, seed)
+        shared = (codec, weights, codecs.identity(codec, weights), tracker, Member(sae, fitted), desk.goals, alphas, seed)
         made_of = engine.each(steer_clip, {clip: (clip, x, *shared) for clip, x in chosen.items()}, f"{codec}: steering", "clip")
         rows = [row for of_clip in made_of.values() for row in of_clip]
         desk.write_switch(sounds / "steering", list(chosen)[:: max(1, len(chosen) // HEARD)][:HEARD])
@@ -99,19 +100,15 @@ def run(
     return Steering(results.read(figures), found, sounds)
 
 
-@torch.no_grad()
 def steer_clip(
-    clip: str, latents: torch.Tensor, codec: str, weights: str, identity: str, tracker: str, sae: SparseAutoencoder, fitted: dict[str, Probe],
-    goals: Goals, alphas: Sequence[float], seed: int,
+    clip: str, latents: torch.Tensor, codec: str, weights: str, identity: str, tracker: str, member: Member, goals: Goals,
+    alphas: Sequence[float], seed: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows for `response.respond` of a clip with latents [frames, dim]."""
     device = determinism.device()
-    model, sae, x = codecs.loaded(codec, weights, identity).to(device), sae.to(device), latents.to(device)
-    rows = {prop: probe.weight.to(device) for prop, probe in fitted.items()}
-    (before,) = trial.make(model, sae, sae.decode(sae.encode(x))[None], tracker)
-    pushed = trial.push(methods.along_probes(sae, rows), x, goals, STRENGTHS) + trial.push_by_alpha(sae, rows, x, goals, alphas)
-    pushed += trial.push_at_random(sae, x, DIRECTIONS, STRENGTHS, seed)
-    return [{"seed": 0, "clip": clip, **row} for row in trial.outcomes(model, sae, before, pushed, tracker)]
+    model, member, x = codecs.loaded(codec, weights, identity).to(device), member.to(device), latents.to(device)
+    rows = trial.by_probes(model, member, x, goals, STRENGTHS, alphas, DIRECTIONS, STRENGTHS, tracker, seed)
+    return [{"seed": 0, "clip": clip, **row} for row in rows]
 
 
 class _Desk:

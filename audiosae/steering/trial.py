@@ -16,6 +16,7 @@ from audiosae.audio import labels
 from audiosae.codecs import Codec
 from audiosae.errors import ParameterError
 from audiosae.frames import Frames
+from audiosae.probes.seeds import Member
 from audiosae.sae import SparseAutoencoder
 from audiosae.steering import Heard, methods, validity
 from audiosae.steering.methods import Move
@@ -104,6 +105,18 @@ def push_at_random(sae: SparseAutoencoder, x: torch.Tensor, directions: int, str
         ({"steered": "", "target": RANDOM, "direction": number, "r": r, "alpha": np.nan}, methods.along_features(sae, x, w, r, "paper"))
         for number, w in enumerate(drawn) for r in strengths
     ]  # fmt: skip
+
+
+@torch.no_grad()
+def by_probes(
+    codec: Codec, member: Member, x: torch.Tensor, goals: Goals, strengths: Sequence[float], alphas: Sequence[float],
+    directions: int, random_strengths: Sequence[float], tracker: str, seed: int,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """The paper's way with one training, and random directions beside it: rows for `response.respond` of latents x [frames, dim]."""
+    sae, rows = member.sae, {prop: probe.weight.to(x.device) for prop, probe in member.probes.items()}
+    (before,) = make(codec, sae, sae.decode(sae.encode(x))[None], tracker)
+    pushed = push(methods.along_probes(sae, rows), x, goals, strengths) + push_by_alpha(sae, rows, x, goals, alphas)
+    yield from outcomes(codec, sae, before, pushed + push_at_random(sae, x, directions, random_strengths, seed), tracker)
 
 
 def single_voices(table: Frames, clips: int, seconds: float) -> dict[str, torch.Tensor]:
