@@ -60,11 +60,7 @@ def each(work: Callable[..., T], pieces: Mapping[str, tuple[Any, ...]], label: s
     found: dict[str, T] = {}
     tries = 0
     with _backend(len(pieces)) as (settings, lost), tqdm(total=len(pieces), desc=label, unit=unit) as bar, warnings.catch_warnings():
-        for harmless in (
-            "A worker stopped while some jobs",
-            ".*You could benefit from adjusting the input task",
-        ):  # it begins anew; a piece failed
-            warnings.filterwarnings("ignore", harmless, UserWarning)
+        warnings.filterwarnings("ignore", "A worker stopped while|.*You could benefit from", UserWarning)  # joblib's, when a piece fails
         while len(found) < len(pieces):
             waiting = [delayed(_piece)(name, number, work, args) for number, (name, args) in enumerate(pieces.items()) if name not in found]
             try:
@@ -90,7 +86,7 @@ def _piece(name: str, number: int, work: Callable[..., T], args: tuple[Any, ...]
     if torch.cuda.device_count() > 1:
         torch.cuda.set_device(number % torch.cuda.device_count())
     determinism.fix_arithmetic()
-    with threadpool_limits(1):
+    with determinism.threads(1), threadpool_limits(1):  # torch would set threads of a new thread anew, as many as it was told to
         try:
             return name, work(*args), None
         except Exception as error:
@@ -161,7 +157,9 @@ def _backend(pieces: int) -> Iterator[tuple[dict[str, Any], tuple[type[Exception
                 ray.shutdown()
         else:
             with parallel_config("loky"):  # no more processes than pieces, and none for a single piece
-                count = workers if workers > 0 else cpu_count()
-                yield {"n_jobs": min(count, max(pieces, 1)), "return_as": "generator_unordered"}, (BrokenProcessPool,)
+                yield (
+                    {"n_jobs": min(workers if workers > 0 else cpu_count(), max(pieces, 1)), "return_as": "generator_unordered"},
+                    (BrokenProcessPool,),
+                )
     except ImportError as error:
         raise EngineError(f"engine.backend in params.yaml is {backend}, which is not here ({error}); install it: make engines") from error

@@ -36,7 +36,7 @@ determinism.prepare(0)
 grid.resume.FOLDER = Path(kept)  # the point is computed, whatever was kept before
 load(codec, few, settings[-1], Path.cwd())
 start = time.perf_counter()
-with determinism.one_thread(), threadpool_limits(1):
+with determinism.threads(1), threadpool_limits(1):
     grid.point(codec, few, factor, Settings(hidden, *settings), penalty, iterations, Path.cwd())
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps([time.perf_counter() - start, peak / 1e6]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import threading
 import types
 import warnings
 from pathlib import Path
@@ -41,6 +43,26 @@ def test_a_piece_gives_the_same_bytes_wherever_it_runs(backend: str, monkeypatch
     for one, other in zip(here.values(), there.values()):
         assert one[0].tobytes() == other[0].tobytes()
         assert one[1] == other[1] == 1 and set(one[2] + other[2]) == {1}
+
+
+def test_a_piece_computes_on_one_thread_in_a_new_thread_too() -> None:
+    """Where torch would begin with as many threads as the process was told to use."""
+    torch.set_num_threads(2)
+    found: list[Any] = []
+    worker = threading.Thread(target=lambda: found.append(engine._piece("a", 0, pieces_of_work.compute, (0,))))
+    worker.start()
+    worker.join()
+    [(_, (_, torch_threads, threads, _), error)] = found
+    assert error is None and torch_threads == 1 and set(threads) == {1}
+
+
+@pytest.mark.parametrize(("words", "told"), [(["-m", "program"], "program"), (["program.py"], "__main__")])
+def test_workers_find_functions_of_a_module_that_runs_as_a_program(words: list[str], told: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "from audiosae import command\n\ndef main(): print(main.__module__)\n\nif __name__ == '__main__': command.run(main)\n"
+    )
+    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == told
 
 
 @pytest.mark.parametrize("backend", ENGINES)

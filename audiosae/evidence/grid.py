@@ -124,6 +124,5 @@ def run(
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.evidence import grid  # by its name, under which workers find what they are to do
 
-    command.run(grid.run)
+    command.run(run)

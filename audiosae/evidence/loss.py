@@ -63,11 +63,8 @@ def trained(
         if epoch in looks:
             seen.append(variants.measure(cast(VariantAutoencoder, sae), material.latents, split))
 
-    made: dict[str, Any] = {
-        "build": partial(VariantAutoencoder, variant=VARIANTS[name], strength=strength),
-        "optimiser": OPTIMISERS[optimiser][0],
-    }
-    training.train(material.latents, replace(settings, batch=batch), split.train, after=look, **made)
+    build = partial(VariantAutoencoder, variant=VARIANTS[name], strength=strength)
+    training.train(material.latents, replace(settings, batch=batch), split.train, None, build, OPTIMISERS[optimiser][0], look)
     return seen
 
 
@@ -194,6 +191,5 @@ def run(codec: str, factor: int, l1: float, epochs: int, long: int, batch: int, 
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.evidence import loss  # by its name, under which workers find what they are to do
 
-    command.run(loss.run)
+    command.run(run)

@@ -180,6 +180,5 @@ def summarise(trained: pd.DataFrame, methodical: pd.DataFrame, goals: Goals, edg
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.evidence import steering as question  # by its name, under which workers find what they are to do
 
-    command.run(question.run)
+    command.run(run)

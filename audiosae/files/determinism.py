@@ -40,14 +40,14 @@ def device() -> torch.device:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread inside a ``with``, and on as many as before after it.
+def threads(count: int) -> Iterator[None]:
+    """Compute on so many threads inside a ``with``, and on as many as before after it.
 
-    For L-BFGS: on two threads, one probe once differed in its last bits between two equal runs; on one thread, none has.
+    One for L-BFGS: on two threads, one probe once differed in its last bits between two equal runs; on one thread, none has.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)

@@ -138,6 +138,5 @@ def stage(folder: Path, target: Path, edges: Path, /, tracker: str, seed: int) -
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.frames import labelling  # by its name, under which workers find what they are to do
 
-    command.run(labelling.stage)
+    command.run(stage)

@@ -50,8 +50,7 @@ class Rows:
 
     def histogram(self, frames: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         """How often each row has each class among the chosen frames: bool [frames], classes [frames] -> int64 [rows, classes]."""
-        cells = self.of_frame[frames] * classes + labels[frames]
-        return np.bincount(cells, minlength=len(self.latents) * classes).reshape(-1, classes)
+        return np.bincount(self.of_frame[frames] * classes + labels[frames], minlength=len(self.latents) * classes).reshape(-1, classes)
 
     def thin(self, frames: np.ndarray, most: int, seed: int) -> np.ndarray:
         """Keep at most so many of the frames that are marked in bool [frames], drawn at random; all where frames repeat, since they cost nothing."""

@@ -14,7 +14,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
-from audiosae.files.determinism import THREADS
+from audiosae.files.determinism import THREADS, threads
 
 
 def fingerprint() -> str:
@@ -23,14 +23,9 @@ def fingerprint() -> str:
     Where torch sees a GPU, which then computes, its model and CUDA's version are hashed too.
     """
     digest = hashlib.sha256()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        with threadpool_limits(THREADS, user_api="blas"), torch.no_grad():
-            for result in (*_torch(), *_numpy()):
-                digest.update(np.ascontiguousarray(result).tobytes())
-    finally:
-        torch.set_num_threads(threads)
+    with threads(THREADS), threadpool_limits(THREADS, user_api="blas"), torch.no_grad():
+        for result in (*_torch(), *_numpy()):
+            digest.update(np.ascontiguousarray(result).tobytes())
     if torch.cuda.is_available():
         digest.update(f"{torch.cuda.get_device_name()} {torch.version.cuda}".encode())
     return digest.hexdigest()[:16]

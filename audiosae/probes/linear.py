@@ -75,7 +75,7 @@ def fit(x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penaltie
     weight = torch.zeros(train.shape[1], x.shape[1], device=x.device, requires_grad=True)
     bias = torch.zeros(train.shape[1], device=x.device, requires_grad=True)
     tried: list[tuple[int, Probe]] = []
-    with determinism.one_thread():
+    with determinism.threads(1):
         for penalty in sorted(penalties, reverse=True):
             minimise(x, share, weight, bias, penalty, iterations)
             probe = Probe(weight.detach().clone(), bias.detach().clone(), penalty)

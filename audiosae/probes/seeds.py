@@ -21,9 +21,7 @@ class Member(NamedTuple):
     probes: dict[str, Probe]
 
     def to(self, device: torch.device | str) -> Member:
-        """The same on a device: itself where it is there, else a copy."""
-        if self.sae.mean.device == torch.device(device):
-            return self
+        """A copy on a device."""
         probes = {prop: Probe(p.weight.to(device), p.bias.to(device), p.penalty) for prop, p in self.probes.items()}
         return Member(copy.deepcopy(self.sae).to(device), probes)
 

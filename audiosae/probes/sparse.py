@@ -51,7 +51,7 @@ def fit(x: torch.Tensor, train: torch.Tensor, n: int, penalty: float, iterations
     if not learnt.any():
         raise ParameterError("a sparse probe needs training frames of the property; it has none.")
     x, train = x[learnt], train[learnt]
-    with determinism.one_thread():
+    with determinism.threads(1):
         read = choose(x, train, n)
         columns = read.any(dim=0)  # the others weigh nothing, so they need not be multiplied
         x, mask = x[:, columns], read[:, columns].to(x.dtype)

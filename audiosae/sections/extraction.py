@@ -128,8 +128,6 @@ class Given(NamedTuple):
 
 def write_parts(manifest: pd.DataFrame, folder: Path, given: Given) -> None:
     """Extract a corpus into a table of frames, some clips at a time, on the engine's workers; parts that a stopped run has written stay."""
-    if manifest.empty:
-        raise CorpusError("the manifest lists no clips; build the corpus again.")
     pieces, stray = {}, {*folder.glob("*")}
     for number, first in enumerate(range(0, len(manifest), CLIPS)):
         clips, part = manifest.iloc[first : first + CLIPS], frames.part(folder, number)
@@ -226,6 +224,5 @@ def _decode(
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.sections import extraction  # by its name, under which workers find what they are to do
 
-    command.run(extraction.run)
+    command.run(run)

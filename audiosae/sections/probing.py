@@ -109,8 +109,8 @@ def run(codec: str, penalty: float, iterations: int, max_train_frames: int, seed
             place = read[f"weights/{kind}"]
             of = reference.probes_of(place, table.tracker, penalty, iterations)
             ships[kind] = reference.settle(codec, "probes", kind, of, project, probes.KIND)
-            keep = reference.in_use(codec, "probes", kind, project)
-            pieces[kind] = (source, kind, place, keep, not ships[kind], *fit[:-1], {**made, "of": of})
+            keep, fitting = reference.in_use(codec, "probes", kind, project), not ships[kind]
+            pieces[kind] = (source, kind, place, keep, fitting, *fit[:-1], {**made, "of": of})
         pieces[RAW] = (source, RAW, read["weights/paper"], None, True, *fit)
         predicted = engine.each(probe_one, pieces, f"{codec}: probes", "input")
         sae = SparseAutoencoder.load(read["weights/paper"]).to(device)
@@ -259,6 +259,5 @@ def _write_sounds(
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.sections import probing  # by its name, under which workers find what they are to do
 
-    command.run(probing.run)
+    command.run(run)

@@ -138,6 +138,5 @@ def train_one(
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.sections import sae_training  # by its name, under which workers find what they are to do
 
-    command.run(sae_training.run)
+    command.run(run)

@@ -183,6 +183,5 @@ class _Desk:
 
 if __name__ == "__main__":
     from audiosae import command
-    from audiosae.sections import steering as section  # by its name, under which workers find what they are to do
 
-    command.run(section.run)
+    command.run(run)
