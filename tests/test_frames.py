@@ -242,6 +242,16 @@ def test_names_that_lead_out_of_a_folder_are_refused(extracted: frames.Frames, t
         frames.load(tmp_path / "clip")
 
 
+def test_latents_stay_on_disk(extracted: frames.Frames, tmp_path: Path) -> None:
+    wide = replace(extracted, latents=np.zeros((len(extracted.table), 20000), np.float32))
+    for number in range(3):
+        frames.save(wide, tmp_path, number)
+    before = pa.total_allocated_bytes()
+    found = frames.load(tmp_path)
+    assert found.latents.shape == (3 * len(extracted.table), 20000)
+    assert pa.total_allocated_bytes() - before < 0.1 * wide.latents[:].nbytes
+
+
 Change = Callable[[pa.Table], Any]
 
 
@@ -270,6 +280,7 @@ DAMAGED: dict[str, tuple[Change | dict[str, object], str]] = {
     "a latent that is NaN": (first("latent", [np.nan, 1]), "latent holds NaN"),
     "an infinite latent": (first("latent", [-np.inf, 1]), "latent holds NaN or inf"),
     "a latent left out": (first("latent", None), "latent has empty cells"),
+    "rows in two batches": (lambda table: pa.concat_tables([table, table]), "latent .* is in several chunks"),
     "a code beyond the codebook": (first("codes", [10, 1]), "codes go from 0 to 10"),
     "a negative code": (first("codes", [-1, 1]), "codes go from -1"),
     "a codebook without codes": (column("codes", lambda t: None), "codebook_size is 10, and there are no codes"),

@@ -182,7 +182,7 @@ def _part(path: Path) -> tuple[pa.Table, _Header]:
 
 def _array(table: pa.Table, name: str) -> np.ndarray:
     """[rows, length] of a column of fixed-size lists, not copied."""
-    whole = table.column(name).combine_chunks()
+    (whole,) = table.column(name).chunks  # as `save` writes it; to combine chunks would copy them
     return whole.values.to_numpy(zero_copy_only=True).reshape(len(whole), -1)
 
 
@@ -194,8 +194,8 @@ def _check_columns(table: pa.Table) -> None:
         of_one_length = pa.types.is_fixed_size_list(found) and found.value_type == kind
         if not (of_one_length if name in lists else found == kind):
             raise ValueError(f"{name} is {found}, not {'lists of one length of ' if name in lists else ''}{kind}")
-        if table[name].null_count:
-            raise ValueError(f"{name} has empty cells")
+        if table[name].null_count or table[name].num_chunks != 1:
+            raise ValueError(f"{name} has empty cells, or is in several chunks")
 
 
 def _check_values(table: pa.Table, header: _Header) -> None:
