@@ -70,7 +70,8 @@ def fit(x: torch.Tensor, train: torch.Tensor, validation: torch.Tensor, penaltie
     learnt, checked = (counts.sum(dim=1) > 0 for counts in (train, validation))
     if not learnt.any() or not checked.any():
         raise ParameterError("a probe needs training and validation frames of the property; one of them has none.")
-    (x, x_validation), train, validation = (x[learnt], x[checked]), train[learnt], validation[checked]
+    x, x_validation = (x if where.all() else x[where] for where in (learnt, checked))  # not copied if none is left out
+    train, validation = train[learnt], validation[checked]
     share = train.to(x.dtype) / train.sum()
     weight = torch.zeros(train.shape[1], x.shape[1], device=x.device, requires_grad=True)
     bias = torch.zeros(train.shape[1], device=x.device, requires_grad=True)

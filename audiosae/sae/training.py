@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,6 @@ def _key(latents: Latents, counts: torch.Tensor | None, settings: Settings, sae:
     """A name for a run of these settings on these frames."""
     said = {**asdict(settings), "kind": sae.kind, **sae.sizes}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-    for part in (*latents.split(BUFFER), *([] if counts is None else [counts])):
+    for part in chain(latents.split(BUFFER), [] if counts is None else [counts]):
         digest.update(part.cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -183,9 +183,7 @@ def extract(
     return frames.Frames(Mapped([every]), table, edges, codec.name, weights, stored.tracker, codec.frame_rate, *books)
 
 
-def survival(
-    manifest: pd.DataFrame, table: frames.Frames, given: Given
-) -> tuple[dict[str, float], dict[str, dict[str, Sound]]]:  # fmt: skip
+def survival(manifest: pd.DataFrame, table: frames.Frames, given: Given) -> tuple[dict[str, float], dict[str, dict[str, Sound]]]:
     """Decode the latents of every test clip, and measure what came back just as the original was.
 
     Returns
