@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -255,3 +257,23 @@ def test_another_optimiser_and_what_is_seen_after_each_epoch() -> None:
 def test_a_thinned_epoch_has_as_many_steps() -> None:
     assert scaled_batch(1024, 15000, 40875) == 376
     assert -(-15000 // 376) == -(-40875 // 1024) == 40
+
+
+def test_a_runs_name_is_made_of_one_part_of_the_frames_at_a_time() -> None:
+    alive: list[int] = []
+
+    class Watched(Mapped):
+        def split(self, size: int) -> Iterator[torch.Tensor]:
+            parts: list[weakref.ref[torch.Tensor]] = []
+            for first in range(0, len(self), 10):
+                alive.append(sum(part() is not None for part in parts))
+                part = self[first : first + 10]
+                parts.append(weakref.ref(part))
+                yield part
+                del part
+
+    rows = np.arange(200, dtype=np.float32).reshape(100, 2)
+    settings = Settings(8, 0.1, 1, 10, 0.001, 0)
+    named = trainer._key(Watched([rows]), None, settings, SparseAutoencoder(2, 8))
+    assert named == trainer._key(torch.from_numpy(rows), None, settings, SparseAutoencoder(2, 8))
+    assert len(alive) == 10 and max(alive) == 1
