@@ -16,8 +16,6 @@ DVC   := $(VENV)/bin/dvc
 CHECK := $(PY) -m audiosae.pipeline.check
 PIP   := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 READY := $(VENV)/.ready
-# Tests run in two processes, with those of one file or one clone in the same, and the longest first.
-BESIDE := -n 2 --dist loadgroup --no-loadscope-reorder
 HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
@@ -124,10 +122,10 @@ lint: setup  ## look for mistakes of style and type
 	@$(VENV)/bin/mypy
 
 test: browser  ## run the tests that take minutes: all that is pure, a small pipeline, and its book in a real browser
-	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest $(BESIDE) -m 'not slow'
+	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest -m 'not slow'
 
 test-all: browsers engines  ## run every test: all codecs and one of your own, JupyterLab, Firefox, Dask, Ray, every page
-	@GOMP_SPINCOUNT=10000 $(PY) -m pytest $(BESIDE)
+	@$(PY) -m pytest
 
 # Versions already locked are kept; a CPU build's local version (+cpu) is dropped, since other machines have other builds.
 # The extra `bare` goes in without what it asks for. tinysoundfont asks for pyaudio to play sounds live, which nothing here does, and which needs a compiler.

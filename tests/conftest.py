@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -98,22 +99,25 @@ class Clone:
         return others
 
 
+class Building(NamedTuple):
+    """A clone, the process in which its pipeline runs, and what that prints."""
+
+    clone: Clone
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
 def needs(item: pytest.Item, fixture: str) -> bool:
     return fixture in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need the clone with everything are slow, whoever wrote them.
-
-    Each file runs in one process, and so do all tests of a clone, whose pipeline runs once. Those come first, since they take longest.
-    """
+    """Tests that need the clone with everything are slow, whoever wrote them; those that need the small one run last."""
     for item in items:
         if needs(item, "clone"):
             item.add_marker(pytest.mark.slow)
-        group = next((fixture for fixture in ("small", "clone") if needs(item, fixture)), item.path.name)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: 0 if needs(item, "small") else 1 if needs(item, "clone") else 2)
+    items.sort(key=lambda item: needs(item, "building"))
 
 
 @pytest.fixture(autouse=True)
@@ -163,12 +167,35 @@ def small_clone(folder: Path) -> Clone:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """The small clone, when its pipeline has run."""
+def building(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Building]:
+    """The pipeline of the small clone, which runs on another core while other tests run."""
     made = small_clone(tmp_path_factory.mktemp("small"))
-    made.dvc("pull", *SHIPPED)
-    made.dvc("repro")
-    return made
+    log = made.root.with_suffix(".log")
+    dvc = ROOT / ".venv/bin/dvc"
+    with log.open("wb") as printed:
+        process = subprocess.Popen(
+            f"'{dvc}' pull {' '.join(SHIPPED)} && '{dvc}' repro", shell=True, cwd=made.root, env=made.environment,
+            stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    yield Building(made, process, log)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin(request: pytest.FixtureRequest) -> None:
+    """Start the small pipeline before the first test, if any test is going to need it."""
+    if any(needs(item, "building") for item in request.session.items):
+        request.getfixturevalue("building")
+
+
+@pytest.fixture(scope="session")
+def small(building: Building) -> Clone:
+    """The small clone, when its pipeline has run."""
+    status = building.process.wait()
+    assert status == 0, f"the small pipeline failed:\n{building.log.read_text()}"
+    return building.clone
 
 
 @pytest.fixture(scope="module")
