@@ -33,7 +33,7 @@ evidence.say(found, evidence_grid.settings)
 # frames. The steps between the ends of the grid are ours, as the paper names the ends alone. The widest SAEs of the
 # paper's grid are left out unless `largest` in params.yaml allows them: 256 times the latent gives the whole grid. It
 # was run once, on a GPU: {doc}`From a laptop to a cluster <../../scale>` has its table. There the widest SAEs rebuild worse
-# than those of middling width.
+# than those of medium width.
 #
 # Two things are less thorough than in sections 2 and 3, so that every point could be seen. Where frames do not repeat,
 # SAEs and probes learn from part of the training frames, drawn at random, with as many steps an epoch as all of them would
