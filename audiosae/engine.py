@@ -156,10 +156,9 @@ def _backend(pieces: int) -> Iterator[tuple[dict[str, Any], tuple[type[Exception
             finally:
                 ray.shutdown()
         else:
-            with parallel_config("loky"):  # no more processes than pieces, and none for a single piece
-                yield (
-                    {"n_jobs": min(workers if workers > 0 else cpu_count(), max(pieces, 1)), "return_as": "generator_unordered"},
-                    (BrokenProcessPool,),
-                )
+            # No more processes than pieces, and none for a single piece.
+            count = min(workers if workers > 0 else cpu_count(), max(pieces, 1))
+            with parallel_config("loky"):
+                yield {"n_jobs": count, "return_as": "generator_unordered"}, (BrokenProcessPool,)
     except ImportError as error:
         raise EngineError(f"engine.backend in params.yaml is {backend}, which is not here ({error}); install it: make engines") from error

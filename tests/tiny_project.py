@@ -12,7 +12,6 @@ import torch
 from audiosae import audio, codecs, corpus, frames, probes
 from audiosae.audio import labels, pitch
 from audiosae.frames import Frames
-from audiosae.frames.table import TEXT
 from audiosae.probes import Probe
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.k_sparse import KSparseAutoencoder
@@ -46,8 +45,7 @@ def make(root: Path) -> Path:
         table["amplitude"] = labels.to_bins(table["rms"].to_numpy(), edges["amplitude"])
         table["timbre"] = labels.to_bins(table["centroid"].to_numpy(), edges["timbre"])
         tables.append(table.assign(monophonic=True, clip=row.clip, piece=row.piece, part=row.part, split=row.split))
-    joined = pd.concat(tables, ignore_index=True).astype(dict.fromkeys(TEXT, "category"))  # as extraction makes it
-    table = Frames(np.concatenate(latents), joined, edges, CODEC, WEIGHTS, "swift-f0", codec.frame_rate)
+    table = Frames(np.concatenate(latents), pd.concat(tables, ignore_index=True), edges, CODEC, WEIGHTS, "swift-f0", codec.frame_rate)
     frames.save(table, root / f"data/frames/{CODEC}")
     torch.manual_seed(0)
     sae = SparseAutoencoder(64, 128).eval().requires_grad_(False)

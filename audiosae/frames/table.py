@@ -118,7 +118,7 @@ def save(frames: Frames, folder: str | Path, number: int = 0, of: str = "") -> N
         columns[name] = pa.array(values.astype(str)).dictionary_encode() if name in TEXT else pa.array(values.to_numpy(), type=kind)
     header = {name: getattr(frames, name) for name in ("codec", "weights", "tracker", "frame_rate", "codebook_size")}
     header |= {"edges": {prop: list(map(float, edges)) for prop, edges in frames.edges.items()}, "of": of}
-    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)})
+    table = pa.table(columns).combine_chunks().replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)})
     with writing(part(folder, number)) as partial, pa.ipc.new_file(partial, table.schema) as writer:
         writer.write_table(table)
 
