@@ -115,6 +115,7 @@ browsers: browser
 engines: setup  ## install Dask and Ray, on which work can run: `engine.backend` in params.yaml
 	@$(PIP) --constraint requirements.lock \
 	    $$($(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['engines'])")
+	@mkdir -p $(VENV)/etc/dask && cp setup/dask.yaml $(VENV)/etc/dask/audiosae.yaml
 
 lint: setup  ## look for mistakes of style and type
 	@$(VENV)/bin/ruff check
