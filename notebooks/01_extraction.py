@@ -9,12 +9,12 @@
 # ---
 
 # %% [markdown]
-# # Extraction: latents and what they sound like
+# # 1. Extraction: latents and labels
 #
-# Before anything can be named, two lists are needed, with one line a frame: what the codec made of the sound, and what
-# the sound was. This notebook encodes every clip of the corpus, measures pitch, loudness and brightness at exactly
-# the frames of the codec, and then asks two questions that everything later rests on. Is the measured pitch the
-# pitch that was played? And how much of a sound survives the codec at all?
+# Everything later needs two tables with one row a frame: what the codec made of the sound, and what
+# the sound was. This notebook encodes every clip of the corpus and measures pitch, loudness and brightness at exactly
+# the codec's frames. Then it checks two things on which all the rest depends. Is the measured pitch the
+# pitch that was played? And how much of a sound survives the codec?
 #
 # (Paek et al. 2025, section 3.1, and the labels of section 3.2.)
 
@@ -32,6 +32,7 @@ from IPython.display import display
 
 from audiosae.figures import extraction as figures
 from audiosae.figures import theme
+from audiosae.figures.numbers import formatted, number
 from audiosae.sections import extraction
 from audiosae.widgets import SoundTable
 
@@ -51,7 +52,7 @@ parts = manifest.groupby("part", sort=False).agg(
     monophonic=("monophonic", "sum"), instruments=("instrument", "nunique"),
     test_pieces=("piece", lambda s: s[manifest.loc[s.index, "split"] == "test"].nunique()),
 )
-display(parts.rename(columns=lambda name: name.replace("_", " ")).round(2))
+display(formatted(parts.rename(columns=lambda name: name.replace("_", " ")), 1))
 
 # %% tags=["hide-input"]
 if found.recordings is not None:  # what became of recordings of your own; no other source has it
@@ -76,8 +77,8 @@ if len(found.notes):
 
 # %% tags=["hide-input"]
 model = found.figures["codec"]
-print(f"{codec}, {weights} weights: {model['sample_rate']} Hz, {('mono', 'stereo')[model['channels'] - 1]}")
-print(f"{len(table.latents)} frames of {model['dim']} numbers, {model['frame_rate']:.2f} a second")
+print(f"{theme.title(codec)}, {weights} weights: {model['sample_rate']} Hz, {('mono', 'stereo')[model['channels'] - 1]}")
+print(f"{number(len(table.latents), 0)} frames of {model['dim']} dimensions, {number(model['frame_rate'])} a second")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Measured pitch of one clip over time, above a heat map of its latents"}}
 voiced_share = table.table[table.table["monophonic"]].groupby("clip", observed=True)["pitch"].agg(lambda p: (p >= 0).mean())
@@ -85,17 +86,16 @@ example = voiced_share.set_axis(voiced_share.index.astype(str)).sort_index().idx
 figure = figures.clip_latents(table, example)
 
 # %% [markdown]
-# *One clip: above, its pitch; below, its latents, a row a dimension, each scaled to its own mean and spread. Look for notes
-# as vertical bands, and for a row that follows the melody. In the latents of a neural codec there is hardly one: that is the
-# problem that the paper sets out to solve.*
+# *One clip: above, its pitch; below, its latents, one row a dimension, each standardised. Notes show as vertical bands. Does any row
+# follow the melody? In the latents of a neural codec hardly one does: that is the problem that the paper sets out to solve.*
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three histograms: how training frames fall into pitch, amplitude and timbre classes"}}
 figure = figures.label_histograms(table)
 
 # %% [markdown]
 # *How the training frames fall into classes. Pitch has 66 semitones. Amplitude and timbre have 20 bins of equal width
-# between the smallest and largest value of the training clips, the same for every codec. On a linear scale of RMS most music lies in the lowest bins, so
-# that a guesser who always says "soft" is already often right: accuracies have to be read against that.*
+# between the smallest and largest value of the training clips, the same for every codec. On a linear scale of RMS most music lies in the lowest bins: the majority-class baseline
+# is high, and accuracies have to be read against it.*
 
 # %% [markdown]
 # ## Is the measured pitch the pitch that was played?
@@ -109,16 +109,15 @@ if against_score is None:
     print("no score to compare with: these are recordings")
 else:
     print(f"within 50 cents of the score: {against_score:.1%} of {found.inside_notes} voiced frames inside notes")
-    display(found.by_family.to_frame().round(3))
+    display(formatted(found.by_family))
 
 # %% [markdown]
-# The paper's tracker is CREPE. Its full model takes several times as long as the music lasts on two cores, so the
-# default here is SwiftF0, and this is the evidence for it, on a sixth of the monophonic clips (computed once,
-# and kept). *with full*: frames voiced for both that agree within 50 cents with CREPE full. *with score*: voiced frames
+# The paper's tracker is CREPE. Its full model takes several times the length of the music on two cores, so the
+# default here is SwiftF0. The table compares them on a sixth of the monophonic clips. *with full*: frames voiced for both that agree within 50 cents with CREPE full. *with score*: voiced frames
 # inside notes that agree with the score. *found*: frames inside notes that are called voiced.
 
 # %% tags=["hide-input"]
-display(found.trackers[["with_full", "voicing_with_full", "with_score", "found"]].rename(columns=lambda c: c.replace("_", " ")).round(3))
+display(formatted(found.trackers[["with_full", "voicing_with_full", "with_score", "found"]].rename(columns=lambda c: c.replace("_", " "))))
 
 # %% [markdown]
 # ## What survives the codec
@@ -135,10 +134,10 @@ shown = {
     "log-mel distance (dB)": survives["log_mel_db"],
     "SI-SDR (dB, median of clips)": survives["si_sdr_db"],
 }
-display(pd.Series(shown, name=f"{codec}, {weights} weights").to_frame().round(3))
+display(formatted(pd.Series(shown, name=f"{theme.title(codec)}, {weights} weights")))
 
 # %% [markdown]
-# A codec with codebooks can waste them. *Perplexity* counts, on test clips, how many vectors would be as hard to guess if they
+# A codec with codebooks can waste them. *Perplexity*, on test clips, is the number of vectors that would be as hard to guess if they
 # were used equally often; *in use* is the share that is chosen at least once in the whole corpus.
 
 # %% tags=["hide-input"]
@@ -147,11 +146,11 @@ if used is None:
     print("this codec has no codebooks: its latents are continuous")
 else:
     print(f"codebooks of {used['size']} vectors")
-    display(pd.DataFrame({"perplexity": used["perplexity"], "in use (share)": used["share_in_use"]},
-                         index=pd.RangeIndex(1, len(used["perplexity"]) + 1, name="codebook")).round(3))
+    display(formatted(pd.DataFrame({"perplexity": used["perplexity"], "in use (share)": used["share_in_use"]},
+                         index=pd.RangeIndex(1, len(used["perplexity"]) + 1, name="codebook")), perplexity=0))
 
 # %% [markdown]
-# Listen: on the left the original, at the codec's sample rate, on the right what came back from its latents.
+# Listen: left the original, at the codec's sample rate, right its reconstruction from the latents.
 
 # %% tags=["hide-input"]
 SoundTable(found.sounds)

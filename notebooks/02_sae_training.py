@@ -9,10 +9,10 @@
 # ---
 
 # %% [markdown]
-# # The sparse autoencoder
+# # 2. The sparse autoencoder
 #
-# A latent frame of a codec is a list of numbers, all busy all the time. A sparse autoencoder rewrites it as a much
-# longer list in which few entries are not zero, in the hope that each entry then stands for one thing. Paek et al.
+# In a latent frame every coordinate is active all the time. A sparse autoencoder rewrites it as a much
+# longer vector with few entries that are not zero, in the hope that each entry then stands for one thing. Paek et al.
 # (2025, section 2) use
 #
 # $$h = \mathrm{ReLU}(W_{enc}\, x + b_{enc}), \qquad f = \frac{h}{\mathrm{rms}(h)}, \qquad \hat{x} = W_{dec}\, f + b_{dec},$$
@@ -44,6 +44,7 @@ from IPython.display import display
 
 from audiosae.figures import sae_training as figures
 from audiosae.figures import theme
+from audiosae.figures.numbers import formatted, number
 from audiosae.sae.training import HELD_OUT
 from audiosae.sections import sae_training
 
@@ -51,19 +52,19 @@ theme.style()
 found = sae_training.run(codec, grid, factor, l1, k, seeds, epochs, batch, learning_rate, seed, precision, Path(".."))
 points, counts = found.points, found.figures["counts"]
 held_out = {"recordings": "test pieces", "codes": f"{HELD_OUT:.0%} of the codes, at random"}
-print(f"{counts['train']:,} frames of training pieces, {counts['test']:,} of test pieces, {counts['dim']} numbers each")
-print(f"{found.figures['distinct_frames']:,} of all {found.figures['frames']:,} frames are distinct")
-print(f"held out: {held_out[found.figures['held_out']]}; reconstruction is measured on {counts['unseen']:,} test frames")
+print(f"{number(counts['train'], 0)} frames of training pieces, {number(counts['test'], 0)} of test pieces, {counts['dim']} dimensions")
+print(f"{number(found.figures['distinct_frames'], 0)} of all {number(found.figures['frames'], 0)} frames are distinct")
+print(f"held out: {held_out[found.figures['held_out']]}; reconstruction is measured on {number(counts['unseen'], 0)} test frames")
 
 # %% [markdown]
 # ## Frames that repeat
 #
 # A continuous codec, or one that adds up several codebooks, hardly ever gives the same frame twice. A codec with one
-# codebook has no more distinct frames than the book has codes. Two things follow. Training may go over the distinct
-# frames, each weighted by how often it occurs: that is the same loss for less work. And a test recording shows an SAE
-# hardly anything new, because almost every frame in it has been in a training recording too. So, where frames repeat, a
-# part of the codes is kept out of training altogether, and reconstruction is measured where these, and codes that no
-# training piece has, occur in test pieces. The lines above say how many frames are distinct here, and what was held out.
+# codebook has no more distinct frames than codes. Two things follow. Training can use the distinct
+# frames, each weighted by how often it occurs: the same loss for less work. And a test recording contains
+# hardly anything new, because almost every frame in it is in a training recording too. So, where frames repeat, a
+# part of the codes is kept out of training, and reconstruction is measured where these, and codes that no
+# training piece has, occur in test pieces. The lines above say how many frames are distinct, and what was held out.
 #
 # ## Training over a grid
 #
@@ -75,58 +76,58 @@ figure = figures.training_curves(found.curves)
 
 # %% [markdown]
 # *Both terms of the loss over training. Usually a smaller penalty costs reconstruction. Where the
-# penalty goes on falling while reconstruction improves too, it costs nothing; the end of this page says why.*
+# penalty keeps falling while reconstruction improves too, it costs nothing; the end of this page explains why.*
 
 # %% tags=["hide-input"]
 shown = points[["hidden", "l1", "sparsity", "l0", "dead", "fvu", "fvu_test", "scale"]].rename(columns={
     "hidden": "features", "l1": "λ", "sparsity": "sparsity (share of zeros)", "l0": "L0 (active a frame)",
     "dead": "dead (share)", "fvu": "FVU (held out)", "fvu_test": "FVU (all test frames)", "scale": "rms of h"})
-display(shown.round(4).set_index(["features", "λ"]))
+display(formatted(shown.astype({"λ": str}).set_index(["features", "λ"]), 3, **{"L0 (active a frame)": 0}))
 
 # %% [markdown]
-# *FVU* is the fraction of variance unexplained: 0 is a perfect reconstruction, 1 is no better than always giving the mean. Its first
-# column is of what was held out, its second of all frames of test recordings; where recordings are what is held out, the
-# two are one. If the second is much lower, the SAE knows its codes by heart. *Dead* features are zero on every test
-# frame; they count towards sparsity without saying anything. The last column is the root mean square of $h$.
+# *FVU* is the fraction of variance unexplained: 0 is a perfect reconstruction, 1 is no better than the mean. The first
+# column is of what was held out, the second of all frames of test recordings; where recordings are held out, the
+# two are the same. If the second is much lower, the SAE has memorised its codes. *Dead* features are zero on every test
+# frame; they count towards sparsity and tell nothing. The last column is the root mean square of $h$.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Scatter plots of variance unexplained against sparsity and against the number of active features"}}
 figure = figures.grid_points(points, found.chosen)
 
 # %% [markdown]
-# *Each mark is one SAE, and its height is the FVU of what was held out; the ringed one has the width and λ that later sections use. Lower is a
-# better reconstruction. Sparser is further right in the left panel, and further left in the right one. Compare colours for what λ
-# does, and shapes for what width does.*
+# *Each mark is one SAE at its held-out FVU; the ringed one has the width and λ that later sections use. Lower is a
+# better reconstruction. Sparser is further right in the left panel, and further left in the right one. Compare colours for the effect of λ,
+# and shapes for that of width.*
 #
 # ## A second autoencoder
 #
-# At this λ the paper's SAE is hardly sparse: the table above says how many of its features are active in a frame. A reader who expects one
-# feature to stand for one thing would rather train a *k-sparse* autoencoder today. It keeps the $k$ largest activations a frame, on average over a
+# At this λ the paper's SAE is hardly sparse: the table above shows how many of its features are active in a frame. If one
+# feature is to stand for one thing, one would rather train a *k-sparse* autoencoder today. It keeps the $k$ largest activations a frame, on average over a
 # batch (batch top-k; Bussmann et al. 2024, arXiv 2412.06410), has no penalty that could drift, and no RMS normalisation. It goes through all
 # later sections beside the paper's.
 #
 # ## Other seeds, and the one in use
 #
-# What could have come out otherwise? The ringed point is trained several times here, from seeds that follow one another.
+# How much does a training depend on chance? The ringed point is trained several times, from consecutive seeds.
 
 # %% tags=["hide-input"]
-display(found.kinds()[["fvu", "l0", "sparsity", "dead", "scale"]].rename(columns={
-    "fvu": "FVU (held out)", "l0": "L0 (active a frame)", "sparsity": "sparsity (share of zeros)", "dead": "dead (share)", "scale": "rms of h"}).round(4))
+display(formatted(found.kinds()[["fvu", "l0", "sparsity", "dead", "scale"]].rename(columns={
+    "fvu": "FVU (held out)", "l0": "L0", "sparsity": "sparsity (share of zeros)", "dead": "dead (share)", "scale": "rms of h"}), 3, L0=0))
 print("in use: " + ("the one that ships with this book, trained once" if found.figures["shipped"] else "the first seed, trained here"))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Strips of variance unexplained, active features and dead features over seeds, for the paper's autoencoder and the k-sparse one; the one in use is ringed"}}
 figure = figures.seeds(found.figures)
 
 # %% [markdown]
-# *Filled: the seeds trained here. Ringed: the autoencoder in use. It should lie where the seeds lie, and does so if it was trained alike.*
+# *Filled: the seeds trained here. Ringed: the autoencoder in use, which should lie among them.*
 #
-# A feature's number means something in one autoencoder only. So every feature that this book names and every sound that it steers is of one: it
-# was trained once and ships with the book, as the codecs do. With your own recordings or your own codec, it is the first seed of those trained here.
+# A feature's number means something in one autoencoder only. So all features named in this book and all sounds steered in it come from one autoencoder, which
+# was trained once and ships with the book, like the codecs. With your own recordings or codec, it is the first of the seeds trained here.
 #
-# ## A penalty that can be escaped
+# ## A penalty with a way out
 #
-# There is a catch in the paper's loss which the paper does not discuss. RMS normalisation makes $f$ independent of the scale of
-# $h$: halve $h$, and $f$ and the reconstruction stay exactly as they were, but the penalty halves. So the optimiser
-# can pay less and less without giving anything up, and the loss has no minimum: how sparse the features become depends
+# The paper's loss has a catch, which the paper does not discuss. RMS normalisation makes $f$ independent of the scale of
+# $h$: halve $h$, and $f$ and the reconstruction stay exactly the same, but the penalty halves. So the optimiser
+# can lower the penalty without giving anything up, and the loss has no minimum: how sparse the features become depends
 # on the optimiser and on how long it runs, not on λ alone. The last column of the first table shows how far $h$ has shrunk by
-# the end of training: compare it over λ, at one number of features. A later chapter takes this up; until then, read λ
+# the end of training: compare it over λ, at one width. {doc}`Section 6 </sections/06_sparsity>` looks into this; until then, read λ
 # as a setting, not as a trade-off.

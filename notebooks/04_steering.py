@@ -9,18 +9,18 @@
 # ---
 
 # %% [markdown]
-# # Steering: turning a property
+# # 4. Steering: changing a property
 #
-# A probe's weights point somewhere. Row $k$ of $W$ is the direction in the space of features in which class $k$ becomes
-# likelier, so one may try to walk that way and listen to what happens (Paek et al. 2025, section 3.3):
+# Row $k$ of a probe's $W$ is the direction in feature space in which class $k$ becomes
+# more likely. So move that way, and listen (Paek et al. 2025, section 3.3):
 #
 # $$f' = \mathrm{RMSNorm}(f + \alpha\, w_k), \qquad \alpha \in \{1, 10, 20, 30\},$$
 #
-# then decode $f'$ with the SAE, and the result with the codec. The claim is that the chosen property moves with α and
-# that the other two hardly do. We do not take the probe's word for it: each decoded sound is measured again, from the
+# then decode $f'$ with the SAE, and the result with the codec. The paper's claim: the chosen property moves with α, and
+# the other two hardly do. We do not rely on the probe for that: each decoded sound is measured again, from the
 # audio, exactly as the labels were.
 #
-# How far a given α pushes depends on how long $w_k$ came out of training. So strength is told here as
+# How far a given α pushes depends on the length of $w_k$. So we give strength as
 # $r = \alpha \lVert w_k \rVert / \lVert f \rVert$: at $r = 1$ the push is as long as the features that it is added to.
 
 # %% tags=["parameters", "hide-input"]
@@ -49,9 +49,9 @@ found = section.run(codec, weights, tracker, alphas, quantiles, clips, seconds, 
 # %% [markdown]
 # ## Before anything is steered
 #
-# $r = 0$ is not the codec's own sound. The features have to be turned back into latents first, and what the SAE cannot
-# reconstruct is lost there. Compare, for one test clip of each part: the original; the same through the codec; and
-# the same through codec and SAE, which is what everything below begins from.
+# $r = 0$ is not the codec's own sound: what the SAE cannot
+# reconstruct is lost. Compare, for one test clip of each part: the original; the codec's reconstruction; and
+# the reconstruction through codec and SAE, where everything below starts.
 
 # %% tags=["hide-input"]
 SoundTable(found.sounds / "reconstructed")
@@ -59,10 +59,10 @@ SoundTable(found.sounds / "reconstructed")
 # %% [markdown]
 # ## Hear it
 #
-# Choose a clip, a property and a target, and move $r$. Below 0 the push goes away from the target; the button goes to the original
-# and back. The line *sound* says whether what you hear still is the clip. Sounds are matched in loudness; where amplitude itself is
-# steered, one gain is shared by the whole row, so that the change can be heard. Two clips and four strengths are recorded here; the
-# {doc}`steering desk <../../desk>` computes all others.
+# Choose a clip, a property and a target, and move $r$. Below 0 the push points away from the target; the button switches to the original
+# and back. The line *sound* tells whether this still is the clip. Sounds are matched in loudness; where amplitude itself is
+# steered, the whole row shares one gain, so that you hear the change. Two clips and four strengths are recorded here; the
+# {doc}`steering desk </desk>` computes all others.
 
 # %% tags=["hide-input"]
 SoundSwitch(found.sounds / "steering")
@@ -70,10 +70,10 @@ SoundSwitch(found.sounds / "steering")
 # %% [markdown]
 # ## Is it still the clip?
 #
-# Push hard enough, and a decoder leaves the sounds that it was trained on. EnCodec then buzzes at 75 Hz, the rate of its frames, and a
-# pitch tracker takes that for a very low note. A steered sound is *valid* if it is not silent, has not begun to buzz at the frame rate,
-# keeps its pitch if it had one, changes when the clip changes, and is encoded to about the latents that it was made from. The bounds are
-# set so that another level, pitch or brightness passes, and another clip does not.
+# Push hard enough, and the decoder leaves the sounds that it was trained on. EnCodec then buzzes at 75 Hz, its frame rate, and a
+# pitch tracker takes that for a very low note. A steered sound is *valid* if it is not silent, does not buzz at the frame rate,
+# keeps a pitch if it had one, changes when the clip changes, and is encoded to about the latents that it was made from. The bounds
+# are set so that another level, pitch or brightness passes, and another clip does not.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Share of steered sounds that still are the clip, against strength, for pitch, amplitude and timbre, with the paper's alpha marked"}}
 told = figures.responses(codec, Path(".."), found.figures["properties"])
@@ -90,10 +90,10 @@ print(figures.alphas(told))
 # %% [markdown]
 # ## What moved
 #
-# Only valid sounds count as moved. The *slope* is the change towards the target for each unit of $r$, from $-1$ to 1, in semitones, decibels,
-# or octaves of spectral centroid. The targets are classes at the 10 % and 90 % points of the training frames; those of pitch keep clear of
-# multiples of the frame rate. A push in any direction moves something, so random directions of the same strength stand beside it, each
-# turned the way that helps it.
+# Only valid sounds count as moved. The *slope* is the change towards the target per unit of $r$, from $-1$ to 1, in semitones, decibels,
+# or octaves of spectral centroid. Targets are the classes at the 10 % and 90 % quantiles of the training frames; pitch targets avoid
+# multiples of the frame rate. Any push moves something, so the baseline is random directions of the same strength, each
+# with the sign that helps it.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Change of pitch, amplitude and timbre towards a low and a high target against strength, with a grey band for random directions"}}
 figure = figures.dose_response({codec: told})
@@ -109,8 +109,8 @@ print(figures.beyond_random(told))
 # %% [markdown]
 # ## What moved with it
 #
-# *Leakage* is the absolute change of the other two properties, for each unit of $r$ and for each unit that the steered property moved. A
-# dash: the property did not move towards its targets, so there is nothing to divide by.
+# *Leakage* is the absolute change of the other two properties, per unit of $r$ and per unit that the steered property moved. A
+# dash: the property did not move towards its targets, so there is nothing to divide by. {doc}`Section 9 </sections/09_steering_methods>` compares with simpler methods.
 
 # %% tags=["hide-input"]
 display(figures.leakage(told))

@@ -1,4 +1,4 @@
-"""Numbers and formulae in the book, its contents and the commit that it names; a whole small book: test_provenance.py."""
+"""Numbers and formulae in the book, and the commit that it names; a whole small book: test_provenance.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from docutils import nodes
 from jinja2 import Environment, StrictUndefined
 from sphinx.errors import ExtensionError
 
-from audiosae.pipeline.book import BookError, build, complete, provenance
+from audiosae.pipeline.book import BookError, build, provenance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
 import mathml  # noqa: E402
@@ -39,7 +39,7 @@ ACCURACY = '{{ percent(summary.codecs["diffrhythm-vae"].accuracy) }}'
 
 @pytest.mark.parametrize(("template", "text"), [
     (ACCURACY, "{made}`82.3 % <results/summary.json → codecs → diffrhythm-vae → accuracy>`"),
-    ("{{ number(probing.encodec.low, 1) }}", "{made}`−1 234.5 <results/probing/encodec.json → low>`"),
+    ("{{ number(probing.encodec.low, 1) }}", "{made}`−1 234.5 <results/probing/encodec.json → low>`"),
     ("{{ interval(probing.encodec.ci95) }}", "{made}`−0.10 to 0.25 <results/probing/encodec.json → ci95>`"),
     ('{{ interval(summary.codecs["diffrhythm-vae"].ci95) }}', "n/a"),
 ])  # fmt: skip
@@ -113,22 +113,6 @@ def test_formulae_become_mathml_and_an_unknown_command_is_reported(monkeypatch: 
     assert drawn.startswith("<math") and "λ" in drawn.replace("&#x003BB;", "λ") and not said
     mathml.to_mathml(nodes.math("", r"\nosuchcommand{x}"), "inline")
     assert len(said) == 1 and "nosuchcommand" in said[0]
-
-
-def test_the_parts_on_codecs_and_generators_are_written_once_for_each() -> None:
-    before, after = ({"caption": name, "chapters": [{"file": name}]} for name in ("before", "after"))
-    of_codec = {"caption": "{title}, step by step", "chapters": [{"glob": "sections/{codec}/*"}]}
-    of_generator = {"caption": "{title}, state by state", "chapters": [{"glob": "sections/{generator}/*"}]}
-    contents = {"root": "index", "parts": [before, of_codec, after, of_generator]}
-    found = complete(contents, {"codec": ["diffrhythm-vae", "mel"], "generator": []})
-    assert found["root"] == "index" and found["parts"] == [
-        before,
-        {"caption": "DiffRhythm-VAE, step by step", "chapters": [{"glob": "sections/diffrhythm-vae/*"}]},
-        {"caption": "mel, step by step", "chapters": [{"glob": "sections/mel/*"}]},
-        after,
-    ]
-    last = complete(contents, {"codec": [], "generator": ["small-diffrhythm"]})["parts"][-1]
-    assert last == {"caption": "A small DiffRhythm, state by state", "chapters": [{"glob": "sections/small-diffrhythm/*"}]}
 
 
 def test_a_folder_without_a_book_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import functools
 import http.server
 import io
 import json
+import math
 import os
 import re
 import threading
@@ -45,7 +46,7 @@ LOOK = """() => {
         const text = (image.getAttribute("alt") || "").trim();
         // Sphinx falls back on the file's path, which tells a listener nothing.
         if (!text || /\\.(png|svg)$/.test(text)) told.push(`a figure without alternative text: ${image.src}`);
-        if (!image.complete || !image.naturalWidth) told.push(`“${text}” is not drawn`);
+        if (image.offsetParent && (!image.complete || !image.naturalWidth)) told.push(`“${text}” is not drawn`);
     }
     for (const audio of all("audio")) {
         if (!audio.paused || audio.autoplay || audio.preload !== "none") told.push("a sound that plays or loads by itself");
@@ -58,7 +59,7 @@ LOOK = """() => {
     // The browser of features answers its own addresses, such as #feature-N, by script.
     const links = all("[href], [src]").filter((element) => !element.closest("[data-audiosae-features]"))
         .map((element) => element.getAttribute("href") || element.getAttribute("src") || "");
-    const mounted = all(".audiosae-switch[data-state]").length, wanted = all("[data-audiosae-src]").length;
+    const mounted = all(".audiosae-switch[data-state]").length, wanted = all("[data-audiosae-src]").filter((element) => element.offsetParent).length;
     if (mounted !== wanted) told.push(`${wanted} widgets are wanted, ${mounted} mounted`);
     return { told, links, mounted, sounds: all(".audiosae-table audio").length };
 }"""
@@ -85,9 +86,10 @@ JUDGE = """async (thorough) => {
     return found.flatMap((each) => each.violations);
 }"""
 """What axe finds; `thorough` in every element."""
-DRAWN = """() => !document.querySelector("[data-audiosae-src]:not([data-state]), [data-audiosae-features]:not([data-feature])")
+DRAWN = """() => ![...document.querySelectorAll("[data-audiosae-src]:not([data-state]), [data-audiosae-features]:not([data-feature])")]
+    .some((element) => element.offsetParent)  // in a tab that is not shown nothing is mounted
     && [...document.querySelectorAll("[data-audiosae-commit]")].every((element) => element.textContent.startsWith("Built"))
-    && [...document.querySelectorAll("article img:not([hidden] *)")].every((image) => image.complete)"""
+    && [...document.querySelectorAll("article img:not([hidden] *)")].every((image) => image.complete || !image.offsetParent)"""
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 ON_PAPER = ".bd-sidebar-primary, .bd-header-article, .prev-next-footer, article audio, article button, article input"
 
@@ -179,7 +181,9 @@ def open_page(page: Page, name: str) -> None:
 
 
 def pages(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts)
+    """Without those that lead from an old address to a new one."""
+    found = (path for path in folder.rglob("*.html") if "_static" not in path.parts and "This page has moved" not in path.read_text())
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def axe(page: Page, thorough: bool) -> list[str]:
@@ -256,8 +260,8 @@ def visited(browser: Browser, book: Served, names: list[str], thorough: bool) ->
 
 def test_every_page_of_the_small_book(browser: Browser, book: Served) -> None:
     names = pages(book.folder)
-    assert {"index.html", "method.html", "results.html"} <= set(names) and sum(name.startswith("sections/encodec") for name in names) == 5
-    visited(browser, book, [name for name in names if not name.startswith("sections/evidence")], thorough=False)
+    assert {"index.html", "method.html", "findings.html", "sections/04_steering.html"} <= set(names)
+    visited(browser, book, names, thorough=False)
 
 
 def test_every_page_of_the_whole_book(browser: Browser, whole_book: Served) -> None:
@@ -273,7 +277,7 @@ def test_the_first_page_prints(whole: Page) -> None:
 
 
 def test_the_slider_moved_by_keyboard_plays_another_sound_from_the_same_place(page: Page) -> None:
-    open_page(page, "index.html")
+    open_page(page, "findings.html")
     switch = page.locator(SWITCH).first
     audio, slider = switch.locator("audio"), switch.locator("input[type=range]")
     assert audio.evaluate("audio => audio.currentSrc") or audio.evaluate("audio => audio.src")
@@ -311,7 +315,7 @@ def test_the_slider_moved_by_keyboard_plays_another_sound_from_the_same_place(pa
 
 
 def test_a_fixed_player_has_one_slider_which_does_not_start_the_sound(page: Page) -> None:
-    open_page(page, "index.html")
+    open_page(page, "findings.html")
     switch = page.locator(SWITCH).first
     assert switch.locator("select").count() == 0 and switch.locator("input[type=range]").count() == 1
     first = switch.get_attribute("data-state")
@@ -319,6 +323,33 @@ def test_a_fixed_player_has_one_slider_which_does_not_start_the_sound(page: Page
     page.keyboard.press("ArrowRight")
     page.wait_for_function("([element, first]) => element.dataset.state !== first", arg=[switch.element_handle(), first])
     assert switch.locator("audio").evaluate("audio => audio.paused")
+
+
+def test_pads_play_in_step_and_one_takes_the_place_of_another(page: Page) -> None:
+    open_page(page, "index.html")
+    pads = page.locator("[data-audiosae-pads]")
+    readout, picture = pads.locator("dl"), pads.locator("img")
+    loaded: list[str] = []
+    page.on("request", lambda request: request.url.endswith(".mp3") and loaded.append(request.url))
+    first = readout.inner_text(), picture.get_attribute("src")
+    assert pads.get_by_role("button", name="Play").is_visible() and not loaded  # nothing plays, or is fetched, by itself
+    pads.get_by_role("button", name="r = 1").click()
+    pads.get_by_role("button", name="Pause").wait_for()
+    page.wait_for_function(
+        "element => parseFloat(element.style.getPropertyValue('--played')) > 0", arg=pads.locator(".audiosae-picture").element_handle()
+    )
+    second = readout.inner_text(), picture.get_attribute("src")
+    assert first[0] != second[0] and first[1] != second[1] and pads.get_attribute("data-pad") == "1"
+    played = "element => parseFloat(element.style.getPropertyValue('--played'))"
+    before = pads.locator(".audiosae-picture").evaluate(played)
+    page.keyboard.press("1")
+    assert pads.get_by_role("button", name="Original").get_attribute("aria-pressed") == "true"
+    after = pads.locator(".audiosae-picture").evaluate(played)
+    assert (readout.inner_text(), picture.get_attribute("src")) == first and (
+        after - before
+    ) % 1 < 0.5  # it went on, and did not begin again
+    pads.get_by_role("button", name="Pause").click()
+    assert pads.get_by_role("button", name="Play").is_visible() and len(set(loaded)) == 4
 
 
 def test_the_first_page_is_light(page: Page) -> None:
@@ -330,7 +361,7 @@ def test_the_first_page_is_light(page: Page) -> None:
 
 
 def test_a_button_goes_to_the_original_and_back(page: Page) -> None:
-    open_page(page, "sections/encodec/04_steering.html")
+    open_page(page, "sections/04_steering.html")
     switch = page.locator(SWITCH).first
     picture, readout = switch.locator("img"), switch.locator("dl")
     steered = switch.locator("audio").get_attribute("src"), picture.get_attribute("src"), readout.inner_text()
@@ -353,7 +384,7 @@ def survey(book: Served, kind: str = "paper") -> dict[str, Any]:
 
 
 def open_browser(page: Page, place: str = "") -> Locator:
-    open_page(page, f"sections/encodec/12_feature_browser.html{place}")
+    open_page(page, f"sections/10_feature_browser.html{place}")
     return page.locator(".audiosae-features[data-feature]")
 
 
@@ -404,7 +435,7 @@ def test_a_feature_has_an_address(page: Page, book: Served, kind: str, address: 
     number = max(range(len(found["peak"])), key=lambda j: (bool(found["clips"][j]), -j))
     browser = open_browser(page, address.format(number))
     assert (browser.get_attribute("data-kind"), browser.get_attribute("data-feature")) == (kind, str(number))
-    assert page.url.endswith(f"12_feature_browser.html{kept.format(number)}")
+    assert page.url.endswith(f"10_feature_browser.html{kept.format(number)}")
     assert browser.get_by_role("heading", name=f"Feature {number}", exact=True).is_visible()
     desk = urlsplit(browser.get_by_role("link", name="Push this feature on the desk").get_attribute("href") or "")
     asked = dict(part.split("=") for part in desk.query.split("&"))
@@ -475,11 +506,17 @@ def test_a_listening_check_is_answered_by_keyboard_and_saved(page: Page, tmp_pat
     check = page.locator(".audiosae-check")
     check.get_by_label("Code").fill("class 7")
     check.get_by_role("button", name="Begin").press("Enter")
-    for number in range(1, 13):
+    for number in ("practice 1", "practice 2", *range(1, 13)):
         page.wait_for_function("([element, number]) => element.dataset.trial === String(number)", arg=[check.element_handle(), number])
-        check.get_by_label("A", exact=True).press("Space")
+        check.get_by_role("radio", name="A", exact=True).press("Space")
         check.get_by_label("cannot say").press("Space")
         check.get_by_role("button", name="Finish" if number == 12 else "Next").press("Enter")
+        if number in ("practice 1", "practice 2"):
+            assert re.match(r"It was [AB]: (pitch|softer|louder|darker|brighter)", check.get_by_role("status").inner_text())
+            check.get_by_role("button", name="Next").press("Enter")
+    assert check.locator(".audiosae-revealed li").count() == 12 and "d′ = " in check.inner_text()
+    check.locator(".audiosae-revealed li").first.get_by_role("button", name="B", exact=True).press("Enter")
+    check.locator(".audiosae-revealed li").first.get_by_role("button", name="Pause").click()
     with page.expect_download() as download:
         check.get_by_role("link", name="CSV").press("Enter")
     download.value.save_as(tmp_path / "answers.csv")
@@ -515,13 +552,18 @@ def test_the_saved_answers_hold_no_formula(browser: Browser) -> None:
     page.route(
         "**/*",
         lambda route: route.fulfill(
-            body="" if route.request.url.endswith("/") else (ASSETS / "listening_check.mjs").read_text(),
+            body="" if route.request.url.endswith("/") else (ASSETS / urlsplit(route.request.url).path.lstrip("/")).read_text(),
             content_type="text/html" if route.request.url.endswith("/") else "text/javascript",
         ),
     )
     page.goto("http://127.0.0.1:9/")
     text = page.evaluate("""async (rows) => (await import("/listening_check.mjs")).csv(rows)""", rows)
+    told = page.evaluate(
+        """async () => { const { dPrime } = await import("/listening_check.mjs"); return [[6, 12], [12, 12], [9, 12]].map((of) => dPrime(...of)); }"""
+    )
     context.close()
+    # √2 times the quantiles of 6.5/13, 12.5/13 and 9.5/13.
+    assert told == pytest.approx([0, math.sqrt(2) * 1.7688, math.sqrt(2) * 0.6151], abs=1e-3)
     read = list(csv.DictReader(io.StringIO(text, newline="")))
     guarded = [f"'{row['text']}" if row["text"] and row["text"][0] in "=+-@\t\r\n" else row["text"] for row in rows]
     assert [row["text"] for row in read] == guarded and sum(given.startswith("'") for given in guarded) == 7
@@ -533,8 +575,31 @@ def test_the_saved_answers_hold_no_formula(browser: Browser) -> None:
 # --- what a reader does in the book with all codecs ---------------------------------------------------------------------
 
 
+def test_tabs_of_codecs_keep_their_choice_on_all_pages_and_in_the_address(whole: Page) -> None:
+    open_page(whole, "sections/04_steering.html?codec=wavtokenizer")
+    shown = whole.locator(f"{SWITCH}:visible").first
+    assert "wavtokenizer" in shown.get_attribute("data-audiosae-src")
+    assert whole.locator("[data-audiosae-src]:not([data-state])").count() > whole.locator(SWITCH).count()  # the other tabs wait
+    label = whole.locator(".sd-tab-label:has-text('DiffRhythm-VAE')").last
+    label.scroll_into_view_if_needed()
+    top = label.bounding_box()["y"]
+    label.click()
+    whole.wait_for_function("() => new URLSearchParams(location.search).get('codec') === 'diffrhythm-vae'")
+    assert abs(label.bounding_box()["y"] - top) < 3  # what was clicked stays where it is
+    assert "diffrhythm-vae" in whole.locator("[data-audiosae-src]:visible").first.get_attribute("data-audiosae-src")
+    open_page(whole, "sections/03_probing.html")
+    assert whole.locator(".sd-tab-set input:checked + label").all_inner_texts()[0].strip() == "DiffRhythm-VAE"
+
+
+def test_old_addresses_lead_to_the_new_page_its_tab_and_the_place(whole: Page) -> None:
+    whole.goto("/sections/wavtokenizer/04_steering.html#hear-it", wait_until="load")
+    whole.wait_for_url("**/sections/04_steering.html?codec=wavtokenizer#hear-it")
+    whole.goto("/verdicts.html#paper-steering", wait_until="load")
+    whole.wait_for_url("**/findings.html#paper-steering")
+
+
 def test_the_curves_of_a_generation_move_with_the_slider(whole: Page) -> None:
-    open_page(whole, "sections/small-diffrhythm/05_diffrhythm.html")
+    open_page(whole, "sections/05_generation.html")
     switch = whole.locator(f"{SWITCH}:has(svg)").first
     slider, cursor = switch.locator("input[type=range]"), switch.locator("svg .cursor")
     assert switch.locator("svg polyline").count() == 3 and cursor.get_attribute("x1") == "0"

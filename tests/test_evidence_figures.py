@@ -11,7 +11,7 @@ import pytest
 
 from audiosae.audio import labels
 from audiosae.evidence import seed_stability
-from audiosae.figures import evidence, evidence_features, evidence_loss, evidence_steering
+from audiosae.figures import evidence, evidence_features, evidence_loss, evidence_steering, numbers
 from audiosae.probes import representations
 from audiosae.sae import reference
 from audiosae.sae.variants import VARIANTS
@@ -26,11 +26,22 @@ def test_names_are_those_of_the_results() -> None:
 
 
 def test_numbers_and_lists_in_words() -> None:
-    assert evidence.with_interval(0.123, [-0.1, 0.25]) == "0.12 (−0.10 to 0.25)" and evidence.with_interval(None) == "–"
-    assert evidence.difference(0.1, [-0.05, 0.25]) == "+0.10, −0.05 to +0.25"
-    assert [evidence.listed(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["nothing", "a", "a and b", "a, b and c"]
-    shown = evidence.table([("x", "y", 1.0)], "codec; property", "share")
-    assert shown.index.names == ["codec", "property"] and list(shown.columns) == ["share"] and shown.loc[("x", "y"), "share"] == 1
+    assert numbers.with_interval(0.123, [-0.1, 0.25]) == "0.12 (−0.10 to 0.25)" and numbers.with_interval(None) == "–"
+    assert numbers.difference(0.1, [-0.05, 0.25]) == "+0.10, −0.05 to +0.25"
+    assert [numbers.number(value, 1) for value in (1234567.891, -0.04, float("nan"), None)] == ["1\u202f234\u202f567.9", "0.0", "–", "–"]
+    assert [numbers.listed(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["nothing", "a", "a and b", "a, b and c"]
+    shown = evidence.table([("encodec", "y", 1.0)], "codec; property", "share")
+    assert shown.index.names == ["codec", "property"] and list(shown.columns) == ["share"] and shown.loc[("EnCodec", "y"), "share"] == 1
+
+
+def test_a_table_is_written_with_the_digits_of_its_columns() -> None:
+    table = pd.DataFrame(
+        {"count": [1234, 5], "share": [0.12345, -1.0], "L0": [236.1503, float("nan")], "name": ["a", "b"], "there": [True, False]}
+    )
+    assert numbers.formatted(table, 2, L0=0).to_numpy().tolist() == [
+        ["1\u202f234", "0.12", "236", "a", True],
+        ["5", "−1.00", "–", "b", False],
+    ]
 
 
 def test_results_are_read_and_told_by_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

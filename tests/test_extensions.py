@@ -62,9 +62,9 @@ def test_bars_and_stars_of_a_docstring_are_no_markup_outside_of_code(line: str, 
 def test_a_notebook_opens_in_binder_where_the_book_belongs_to_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "someone/audiosae")
     monkeypatch.setenv("GITHUB_SHA", "abc123")
-    assert launch.address("13_live") == "https://mybinder.org/v2/gh/someone/audiosae/abc123?urlpath=lab/tree/notebooks/13_live.py"
+    assert launch.address("11_live") == "https://mybinder.org/v2/gh/someone/audiosae/abc123?urlpath=lab/tree/notebooks/11_live.py"
     monkeypatch.delenv("GITHUB_REPOSITORY")
-    assert launch.address("13_live") is None
+    assert launch.address("11_live") is None
 
 
 def test_what_a_launched_machine_runs_is_there() -> None:
@@ -76,7 +76,7 @@ def test_what_a_launched_machine_runs_is_there() -> None:
         words = line.split()
         if words[:2] in (["dvc", "repro"], ["dvc", "pull"]):
             assert {word for word in words[2:] if not word.startswith("-") and word != "embedded"} <= stages.keys(), line
-    assert "{launch} 13_live" in (ROOT / "book/live.md").read_text() and (ROOT / "notebooks/13_live.py").is_file()
+    assert "{launch} 11_live" in (ROOT / "book/reproduce.md").read_text() and (ROOT / "notebooks/11_live.py").is_file()
 
 
 def test_the_page_on_citing_says_what_the_citation_file_says() -> None:

@@ -58,7 +58,7 @@ def lab(clone: Clone, tmp_path: Path) -> Iterator[str]:
     shutil.copy(clone.root / "params.yaml", root / "params.yaml")
     shutil.copytree(clone.root / "data", root / "data")  # where an uploaded sound goes
     (root / "notebooks").mkdir()
-    shutil.copy(clone.root / "notebooks/13_live.py", root / "notebooks")
+    shutil.copy(clone.root / "notebooks/11_live.py", root / "notebooks")
     (root / "notebooks/shown.py").write_text(SHOWN)
     (root / "book").symlink_to(clone.root / "book")
     environment = {
@@ -116,7 +116,7 @@ def run_all(page: Page, lab: str, notebook: str) -> None:
 
 
 def test_the_desk_computes_in_jupyterlab(lab: str, page: Page, tone: Path) -> None:
-    run_all(page, lab, "13_live.py")
+    run_all(page, lab, "11_live.py")
     desk = page.locator(".audiosae-live[data-live-state]")
     desk.get_by_role("button", name="Load", exact=True).click()
     expect(desk).to_have_attribute("data-rendered", "2")

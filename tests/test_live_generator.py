@@ -171,7 +171,7 @@ def test_the_page_makes_a_piece_state_after_state(browser: Browser, clone: Clone
     index = json.loads((clone.html / "_static/live/small-diffrhythm/index.json").read_text())
     with served(clone.html) as book, opened(browser, book.address) as (page, faults):
         page.set_default_timeout(120_000)
-        page.goto("/generator.html", wait_until="load")
+        page.goto("/sections/05_generation.html", wait_until="load")
         widget = page.locator("[data-audiosae-generator][data-live-state]")
         assert widget.get_attribute("data-live-state") == "idle"
         widget.get_by_role("button", name="Load", exact=True).press("Enter")

@@ -81,5 +81,7 @@ def test_a_notebook_explains_itself_and_has_the_defaults_of_the_pipeline(path: P
 
 def test_the_pipeline_runs_notebooks_and_git_keeps_the_scripts_alone(passed: dict[str, list[str]]) -> None:
     assert passed and passed.keys() <= {path.relative_to(ROOT).as_posix() for path in NOTEBOOKS}
-    kept = subprocess.run(["git", "ls-files", "notebooks", "book/sections"], cwd=ROOT, capture_output=True, text=True, check=True)
+    kept = subprocess.run(
+        ["git", "ls-files", "notebooks", "book/runs", "book/sections"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert [name for name in kept.stdout.split() if name.endswith(".ipynb")] == []

@@ -28,7 +28,7 @@ def test_every_comparison_was_made_and_is_within_bounds(codec: str) -> None:
             assert figures["codes_that_differ"] == 0 and figures["different_codes"] > 100
 
 
-@pytest.mark.parametrize("told", ["book/parity.md", "tests/recorded/record.py"])
+@pytest.mark.parametrize("told", ["book/codecs.md", "tests/recorded/record.py"])
 def test_the_steps_name_the_commits_that_were_compared(told: str) -> None:
     text = (ROOT / told).read_text()
     for name, commit in PARITY["originals"].items():
@@ -46,7 +46,7 @@ def test_diffrhythm_was_compared_in_both_lengths_and_sizes_and_is_within_bounds(
         assert figures["velocity_rms"] > 0.1 and figures["trajectory_rms"] > 0.5  # there was something to differ
 
 
-@pytest.mark.parametrize("told", ["book/parity.md", "tests/recorded/record_diffrhythm.py"])
+@pytest.mark.parametrize("told", ["book/codecs.md", "tests/recorded/record_diffrhythm.py"])
 def test_the_steps_name_diffrhythms_commit_and_packages(told: str) -> None:
     text = (ROOT / told).read_text()
     assert f"git -C DiffRhythm checkout {DIFFRHYTHM['original']}" in text

@@ -42,15 +42,15 @@ stages:
   page_probing:
     foreach: ${codecs}
     do:
-      cmd: python -m audiosae.pipeline.notebook notebooks/03_probing.py book/sections/${key}/03_probing.ipynb
+      cmd: python -m audiosae.pipeline.notebook notebooks/03_probing.py book/runs/${key}/03_probing.ipynb
       deps: ["book/_static/sounds/${key}/03_probing", "results/probing/${key}.json"]
-      outs: ["book/sections/${key}/03_probing.ipynb"]
+      outs: ["book/runs/${key}/03_probing.ipynb"]
   curves: {cmd: python -m audiosae.curves, frozen: true, outs: [book/_static/curves, results/trained.json]}
   evidence_dead: {foreach: [small-vae], do: {cmd: python -m audiosae.evidence.dead, outs: ["results/evidence/dead/${item}.json"]}}
   evidence_pages:
     cmd: python -m audiosae.pipeline.notebook notebooks/06_dead.py x
     deps: [results/evidence/dead]
-    outs: [book/sections/evidence/06_dead.ipynb]
+    outs: [book/runs/evidence/06_dead.ipynb]
   summary: {cmd: python -m audiosae.summary, deps: [results/probing], outs: [results/summary.json]}
   book: {cmd: python -m audiosae.book, outs: [book/_build/html]}
 """
@@ -60,16 +60,15 @@ PAGES = {
     "dvc.yaml": PIPELINE,
     "book/_config.yml": "title: A book\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n"
     "parse: {myst_enable_extensions: [substitution, colon_fence]}\n"
-    "sphinx: {local_extensions: {codec_table: _ext, made_by: _ext, provenance: _ext, results_in_prose: _ext}}\n",
-    "book/_toc.yml": "format: jb-book\nroot: index\nparts:\n  - caption: '{title}'\n    chapters:\n      - glob: sections/{codec}/*\n"
-    "      - file: sections/evidence/06_dead\n      - file: provenance\n",
+    "sphinx: {local_extensions: {codec_table: _ext, made_by: _ext, provenance: _ext, results_in_prose: _ext, runs: _ext}}\n",
+    "book/_toc.yml": "format: jb-book\nroot: index\nparts:\n  - caption: Steps\n    chapters:\n      - glob: sections/0*\n"
+    "      - file: provenance\n",
     "book/index.md": "# Half of it\n\nSaid {{ percent(summary.codecs['small-vae'].probing.pitch.accuracy) }}, and twice that is\n"
     "{{ number(2 * probing['small-vae'].properties.pitch.accuracy, 1) }}.\n\n## Of {{ number(parity.frames, 0) }} frames\n\n"
     ":::{note}\nIn a note {{ interval(probing['small-vae'].properties.pitch.ci95) }}.\n:::\n\n"
     "```{codec-table} summary.codecs\n- [pitch, probing.pitch.accuracy, number]\n- [interval, probing.pitch.ci95, interval]\n```\n\n"
     "```{figure} _static/curves/a.png\n:alt: a curve\nA curve.\n```\n\n"
     '```{raw} html\n<div data-audiosae-src="static:sounds/small-vae/03_probing/pitch/index.json"></div>\n```\n',
-    "book/sections/gone/a.md": "# Gone\n",
     "book/_static/sounds/gone/a.mp3": "",
     "book/_static/sounds/small-vae/a.mp3": "",
     "book/provenance.md": "# Where from\n\n```{provenance}\n```\n",
@@ -114,8 +113,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {
         **PAGES,
         **{f"results/{name}.json": json.dumps(figures) for name, figures in RESULTS.items()},
-        "book/sections/small-vae/03_probing.ipynb": notebook("Probing"),
-        "book/sections/evidence/06_dead.ipynb": notebook("Dead"),
+        "book/runs/small-vae/03_probing.ipynb": notebook("Probing"),
+        "book/runs/gone/04_gone.ipynb": notebook("Gone"),
+        "book/runs/evidence/06_dead.ipynb": notebook("Dead"),
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -215,19 +215,19 @@ def test_a_generators_figure_is_traced_to_the_generator_that_the_summary_names(t
 
 
 def test_the_page_has_parameters_and_hashes(pipeline: Pipeline, project: Path) -> None:
-    text = "\n".join(provenance.page(pipeline, {"sections/small-vae/03_probing", "sections/evidence/06_dead"}))
+    text = "\n".join(provenance.page(pipeline, {"sections/03_probing", "sections/06_dead"}))
     sections = dict(re.findall(r"^\(([a-z-]+)\)=\n(.*?)(?=^\(|\Z)", text, re.M | re.S))
     written = hashlib.sha256((project / "results/probing/small-vae.json").read_bytes()).hexdigest()
     expected = {
         "stage-probing-small-vae": [
             "### probing@small-vae", "`audiosae.sections.probing`", "[frames@small-vae](#stage-frames-small-vae)",
-            "What it wrote is shown by {doc}`sections/small-vae/03_probing", "| parameter | penalties | `[1e-06, 0.1]` |",
+            "What it wrote is shown by {doc}`sections/03_probing", "| parameter | penalties | `[1e-06, 0.1]` |",
             "| parameter | seed | `7` |", f"| read | data/frames | `{DIGEST['frames']}` |", f"| read | weights/sae | `{DIGEST['sae']}` |",
             f"| code | modules reached | `{DIGEST['code']}` |", f"| wrote | results/probing/small-vae.json | `{written}` |",
         ],
         "stage-page-probing-small-vae": ["`notebooks/03_probing.py`, which the book shows", "[probing@small-vae](#stage-probing-small-vae)"],
         "stage-evidence-dead-small-vae": [
-            "`audiosae.evidence.dead`", "| weights | | released |", "{doc}`sections/evidence/06_dead </sections/evidence/06_dead>`",
+            "`audiosae.evidence.dead`", "| weights | | released |", "{doc}`sections/06_dead </sections/06_dead>`",
         ],
         "stage-evidence-pages": ["[evidence_dead@small-vae](#stage-evidence-dead-small-vae)"],
         "stage-frames-small-vae": ["--of small-vae"],  # of what says nothing itself, the command
@@ -247,7 +247,7 @@ def test_a_file_without_provenance_is_said_to_have_none(pipeline: Pipeline) -> N
 
 
 def test_a_codec_that_params_does_not_name_is_not_in_the_book(book: Path) -> None:
-    assert (book / "sections/small-vae/03_probing.html").is_file() and (book / "_static/sounds/small-vae/a.mp3").is_file()
+    assert (book / "sections/03_probing.html").is_file() and (book / "_static/sounds/small-vae/a.mp3").is_file()
     assert not [path for path in book.rglob("*") if path.name == "gone" or (path.is_file() and "Gone" in path.read_text("latin-1"))]
     assert [path.name for path in book.parent.iterdir()] == ["html"]
 
@@ -259,8 +259,8 @@ def test_numbers_in_text_headings_notes_and_tables_are_links(book: Path) -> None
     here = "provenance.html#stage-probing-small-vae"
     assert found["50.0 %"] == found["1.0"] == found["0.50"] == (here, accuracy)  # text, after arithmetic, table
     assert found["0.25 to 0.75"] == (here, interval)
-    assert found["1 234"] == ("provenance.html#file-parity-json", "results/parity.json → frames; stage none")
-    for place, text in (("h2", "1 234"), (".admonition", "0.25 to 0.75"), ("td", "0.50"), ("article section > p", "50.0 %")):
+    assert found["1\u202f234"] == ("provenance.html#file-parity-json", "results/parity.json → frames; stage none")
+    for place, text in (("h2", "1\u202f234"), (".admonition", "0.25 to 0.75"), ("td", "0.50"), ("article section > p", "50.0 %")):
         assert text in [a.text for a in read(book / "index.html").select(f"{place} a.made-by")], place
 
 
@@ -276,9 +276,9 @@ def test_every_link_leads_to_a_place_that_is_there(book: Path) -> None:
 
 
 def test_cells_can_be_linked_and_figures_name_their_cell(book: Path) -> None:
-    page = book / "sections/small-vae/03_probing.html"
+    page = book / "sections/03_probing.html"
     assert [cell["id"] for cell in read(page).select("div.cell")] == ["cell-001", "cell-002", "cell-003"]
-    stage = "../../provenance.html#stage-page-probing-small-vae"
+    stage = "../provenance.html#stage-page-probing-small-vae"
     assert lines(page) == [
         ("Made by stage page_probing@small-vae", [stage]),
         ("Made by cell 2 of 03_probing · stage page_probing@small-vae", ["#cell-002", stage]),
@@ -291,13 +291,13 @@ def test_pictures_and_sounds_in_prose_name_what_made_them(book: Path) -> None:
         ("Made by stage curves", ["provenance.html#stage-curves"]),
         (
             "Made by cell 3 of 03_probing · stage probing@small-vae",
-            ["sections/small-vae/03_probing.html#cell-003", "provenance.html#stage-probing-small-vae"],
+            ["sections/03_probing.html#cell-003", "provenance.html#stage-probing-small-vae"],
         ),
     ]
 
 
 def test_the_foot_of_every_page_links_to_the_commit(book: Path) -> None:
-    for page in (book / "index.html", book / "sections/small-vae/03_probing.html"):
+    for page in (book / "index.html", book / "sections/03_probing.html"):
         [link] = read(page).select("footer a[data-audiosae-commit]")
         assert (page.parent / link["href"]).resolve() == (book / "commit.txt").resolve() and link.text.strip()
 

@@ -57,7 +57,7 @@ def test_a_claim_is_judged_and_a_question_answered_with_its_test_and_page(pages:
         "claim": "Wider is better.",
         "section": "2",
         "test": "We looked.",
-        "page": "sections/evidence/06_grid",
+        "page": "sections/06_sparsity",
         "bears": ["Small data.", "Small models."],
         "would_change": "More data.",
         "verdict": "holds in part",
@@ -68,19 +68,36 @@ def test_a_claim_is_judged_and_a_question_answered_with_its_test_and_page(pages:
         },
     }
     lines = pages.section(claim, NAMES)
-    assert lines[:2] == ["(paper-wider)=", "### Wider is better."]
-    assert "| encodec | **holds** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in lines
+    assert lines[:2] == ["(paper-wider)=", "#### Wider is better."]
+    assert "| EnCodec | **holds** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in lines
     assert "| own | **cannot be told here** | of other recordings |" in lines and "| new | **not comparable** | – |" in lines
-    assert any("**holds in part**" in line and "{doc}`sections/evidence/06_grid`" in line for line in lines)
-    assert "*What would change it.* More data." in lines and "*Caveats.* Small data. Small models." in lines
+    assert any("**holds in part**" in line and "{doc}`sections/06_sparsity`" in line for line in lines)
+    assert "*What would change it:* More data." in lines and "*Caveats:* Small data. Small models." in lines
     asked = pages.section({**claim, "kind": "open"}, NAMES)
     assert "| own | **cannot be told here** | of other recordings |" in asked
-    assert "| encodec | **yes** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in asked
+    assert "| EnCodec | **yes** | share: 0.25* (0.10 to 0.40)<br>other: 0.25* (0.10 to 0.40) |" in asked
+
+
+def test_a_matrix_has_claims_by_codecs_and_a_second_one_what_is_of_neither(pages: ModuleType) -> None:
+    claims = [
+        {"kind": "paper", "key": "a", "claim": "A.", "by": {"encodec": {"verdict": "holds"}, "mel": {"verdict": "holds in part"}}},
+        {"kind": "paper", "key": "b", "claim": "B.", "by": {"small-diffrhythm": {"verdict": "does not hold here"}}},
+    ]
+    assert [line for line in pages.matrix(claims, ["encodec", "mel"]) if line.startswith("|")] == [
+        "| The paper says | EnCodec | mel |",
+        "| --- | --- | --- |",
+        "| {ref}`A. <paper-a>` | ● holds | ◐ holds in part |",
+        "| The paper says | about |",
+        "| --- | --- |",
+        "| {ref}`B. <paper-b>` | A small DiffRhythm: ○ does not hold |",
+    ]
+    asked = pages.matrix([{**claims[0], "kind": "open"}], ["encodec", "mel"])
+    assert asked[3:-1] == ["| Question | EnCodec | mel |", "| --- | --- | --- |", "| {ref}`A. <open-a>` | ● yes | ◐ in part |"]
 
 
 def test_a_part_of_a_page_is_left_out_where_its_evidence_is_of_something_else(pages: ModuleType) -> None:
     told = {"encodec": None, "mel": "computed for other recordings"}
     assert pages.left_out(told, ["encodec"]) == [] and pages.left_out(told, []) == []  # a table has a column that can be shown
     assert pages.left_out(told, ["encodec", "mel"]) == ["*mel: nothing is shown here; computed for other recordings.*", ""]
-    assert pages.left_out(told, ["wavtokenizer"])[0] == "*wavtokenizer: nothing is shown here; there is no such codec here.*"
+    assert pages.left_out(told, ["wavtokenizer"])[0] == "*WavTokenizer: nothing is shown here; there is no such codec here.*"
     assert len(pages.left_out(dict.fromkeys(told, "of others"), [])) == 4

@@ -298,7 +298,7 @@ def test_ways_are_compared_by_what_the_resamples_agree_on(verdict: Verdict, tmp_
     assert verdict("equal-effect", "evidence/steering/encodec.json", figures) == expected
     found = judge_claim(claim_of("equal-effect"), Sources(tmp_path), "encodec").figures
     assert len(found) == 18 and found[0].ci95 == [-2.0, -0.5] and found[-1].value is None
-    label = "pitch steered, dB of amplitude per unit moved: the paper's way minus a difference of means of features"
+    label = "pitch steered, dB of amplitude per unit moved: the paper's method minus a difference of means of features"
     assert (label, "less") in [(figure.label, figure.told) for figure in found]
     for one in (less, other):
         one["told"] = "more"

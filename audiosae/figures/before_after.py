@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiosae.files.params import TITLES
+from audiosae.figures.numbers import with_interval
+from audiosae.figures.theme import title
 
 MEASURES = {
     "pitch": "within 50 cents (share)",
@@ -25,7 +26,7 @@ def versions(figures: pd.DataFrame) -> Figure:
             value, low, high = (rows[f"{version}{end}"].to_numpy() for end in ("", "_low", "_high"))
             places = [place + shift for place in range(len(rows))]
             axis.errorbar(value, places, xerr=[value - low, high - value], fmt="o", color="0.25", mfc=fill, capsize=2)
-        axis.set(xlabel=label, yticks=range(len(rows)), yticklabels=[TITLES.get(codec, codec) for codec in rows["codec"]])
+        axis.set(xlabel=label, yticks=range(len(rows)), yticklabels=[title(codec) for codec in rows["codec"]])
     axes[0, 0].invert_yaxis()
     return figure
 
@@ -36,11 +37,11 @@ def table(figures: pd.DataFrame) -> pd.DataFrame:
     def cell(row: pd.Series, version: str) -> str:
         many = 2 if row["figure"] == "log_mel_db" else 3
         value, low, high = (row[f"{version}{end}"] for end in ("", "_low", "_high"))
-        return f"{value:.{many}f} [{low:.{many}f}, {high:.{many}f}]".replace("-", "−")
+        return with_interval(value, [low, high], many)
 
     names = {"first weights": "first", "today's": "now", "change": "change"}
     made = {
-        (TITLES.get(row["codec"], row["codec"]), MEASURES[row["figure"]]): {name: cell(row, version) for name, version in names.items()}
+        (title(row["codec"]), MEASURES[row["figure"]]): {name: cell(row, version) for name, version in names.items()}
         for _, row in figures.iterrows()
     }
     return pd.DataFrame(made).T

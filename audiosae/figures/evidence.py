@@ -1,4 +1,4 @@
-"""What the pages of evidence share: reading their results, panels, colours, and numbers in words."""
+"""What the pages of evidence share: reading their results, panels, colours and marks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audiosae.figures.theme import COLOURS
+from audiosae.figures.theme import COLOURS, place, title
 from audiosae.files import results
 
 Found = dict[str, dict[str, Any]]
@@ -22,13 +22,13 @@ PROPERTIES = tuple(COLOURS)
 
 FEATURES, K_SPARSE, UNTRAINED, RAW, COMPONENTS = "SAE features", "k-sparse SAE", "untrained SAE", "raw latents", "PCA"
 INPUTS = {
-    FEATURES: ("#0072B2", "o"),
-    K_SPARSE: ("#D55E00", "v"),
-    UNTRAINED: ("#56B4E9", "s"),
-    RAW: ("#E69F00", "^"),
-    COMPONENTS: ("#CC79A7", "D"),
+    FEATURES: ("#332288", "o"),
+    K_SPARSE: ("#882255", "v"),
+    UNTRAINED: ("#AA4499", "s"),
+    RAW: ("#999933", "^"),
+    COMPONENTS: ("#DDAA33", "D"),
 }
-"""Colour (Okabe and Ito 2008) and mark of each input of a probe, in the order in which pages show them."""
+"""Colour (after Tol 2021; none stands for a property or a codec) and mark of each input of a probe, in the order in which pages show them."""
 
 
 def read(folder: str | Path) -> Found:
@@ -37,16 +37,16 @@ def read(folder: str | Path) -> Found:
     A line is printed of each other codec: what the evidence is of, and how to compute it.
     """
     folder = Path(folder)
-    told = results.read(folder.parents[1] / "current.json")[folder.name]
+    told = dict(sorted(results.read(folder.parents[1] / "current.json")[folder.name].items(), key=lambda item: place(item[0])))
     for codec, why in told.items():
         if why is not None:
-            print(f"{codec}: nothing is shown here; {why}.")
+            print(f"{title(codec)}: nothing is shown here; {why}.")
     return {codec: results.read(folder / f"{codec}.json") for codec, why in told.items() if why is None}
 
 
 def say(found: Found, sentence: Callable[[str, dict[str, Any]], str]) -> None:
     """Print what a function says of each codec and its results; nothing of a codec that it has nothing to say of."""
-    if lines := list(filter(None, (sentence(codec, one) for codec, one in found.items()))):
+    if lines := list(filter(None, (sentence(title(codec), one) for codec, one in found.items()))):
         print(*lines, sep="\n")
 
 
@@ -69,7 +69,7 @@ def panels(found: Found, width: float, margin: float, height: float, **shared: A
     """A row of panels, one a codec, with a shared y axis; sizes in inches, the margin for what stands beside."""
     figure, axes = plt.subplots(1, len(found), figsize=(width * len(found) + margin, height), sharey=True, squeeze=False, **shared)
     for axis, codec in zip(axes[0], found):
-        axis.set_title(codec)
+        axis.set_title(title(codec))
     return figure, axes[0]
 
 
@@ -84,24 +84,9 @@ def legend(figure: Figure, axis: Axes) -> None:
 
 
 def table(rows: Iterable[tuple[Any, ...]], index: str, columns: str) -> pd.DataFrame:
-    """Rows of cells under columns, of which the first are the index; names are parted by semicolons."""
+    """Rows of cells under columns, of which the first are the index; names are parted by semicolons. Codecs get their titles."""
     names = f"{index}; {columns}".split("; ")
-    return pd.DataFrame(list(rows), columns=names).set_index(index.split("; "))
-
-
-def with_interval(value: float | None, interval: list[float] | None = None) -> str:
-    """A number with two digits and its interval in brackets; a dash where it is undefined."""
-    if value is None:
-        return "–"
-    return (f"{value:.2f}" + (" ({:.2f} to {:.2f})".format(*interval) if interval else "")).replace("-", "−")
-
-
-def difference(value: float, interval: list[float]) -> str:
-    """A difference with its sign and interval."""
-    return "{:+.2f}, {:+.2f} to {:+.2f}".format(value, *interval).replace("-", "−")
-
-
-def listed(names: Sequence[str], nothing: str = "nothing") -> str:
-    """“a, b and c”; a word where there is nothing."""
-    *first, last = names or [nothing]
-    return f"{', '.join(first)} and {last}" if first else last
+    made = pd.DataFrame(list(rows), columns=names)
+    if "codec" in names:
+        made["codec"] = made["codec"].map(title)
+    return made.set_index(index.split("; "))

@@ -1,4 +1,4 @@
-"""Page 08, baselines for probing: figures, tables and sentences."""
+"""Page 7, baselines for probing: figures, tables and sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from audiosae.evidence.paper import RANGES
 from audiosae.figures import evidence
-from audiosae.figures.evidence import COMPONENTS, FEATURES, INPUTS, PROPERTIES, RAW, UNTRAINED, Found, with_interval
+from audiosae.figures.evidence import COMPONENTS, FEATURES, INPUTS, PROPERTIES, RAW, UNTRAINED, Found
+from audiosae.figures.numbers import difference, interval, number, with_interval
+from audiosae.figures.theme import title
 
 CONTROLLED = (FEATURES, UNTRAINED, RAW)
 """Inputs that the control task is set for."""
@@ -33,14 +35,14 @@ def accuracies(found: Found) -> Figure:
     """Bars of accuracy for the four inputs, by property and codec, with intervals, ceiling and majority class."""
     figure, axes = evidence.panels(found, 3.6, 1.6, 3.2)
     for axis, one in zip(axes, found.values()):
-        for number, prop in enumerate(PROPERTIES):
-            of, first = one["properties"][prop], number == 0
+        for place, prop in enumerate(PROPERTIES):
+            of, first = one["properties"][prop], place == 0
             for name, shift in evidence.side_by_side([*INPUTS], 0.16).items():
                 score = of["inputs"][name]
-                axis.bar(number + shift, score["accuracy"], 0.15, color=INPUTS[name][0], label=name if first else None)
-                _whisker(axis, number + shift, score["ci95"])
-            span = number - 0.42, number + 0.42
-            axis.hlines(of["majority"], *span, color="0.15", linestyle=":", label="commonest class" if first else None)
+                axis.bar(place + shift, score["accuracy"], 0.15, color=INPUTS[name][0], label=name if first else None)
+                _whisker(axis, place + shift, score["ci95"])
+            span = place - 0.42, place + 0.42
+            axis.hlines(of["majority"], *span, color="0.15", linestyle=":", label="majority class" if first else None)
             if of["ceiling"]:
                 axis.hlines(of["ceiling"]["oracle"]["accuracy"], *span, color="0.15", linestyle="--", label="ceiling" if first else None)
         axis.set(xticks=range(len(PROPERTIES)), xticklabels=PROPERTIES, ylim=(0, 1))
@@ -53,11 +55,11 @@ def _against_zero(found: Found, key: str, value: str, names: tuple[str, ...], xl
     """Points with intervals on a line each, by property, against 0; one panel a codec."""
     figure, axes = evidence.panels(found, 3.6, 1.6, 3.0)
     for axis, one in zip(axes, found.values()):
-        for number, prop in enumerate(PROPERTIES):
+        for place, prop in enumerate(PROPERTIES):
             for name, shift in evidence.side_by_side(names, 0.22).items():
                 score, (colour, marker) = one["properties"][prop][key][name], INPUTS[name]
-                _whisker(axis, number + shift, score["ci95"], colour, horizontal=True)
-                axis.plot(score[value], number + shift, marker, color=colour, label=name if number == 0 else None)
+                _whisker(axis, place + shift, score["ci95"], colour, horizontal=True)
+                axis.plot(score[value], place + shift, marker, color=colour, label=name if place == 0 else None)
         axis.axvline(0, color="0.3", linewidth=1)
         axis.set(yticks=range(len(PROPERTIES)), yticklabels=PROPERTIES, xlabel=xlabel)
     axes[0].invert_yaxis()
@@ -90,12 +92,12 @@ def sparse_curves(found: Found) -> Figure:
                 axis.plot(x, y, marker=marker, markersize=4, color=colour, label=name)
                 for place, (_, score) in zip(x, points):
                     _whisker(axis, place, score["ci95"], colour)
-            axis.axhline(of["majority"], color="0.15", linestyle=":", label="commonest class")
+            axis.axhline(of["majority"], color="0.15", linestyle=":", label="majority class")
             axis.set_xscale("log", base=4)
             axis.xaxis.set_major_locator(FixedLocator([1, 4, 16, 64, 256, 1024]))
             axis.xaxis.set_minor_locator(NullLocator())
             axis.xaxis.set_major_formatter("{x:.0f}")
-        line[0].set_ylabel(f"{codec}\naccuracy (share)")
+        line[0].set_ylabel(f"{title(codec)}\naccuracy (share)")
     for column, prop in zip(axes.T, PROPERTIES):
         column[0].set_title(prop)
         column[0].set_ylim(bottom=0)
@@ -108,14 +110,14 @@ def errors(found: Found) -> Figure:
     """Mean distance between the predicted class and the true one, in semitones, dB and Hz."""
     figure, axes = plt.subplots(1, len(PROPERTIES), figsize=(9.6, 3))
     for axis, prop in zip(axes, PROPERTIES):
-        for number, one in enumerate(found.values()):
+        for place, one in enumerate(found.values()):
             of = one["properties"][prop]
             for name, shift in evidence.side_by_side([*INPUTS], 0.15).items():
                 score, (colour, marker) = of["inputs"][name], INPUTS[name]
-                _whisker(axis, number + shift, score["mean_error_ci95"], colour)
-                axis.plot(number + shift, score["mean_error"], marker, color=colour, label=name if number == 0 else None)
+                _whisker(axis, place + shift, score["mean_error_ci95"], colour)
+                axis.plot(place + shift, score["mean_error"], marker, color=colour, label=name if place == 0 else None)
         axis.set(title=prop, ylabel=f"mean error ({of['unit']})", xticks=range(len(found)), xlim=(-0.5, len(found) - 0.5))
-        axis.set_xticklabels(list(found), rotation=20)
+        axis.set_xticklabels(map(title, found), rotation=20)
         axis.set_ylim(bottom=0)
     evidence.legend(figure, axes[0])
     return figure
@@ -130,8 +132,8 @@ def beside_paper(found: Found) -> pd.DataFrame:
     """Accuracies beside the paper's range over its grid."""
     rows = []
     for codec, prop, of in _rows(found):
-        paper = "{:.2f} to {:.2f}".format(*RANGES[codec][prop]) if codec in RANGES else ""
-        rows.append((codec, prop, paper, *(f"{of['inputs'][name]['accuracy']:.2f}" for name in CONTROLLED)))
+        paper = interval(RANGES[codec][prop]) if codec in RANGES else "–"
+        rows.append((codec, prop, paper, *(number(of["inputs"][name]["accuracy"]) for name in CONTROLLED)))
     return evidence.table(rows, "codec; property", "; ".join(["paper, lowest to highest", *CONTROLLED]))
 
 
@@ -148,10 +150,10 @@ def near_misses(found: Found) -> pd.DataFrame:
 def control(found: Found) -> pd.DataFrame:
     """Accuracy on the control task, beside that of its majority-class baseline."""
     rows = [
-        (codec, prop, *(f"{of['control'][name]['accuracy']:.2f}" for name in CONTROLLED), f"{of['control_majority']:.2f}")
+        (codec, prop, *(number(of["control"][name]["accuracy"]) for name in CONTROLLED), number(of["control_majority"]))
         for codec, prop, of in _rows(found)
     ]
-    return evidence.table(rows, "codec; property", "; ".join([*CONTROLLED, "commonest class"]))
+    return evidence.table(rows, "codec; property", "; ".join([*CONTROLLED, "majority class"]))
 
 
 def parts(found: Found) -> pd.DataFrame:
@@ -167,7 +169,7 @@ def parts(found: Found) -> pd.DataFrame:
 
 def types(codec: str, one: dict[str, Any]) -> str:
     """What the types of the control task are."""
-    return f"{codec}: a type is one of {one['types']['count']:,} {one['types']['kind']}"
+    return f"{codec}: a type is one of {number(one['types']['count'], 0)} {one['types']['kind']}"
 
 
 def comparisons(codec: str, one: dict[str, Any]) -> str:
@@ -182,7 +184,7 @@ def comparisons(codec: str, one: dict[str, Any]) -> str:
                 continue
             low, high = gap["ci95"]
             verdict = "is named more often" if low > 0 else "is named less often" if high < 0 else "cannot be told apart"
-            told.append(f"{prop} {verdict} ({evidence.difference(gap['difference'], gap['ci95'])})")
+            told.append(f"{prop} {verdict} ({difference(gap['difference'], gap['ci95'])})")
         lines.append(f"{codec}, SAE features against {other}: {'; '.join(told)}.")
     return "\n".join(lines)
 
@@ -195,5 +197,5 @@ def fewest_inputs(codec: str, one: dict[str, Any]) -> str:
         n = min(of["sparse"][FEATURES], key=int)
         best = max(INPUTS, key=lambda name: of["sparse"][name][n]["accuracy"])
         reached = with_interval(of["sparse"][best][n]["accuracy"], of["sparse"][best][n]["ci95"])
-        told.append(f"{prop}, {best}: {reached}, of {of['inputs'][best]['accuracy']:.2f} with all")
+        told.append(f"{prop}, {best}: {reached}, of {number(of['inputs'][best]['accuracy'])} with all")
     return f"{codec}, highest accuracy with {n} input{'' if n == '1' else 's'} a class: {'; '.join(told)}."

@@ -1,4 +1,4 @@
-"""Page 09, whether features are real: figures, tables and sentences."""
+"""Page 8, whether features are real: figures, tables and sentences."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from audiosae.figures import evidence
-from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found, with_interval
-from audiosae.figures.theme import COLOURS
+from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found
+from audiosae.figures.numbers import difference, with_interval
+from audiosae.figures.theme import COLOURS, title
 
 CHANCE = {
-    "random": ("any directions", "0.6", "-"),
-    "random_same_covariance": ("any, as crowded as learnt", "#D55E00", "--"),
+    "random": ("random directions", "0.6", "-"),
+    "random_same_covariance": ("random, with the learnt covariance", "0.3", "--"),
     "untrained": ("untrained SAEs", INPUTS[UNTRAINED][0], ":"),
 }
-"""Label, colour and line of directions that nobody learnt."""
+"""Label, colour and line of directions that were not learned."""
 
 CHOSEN = {"probe": "chosen by the probe", "auroc": "chosen by AUROC in training"}
 
@@ -111,7 +112,7 @@ def tested_sentences(codec: str, one: dict[str, Any]) -> str:
         other = one["monosemantic"]["probe"][name]
         low, high = other["behind_ci95"]
         verdict = "more than" if low > 0 else "less than" if high < 0 else "not to be told from"
-        apart.append(f"{verdict} that of {name} (difference {evidence.difference(other['behind'], other['behind_ci95'])})")
+        apart.append(f"{verdict} that of {name} (difference {difference(other['behind'], other['behind_ci95'])})")
     return (
         f"{codec}: {own['confirmed']} of {own['tested']} features are confirmed as firing more on the class they are named after than "
         f"elsewhere. Their median AUROC is {own['median_auroc']:.2f}, {', and '.join(apart)}; the whole probe has "
@@ -143,7 +144,7 @@ def dci(found: Found) -> Figure:
                 axis.bar(number + shift, of[measure], 0.15, color=INPUTS[name][0], label=name if number == 0 else None)
                 axis.vlines(number + shift, *of["halves"][measure], color="0.15")
         axis.set(xticks=range(len(found)), ylabel=label)
-        axis.set_xticklabels(list(found), rotation=20, ha="right")
+        axis.set_xticklabels(map(title, found), rotation=20, ha="right")
     evidence.legend(figure, axes[0])
     return figure
 

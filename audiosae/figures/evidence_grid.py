@@ -1,4 +1,4 @@
-"""Page 06, the grid: heat maps over width and λ, and our ranges beside the paper's."""
+"""Page 6, the grid: figures over width and λ, and our ranges beside the paper's."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from audiosae.figures.evidence import PROPERTIES, Found, table
+from audiosae.figures.evidence import FEATURES, INPUTS, PROPERTIES, Found, table
+from audiosae.figures.numbers import interval, number, with_interval
+from audiosae.figures.theme import title
 
-NAMES = {
-    "fvu": "FVU (held out)",
-    "sparsity": "sparsity (share of zeros)",
-    "l0": "L0 (active a frame)",
-    "dead": "dead features (share)",
-    **{prop: f"{prop} accuracy" for prop in PROPERTIES},
-}
-OURS, PAPERS = "#0072B2", "0.6"
+NAMES = {"fvu": "FVU", "sparsity": "sparsity", "l0": "L0", "dead": "dead (share)", **{prop: f"{prop} accuracy" for prop in PROPERTIES}}
+OURS, PAPERS = INPUTS[FEATURES][0], "0.6"
 
 
 def settings(codec: str, one: dict[str, Any]) -> str:
@@ -27,24 +23,36 @@ def settings(codec: str, one: dict[str, Any]) -> str:
     given, factors = one["provenance"]["parameters"], sorted({point["factor"] for point in one["points"]})
     return (
         f"{codec}: {one['provenance']['weights']} weights; {factors[0]} to {factors[-1]} times {one['dim']} features (at most "
-        f"{given['largest']}); {one['train_frames']:,} of {one['frames']:,} training frames, {given['epochs']} epochs of Adam at "
+        f"{given['largest']}); {number(one['train_frames'], 0)} of {number(one['frames'], 0)} training frames, {given['epochs']} epochs of Adam at "
         f"{given['learning_rate']:g}; FVU on held-out {one['held_out']}"
     )
 
 
-def heat_maps(found: Found, names: list[str]) -> Figure:
-    """One row of panels a codec, one column a figure of `NAMES`; in a panel, width upwards and λ to the right."""
-    figure, axes = plt.subplots(len(found), len(names), figsize=(4.1 * len(names), 0.9 + 1.9 * len(found)), squeeze=False)
-    for row, (codec, one) in zip(axes, found.items()):
+def lines(found: Found, names: list[str]) -> Figure:
+    """One row of panels a figure of `NAMES`, one column a codec; in a panel, width to the right and one line a λ."""
+    figure, axes = plt.subplots(
+        len(names), len(found), figsize=(2.9 * len(found) + 1.2, 2.1 * len(names) + 0.5), sharex=True, sharey="row", squeeze=False
+    )
+    for column, (codec, one) in zip(axes.T, found.items()):
         points = pd.DataFrame([point | {prop: score["accuracy"] for prop, score in point["accuracy"].items()} for point in one["points"]])
-        for axis, name in zip(row, names):
-            grid = points.pivot(index="factor", columns="l1", values=name).sort_index(ascending=False)
-            grid.index, grid.columns = [f"{factor:g}×" for factor in grid.index], [f"{l1:g}" for l1 in grid.columns]
-            shape = ".0f" if name == "l0" else ".3f" if grid.to_numpy().max() < 0.1 else ".2f"
-            sns.heatmap(grid, annot=True, fmt=shape, annot_kws={"size": 8}, cmap="viridis", ax=axis, cbar=False)
-            axis.set(xlabel="λ", ylabel="features over latent size", title=f"{codec}: {NAMES[name]}")
-            axis.title.set_fontsize(9)
-            axis.tick_params(axis="y", rotation=0)
+        points["λ"] = points["l1"].map("{:g}".format)
+        for axis, name in zip(column, names):
+            shown = axis is axes[0, -1]
+            sns.lineplot(points, x="factor", y=name, hue="λ", palette="flare", marker="o", ax=axis, legend=shown, errorbar=None)
+            if name in one["majority"]:
+                axis.axhline(one["majority"][name], color="0.3", linestyle=":", label="majority class" if shown else None)
+            axis.set(xlabel="features / latent size", ylabel=NAMES[name])
+        column[0].set_title(title(codec))
+    factors = sorted({point["factor"] for one in found.values() for point in one["points"]})
+    axes[0, 0].set_xscale("log", base=2)
+    axes[0, 0].set_xticks(factors, [f"{factor:g}×" for factor in factors])
+    for row, name in zip(axes, names):
+        row[0].set_yscale("log" if name == "fvu" else "linear")
+        if name != "fvu":
+            row[0].set_ylim(bottom=0)
+    handles, labels = axes[0, -1].get_legend_handles_labels()
+    axes[0, -1].get_legend().remove()
+    figure.legend(handles, [label if "class" in label else f"λ = {label}" for label in labels], loc="outside right upper", frameon=False)
     return figure
 
 
@@ -53,10 +61,10 @@ def best_points(found: Found) -> pd.DataFrame:
     rows = []
     for (codec, one), prop in product(found.items(), PROPERTIES):
         best = max(one["points"], key=lambda point: point["accuracy"][prop]["accuracy"])
-        score = "{accuracy:.3f} [{ci95[0]:.3f}, {ci95[1]:.3f}]".format(**best["accuracy"][prop])
-        baseline = f"{one['ranges'][prop][0]:.3f}", f"{one['majority'][prop]:.3f}"
+        score = with_interval(best["accuracy"][prop]["accuracy"], best["accuracy"][prop]["ci95"])
+        baseline = number(one["ranges"][prop][0]), number(one["majority"][prop])
         rows.append((codec, prop, f"{best['factor']}×, λ {best['l1']:g}", score, *baseline))
-    return table(rows, "codec; property", "best point; accuracy there [95 %]; lowest over the grid; commonest class")
+    return table(rows, "codec; property", "best point; accuracy there (95 %); lowest over the grid; majority class")
 
 
 def ranges(found: Found) -> Figure:
@@ -70,7 +78,7 @@ def ranges(found: Found) -> Figure:
             for shift, key, colour in ((0.13, "paper", PAPERS), (-0.13, "ours", OURS)):
                 axis.plot(pair[key], [-place + shift] * 2, color=colour, label=key if place == 0 else None, **style)
         ticks = {"yticks": [-place for place in range(len(pairs))], "yticklabels": list(pairs)}
-        axis.set(xlim=(0, 1.02), xlabel="value over the grid (share)", title=codec, **ticks)
+        axis.set(xlim=(0, 1.02), xlabel="value over the grid (share)", title=title(codec), **ticks)
     axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
     return figure
 
@@ -78,8 +86,9 @@ def ranges(found: Found) -> Figure:
 def range_table(found: Found) -> pd.DataFrame:
     """The paper's range and ours, and whether they overlap."""
     pairs = [(codec, name, pair) for codec, one in found.items() for name, pair in one["beside_paper"].items()]
-    span = "{:.3f} to {:.3f}".format
-    rows = [(codec, name, span(*pair["paper"]), span(*pair["ours"]), "yes" if pair["overlap"] else "no") for codec, name, pair in pairs]
+    rows = [
+        (codec, name, interval(pair["paper"]), interval(pair["ours"]), "yes" if pair["overlap"] else "no") for codec, name, pair in pairs
+    ]
     return table(rows, "codec; figure", "paper; ours; overlap")
 
 

@@ -1,4 +1,4 @@
-"""Page 07, the loss: curves of the variants, the drift of a long training, and what optimiser and scale do."""
+"""Page 6, the loss: curves of the variants, the drift of a long training, and what optimiser and scale do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from audiosae.figures import evidence
-from audiosae.figures.evidence import Found
-from audiosae.figures.theme import legend_beside
+from audiosae.figures.evidence import COMPONENTS, FEATURES, INPUTS, K_SPARSE, RAW, UNTRAINED, Found
+from audiosae.figures.numbers import number
+from audiosae.figures.theme import CODECS, legend_beside, title
 
 LABELS = {
     "paper": "RMSNorm, λ Σ h (paper)",
@@ -22,21 +23,18 @@ LABELS = {
     "plain": "no RMSNorm, λ Σ h",
     "top_k": "TopK",
 }
-COLOURS = dict(zip(LABELS.values(), ["#D55E00", "#0072B2", "#009E73", "#E69F00", "0.2"]))
-"""One colour a variant (Okabe and Ito 2008)."""
+COLOURS = dict(zip(LABELS.values(), (INPUTS[name][0] for name in (FEATURES, UNTRAINED, RAW, COMPONENTS, K_SPARSE))))
+"""One colour a variant, none of which stands for a property or a codec."""
 
-CODECS = {"encodec": "#CC79A7", "wavtokenizer": "#E69F00", "diffrhythm-vae": "#56B4E9"}
-"""One colour a codec, none of which stands for a property."""
-
-MEASURES = {"sparsity": "sparsity (share of zeros)", "fvu": "FVU, held out (share)", "scale": "rms of h (standardised units)"}
+MEASURES = {"sparsity": "sparsity", "fvu": "FVU, held out", "scale": "rms of h"}
 
 
 def settings(codec: str, one: dict[str, Any]) -> str:
     """What made the figures of a codec."""
     given = one["provenance"]["parameters"]
     return (
-        f"{codec}: {one['provenance']['weights']} weights; {one['hidden']} features on {one['dim']} numbers; {one['train_frames']:,} of "
-        f"{one['frames']:,} training frames, {one['steps_per_epoch']} steps an epoch, {given['epochs']} epochs (drift: {given['long']}); "
+        f"{codec}: {one['provenance']['weights']} weights; {one['hidden']} features on {one['dim']} dimensions; {number(one['train_frames'], 0)} of "
+        f"{number(one['frames'], 0)} training frames, {one['steps_per_epoch']} steps an epoch, {given['epochs']} epochs (drift: {given['long']}); "
         f"FVU on held-out {one['held_out']}"
     )
 
@@ -55,7 +53,7 @@ def escape(found: Found) -> pd.DataFrame:
 
 def table(found: Found, part: str) -> pd.DataFrame:
     """One part of the results of all codecs, such as sweep or drift; the variant goes by its label."""
-    rows = pd.DataFrame([{"codec": codec, **row} for codec, one in found.items() for row in one[part]])
+    rows = pd.DataFrame([{"codec": title(codec), **row} for codec, one in found.items() for row in one[part]])
     return rows.assign(variant=rows["variant"].map(LABELS)) if "variant" in rows else rows
 
 
@@ -114,12 +112,14 @@ def drift_sentences(codec: str, one: dict[str, Any]) -> str:
 
 def optimisers(rows: pd.DataFrame) -> Figure:
     """Sparsity, held-out FVU and rms of h of one loss at one λ, under each optimiser."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 2.8), sharey=True)
-    dots = {"y": "optimiser", "hue": "codec", "palette": CODECS, "size": 9, "jitter": False, "dodge": True}
+    figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), sharey=True)
+    palette = {title(codec): colour for codec, colour in CODECS.items()}
+    dots = {"y": "optimiser", "hue": "codec", "palette": palette, "size": 9, "jitter": False, "dodge": True}
     for axis, (name, text) in zip(axes, MEASURES.items()):
         sns.stripplot(rows, x=name, ax=axis, legend=axis is axes[-1], **dots)
         axis.set(xlabel=text, ylabel="")
         axis.set_xlim(left=0, right=1 if name == "sparsity" else 1.1 * rows[name].max())
+        axis.xaxis.set_major_locator(MaxNLocator(4))
     legend_beside(axes[-1], title=None, frameon=False)
     return figure
 
@@ -131,13 +131,13 @@ def equal_sparsity(found: Found) -> pd.DataFrame:
         for codec, one in found.items()
         for value, at in one["summary"]["fvu_at_sparsity"].items()
     ]
-    shown = pd.DataFrame(rows).sort_values(["codec", "sparsity"]).set_index(["codec", "sparsity"]).astype(float)
-    return shown.map(lambda fvu: "–" if pd.isna(fvu) else f"{fvu:.4f}")
+    shown = pd.DataFrame(rows).sort_values(["codec", "sparsity"])
+    return shown.assign(codec=shown["codec"].map(title)).set_index(["codec", "sparsity"]).astype(float).map(lambda fvu: number(fvu, 4))
 
 
 def equal_sparsity_sentences(codec: str, one: dict[str, Any]) -> str:
-    """How often a price on f reconstructs better than the paper's at equal sparsity."""
+    """How often a penalty on f reconstructs better than the paper's at equal sparsity."""
     both = [at for at in one["summary"]["fvu_at_sparsity"].values() if None not in (at["paper"], at["on_f"])]
     better = sum(at["on_f"] < at["paper"] for at in both)
-    told = f"a price on f gives the lower FVU at {better} of the {len(both)} sparsities that both reach"
-    return f"{codec}: " + (told if both else "a price on f and the paper's reach no common sparsity of this table")
+    told = f"a penalty on f gives the lower FVU at {better} of the {len(both)} sparsities that both reach"
+    return f"{codec}: " + (told if both else "a penalty on f and the paper's reach no common sparsity of this table")

@@ -1,4 +1,4 @@
-"""Page 11, richer properties: their skill, and what is linearly there."""
+"""Page 7, richer properties: their skill, and what is linearly there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found, listed, panels, probe_settings, sae_settings, table
+from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found, panels, probe_settings, sae_settings, table
+from audiosae.figures.numbers import interval, listed, number, with_interval
+from audiosae.figures.theme import title
 
 SHOWN = (FEATURES, RAW, UNTRAINED)
 
@@ -42,7 +44,7 @@ def skills(found: Found) -> Figure:
                     filling = colour if score["skill_ci95"][0] > 0 else "white"
                     axis.plot(score["skill"], row + shift, marker, color=colour, markersize=5.5, markerfacecolor=filling)
         axis.axvline(0, color="0.3", linewidth=1)
-        axis.set(xlabel="skill (0: commonest class, 1: always right)", yticks=range(len(names)), yticklabels=names)
+        axis.set(xlabel="skill (0: majority class, 1: always right)", yticks=range(len(names)), yticklabels=names)
     axes[0].invert_yaxis()
     axes[0].set_ylabel("property")
     handles = [plt.Line2D([], [], color=INPUTS[kind][0], marker=INPUTS[kind][1], label=kind) for kind in SHOWN]
@@ -57,9 +59,9 @@ def accuracies(found: Found) -> pd.DataFrame:
         if prop := found[codec]["properties"].get(name):
             score, known = prop[FEATURES], (prop["unit"], prop["classes"], prop["recordings"])
             near = np.nan if score["within_one"] is None else score["within_one"]
-            span = "{:.2f} to {:.2f}".format(*score["ci95"])
+            span = interval(score["ci95"])
             rows.append((name, codec, *known, score["accuracy"], span, prop["majority"], prop["chance"], near))
-    columns = "unit; classes; test recordings; accuracy; 95 % interval; commonest class; at random; within one bin"
+    columns = "unit; classes; test recordings; accuracy; 95 % interval; majority class; at random; within one bin"
     return table(rows, "property; codec", columns)
 
 
@@ -70,7 +72,7 @@ def linearly_there(found: Found) -> list[str]:
         names = [name for name in order(found) if name in one["properties"]]
         yes = [name for name in names if one["properties"][name]["linearly_there"]]
         no = [name for name in names if name not in yes]
-        line = f"{codec}, linearly there: {listed(yes)}. Not, as far as these recordings can tell: {listed(no)}."
+        line = f"{title(codec)}, linearly there: {listed(yes)}. Not, as far as these recordings can tell: {listed(no)}."
         lines.append(line + (f" Nothing could be asked about {listed(one['left_out'])}." if one["left_out"] else ""))
     return lines
 
@@ -82,15 +84,15 @@ def gains(found: Found) -> list[str]:
         gaps = {name: prop["difference"][other]["ci95"] for name, prop in one["properties"].items()}
         told = [(name, *gaps[name]) for name in order(found) if gaps.get(name)]
         more, less = [name for name, low, _ in told if low > 0], [name for name, _, high in told if high < 0]
-        lines.append(f"{codec}, features against {other}: more about {listed(more)}, less about {listed(less)}.")
+        lines.append(f"{title(codec)}, features against {other}: more about {listed(more)}, less about {listed(less)}.")
     return lines
 
 
 def votes(codec: str, one: dict[str, Any]) -> str:
     """How often the majority vote of a clip's frames is right, for properties that a whole clip shares: a line each."""
     return "\n".join(
-        f"{codec}: {name} of {vote['clips']} clips from {kind}: {vote['accuracy']:.2f} by vote of their frames "
-        f"(interval {vote['ci95'][0]:.2f} to {vote['ci95'][1]:.2f}), {prop[kind]['accuracy']:.2f} frame by frame."
+        f"{codec}: {name} of {vote['clips']} clips from {kind}: {with_interval(vote['accuracy'], vote['ci95'])} by vote of their "
+        f"frames, {number(prop[kind]['accuracy'])} frame by frame."
         for name, prop in one["properties"].items()
         for kind in SHOWN
         if (vote := prop[kind]["clip_vote"])

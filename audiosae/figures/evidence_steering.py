@@ -1,4 +1,4 @@
-"""Page 10, steering examined: figures, tables and sentences."""
+"""Page 9, steering examined: figures, tables and sentences."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiosae.figures.evidence import PROPERTIES, Found, listed, sae_settings, table, with_interval
+from audiosae.figures.evidence import FEATURES, INPUTS, PROPERTIES, RAW, Found, sae_settings, table
+from audiosae.figures.numbers import listed, with_interval
 from audiosae.figures.steering import MARKS
-from audiosae.figures.theme import COLOURS
+from audiosae.figures.theme import COLOURS, title
 from audiosae.steering import UNITS
 
 METHODS = {
@@ -26,8 +27,8 @@ METHODS = {
 }
 """Titles of methods."""
 
-IN_TIME = {"paper": "#0072B2", "remainder": "#009E73"}
-"""Colours (Okabe and Ito 2008) of the methods that were tried on a part of a clip."""
+IN_TIME = {"paper": INPUTS[FEATURES][0], "remainder": INPUTS[RAW][0]}
+"""Colours of the methods that were tried on a part of a clip."""
 
 KINDS = {"paper": "the paper's autoencoder", "k_sparse": "a k-sparse autoencoder"}
 
@@ -62,7 +63,7 @@ def leakage_per_unit(found: Found) -> Figure:
             axis.set_yticks([*place.values()], [METHODS[method] for method in place])
             axis.set_xscale("symlog", linthresh=0.1)
             axis.set_xlim(left=0)
-            axis.set(title=f"{codec}: {prop} steered", xlabel="change of the others per unit moved")
+            axis.set(title=f"{title(codec)}: {prop} steered", xlabel="change of the others per unit moved")
     _legend(figure, [plt.Line2D([], [], color=COLOURS[p], marker="o", label=f"{p} ({UNITS[p]})") for p in PROPERTIES])
     return figure
 
@@ -80,7 +81,7 @@ def comparisons(codec: str, one: dict[str, Any]) -> str:
 
 def answer(found: Found) -> str:
     """Is there a property and codec for which the paper's way moves the sound further than chance and leaks less than a difference of means?"""
-    pairs = {f"{prop} with {codec}": is_best for codec, one in found.items() for prop, is_best in one["paper_is_best"].items()}
+    pairs = {f"{prop} with {title(codec)}": is_best for codec, one in found.items() for prop, is_best in one["paper_is_best"].items()}
     best = [pair for pair, is_best in pairs.items() if is_best]
     return f"In {len(best) or 'none'} of the {len(pairs)} pairs of a property and a codec{': ' + listed(best) if best else ''}."
 
@@ -120,7 +121,7 @@ def courses(found: Found) -> Figure:
                     axis.plot(times, splice, color=colour, linewidth=1, linestyle=":")
                     axis.axvspan(len(course) // 3 / rate, 2 * len(course) // 3 / rate, color="0.9", zorder=0)
             axis.axhline(0, color="0.4", linewidth=0.8)
-            axis.set(title=f"{codec}: {prop} steered", xlabel="time (s)", ylabel=f"towards target ({UNITS[prop]})")
+            axis.set(title=f"{title(codec)}: {prop} steered", xlabel="time (s)", ylabel=f"towards target ({UNITS[prop]})")
     lines = [plt.Line2D([], [], color=IN_TIME[variant], label=METHODS[variant]) for variant in IN_TIME]
     _legend(figure, [*lines, plt.Line2D([], [], color="0.3", linestyle=":", label="splice of the steered sound")])
     return figure

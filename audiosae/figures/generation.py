@@ -123,7 +123,7 @@ def moved(table: pd.DataFrame) -> Figure:
         sns.pointplot(of, x="window", y="share", hue="property", seed=0, ax=axis, legend=axis is axes[0][-1], **look)
         axis.axhline(0, color="0.5", linewidth=0.8)
         axis.axhline(1, color="0.5", linestyle=":")
-        axis.set(title=way, xlabel="steered in which third", ylabel="way to the target gone (share)")
+        axis.set(title=way, xlabel="steered in which third", ylabel="progress to the target")
     axes[0][-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 

@@ -6,8 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from audiosae.audio import labels
+from audiosae.figures.evidence import FEATURES, INPUTS, RAW
 
 
 def accuracies(table: pd.DataFrame, ceilings: dict[str, float]) -> Figure:
@@ -17,7 +19,7 @@ def accuracies(table: pd.DataFrame, ceilings: dict[str, float]) -> Figure:
     """
     figure, axis = plt.subplots(figsize=(8, 3.2))
     inputs = list(dict.fromkeys(table["input"]))
-    palette = dict(zip(inputs, ["#0072B2", "#56B4E9", "0.7", "0.85"], strict=True))
+    palette = dict(zip(inputs, [INPUTS[FEATURES][0], INPUTS[RAW][0], "0.7", "0.85"], strict=True))
     for number, prop in enumerate(labels.PROPERTIES):
         for place, name in enumerate(inputs):
             row = table[(table["property"] == prop) & (table["input"] == name)].iloc[0]
@@ -40,6 +42,8 @@ def confusions(matrices: dict[str, np.ndarray], edges: dict[str, np.ndarray]) ->
         extent = (edges[prop][0], edges[prop][-1]) * 2
         image = axis.imshow(matrices[prop], origin="lower", cmap="rocket_r", vmin=0, vmax=1, extent=extent, interpolation="nearest")
         axis.grid(False)
-        axis.set(xlabel=f"called: {units[prop]}", ylabel=f"is: {units[prop]}", title=prop)
+        axis.set(xlabel=f"predicted: {units[prop]}", ylabel=f"true: {units[prop]}", title=prop)
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_major_locator(MaxNLocator(3))
     figure.colorbar(image, ax=axes, label="share of the true class")
     return figure

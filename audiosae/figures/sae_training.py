@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from audiosae.figures.evidence import FEATURES, INPUTS, K_SPARSE
 from audiosae.figures.theme import legend_beside
 
 
@@ -21,7 +22,7 @@ def training_curves(curves: pd.DataFrame) -> Figure:
     units = {"reconstruction": "squared error a frame (variances)", "penalty": "λ Σ h, mean a frame"}
     for axis, (term, unit) in zip(axes, units.items(), strict=True):
         of = long[long["term"] == term]
-        sns.lineplot(of, x="epoch", y="value", hue="λ", style="features", palette="colorblind", legend=axis is axes[1], ax=axis)
+        sns.lineplot(of, x="epoch", y="value", hue="λ", style="features", palette="flare", legend=axis is axes[1], ax=axis)
         axis.set(yscale="log", xlabel="epoch", ylabel=unit, title=term)
         axis.xaxis.get_major_locator().set_params(integer=True)
     legend_beside(axes[1])
@@ -33,7 +34,7 @@ def grid_points(grid: pd.DataFrame, chosen: pd.Series) -> Figure:
     table = grid.assign(**{"λ": grid["l1"].map("{:g}".format), "features": grid["hidden"].astype(str)})
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.2))
     for axis, column, text in ((axes[0], "sparsity", "sparsity (share of zeros)"), (axes[1], "l0", "L0 (active features a frame)")):
-        sns.scatterplot(table, x=column, y="fvu", hue="λ", style="features", s=90, palette="colorblind", ax=axis, legend=axis is axes[1])
+        sns.scatterplot(table, x=column, y="fvu", hue="λ", style="features", s=90, palette="flare", ax=axis, legend=axis is axes[1])
         axis.plot(chosen[column], chosen["fvu"], "o", markersize=16, markerfacecolor="none", color="0.3")
         axis.set(xlabel=text, ylabel="variance unexplained (share)", ylim=(0, 1.15 * grid["fvu"].max()))
     legend_beside(axes[1])
@@ -45,7 +46,7 @@ def seeds(figures: dict[str, Any]) -> Figure:
     titles = {"fvu": "variance unexplained (share)", "l0": "L0 (active features a frame)", "dead": "dead features (share)"}
     figure, axes = plt.subplots(1, len(titles), figsize=(9, 2.4))
     for axis, (name, title) in zip(axes, titles.items(), strict=True):
-        for place, (found, colour) in enumerate(((figures, "#0072B2"), (figures["k_sparse"], "#D55E00"))):
+        for place, (found, colour) in enumerate(((figures, INPUTS[FEATURES][0]), (figures["k_sparse"], INPUTS[K_SPARSE][0]))):
             trained = found["seeds"][name]
             axis.plot([place] * len(trained), trained, "o", color=colour, alpha=0.6)
             axis.plot(place, found["chosen"][name], "o", markersize=14, markerfacecolor="none", color="0.3")

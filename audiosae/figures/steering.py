@@ -1,4 +1,4 @@
-"""Figures and sentences on the response to steering, from what `audiosae.steering.response` finds: for section 4 and page 10."""
+"""Figures and sentences on the response to steering, from what `audiosae.steering.response` finds: for pages 4 and 9."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiosae.figures.evidence import PROPERTIES, listed, with_interval
-from audiosae.figures.theme import COLOURS
+from audiosae.figures.evidence import PROPERTIES
+from audiosae.figures.numbers import listed, number, with_interval
+from audiosae.figures.theme import COLOURS, title
 from audiosae.files import results
 from audiosae.steering import UNITS
 
@@ -54,7 +55,7 @@ def dose_response(found: dict[str, Responses]) -> Figure:
                     face = COLOURS[prop] if at["valid_share"] >= 0.5 else "none"
                     axis.plot(at["r"], at["moved"], mark, color=COLOURS[prop], markerfacecolor=face, markersize=6)
             axis.axhline(0, color="0.5", linewidth=0.8)
-            axis.set(title=f"{codec}: {prop}", xlabel="strength r", ylabel=f"towards target ({told['unit']})")
+            axis.set(title=f"{title(codec)}: {prop}", xlabel="strength r", ylabel=f"towards target ({told['unit']})")
     _legend(figure, plt.Rectangle((0, 0), 1, 1, color="0.85", label="random directions"))
     return figure
 
@@ -72,7 +73,7 @@ def road_to_collapse(found: dict[str, Responses]) -> Figure:
                 place = at["r"], at["valid_share"]
                 axis.plot(*place, "X", color=PAPER, markersize=7, zorder=3)
                 axis.annotate(f"α = {alpha}", place, (4, 5), textcoords="offset points", fontsize=8, color=PAPER)
-            axis.set(title=f"{codec}: {prop}", xlabel="strength r", ylabel="still the clip (share)", ylim=(-0.05, 1.05))
+            axis.set(title=f"{title(codec)}: {prop}", xlabel="strength r", ylabel="still the clip (share)", ylim=(-0.05, 1.05))
     _legend(figure, plt.Line2D([], [], color=PAPER, marker="X", linestyle="", label="the paper's α"))
     return figure
 
@@ -120,11 +121,11 @@ def alphas(responses: Responses) -> str:
     lines = []
     for prop in PROPERTIES:
         for alpha, at in responses[prop].get("paper", {}).items():
-            share = "–" if at["on_target"] is None else f"{at['on_target']:.0%}".replace("-", "−")
+            share = "–" if at["on_target"] is None else f"{number(100 * at['on_target'], 0)} %"
             lines.append(
-                f"{prop}, α = {alpha} (here r = {at['r']:.1f}): {at['valid_share']:.0%} of the sounds still are the clip, {at['collapsed']:.0%} are a buzz "
-                f"at the frame rate, {at['pitch_lost']:.0%} have lost their pitch; {share} of the way to the target is covered, "
-                "where a sound that is no longer the clip covers none."
+                f"{prop}, α = {alpha} (here r = {at['r']:.1f}): {at['valid_share']:.0%} of the sounds are still the clip, {at['collapsed']:.0%} buzz "
+                f"at the frame rate, {at['pitch_lost']:.0%} have lost their pitch; progress to the target {share}, "
+                "where a sound that is no longer the clip counts as 0."
             )
     return "\n".join(lines)
 

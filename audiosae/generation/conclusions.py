@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audiosae.audio.labels import PROPERTIES
-from audiosae.figures.evidence import listed
+from audiosae.figures.numbers import listed, with_interval
 from audiosae.generation.settling import BEYOND, COARSE, MEASURES, PAIRS, area, settles_at
 from audiosae.generation.trajectory import LINE
 
@@ -92,7 +92,7 @@ def steering_table(summary: pd.DataFrame) -> pd.DataFrame:
         cells = {}
         for title, name in (("way gone", "share"), ("leakage", "leakage")):
             for row in group.to_dict("records"):
-                told = _with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], 2)
+                told = with_interval(row[name], (row[f"{name}_low"], row[f"{name}_high"]))
                 cells[f"{row['window']}, {title}"] = told if pd.notna(row[name]) else "–"
         table[way, prop] = {**cells, "pieces that count": str(int(group["pieces"].min()))}
     named = pd.DataFrame.from_dict(table, orient="index").rename_axis(["", "property"])
@@ -111,13 +111,9 @@ def _differences(order: Order, path: str) -> str:
         elif low > 0:
             said.append(f"{first} changes before {second} by {_estimate(row)} states")
         else:
-            said.append(f"{second} changes before {first} by {_with_interval(-row['difference'], -high, -low)} states")
+            said.append(f"{second} changes before {first} by {with_interval(-row['difference'], (-high, -low), 1)} states")
     return "; ".join(said)
 
 
 def _estimate(row: Mapping[str, Any], name: str = "difference") -> str:
-    return _with_interval(row[name], *row["ci95"])
-
-
-def _with_interval(value: float, low: float, high: float, digits: int = 1) -> str:
-    return f"{value:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})".replace("-", "−")
+    return with_interval(row[name], row["ci95"], 1)

@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from jupyter_book.config import get_final_config
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
@@ -21,7 +20,8 @@ from sphinx.util.console import color_terminal, nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from audiosae.errors import AudiosaeError
-from audiosae.files.params import TAKEN, TITLES, codecs, generators
+from audiosae.files.params import TAKEN, codecs, generators
+from audiosae.pipeline import side_by_side
 
 ONLINE = {"sphinx_thebe", "sphinx_comments"}
 """Extensions that Jupyter Book loads by default, and that write addresses of other hosts into every page."""
@@ -46,21 +46,21 @@ def main(builder: Literal["html", "linkcheck"] = "html", /) -> None:
 def build(project: Path, builder: str = "html") -> None:
     """Run one of Sphinx's builders. "html" replaces book/_build/html, whole, or leaves the last book as it was.
 
-    A `ParameterError` if params.yaml names no codecs; a `BookError` if there is no book, or if Sphinx warns about anything.
+    A `ParameterError` if params.yaml names no codecs; a `RunsError` if the runs of a notebook do not fit together; a `BookError` if there is
+    no book, or if Sphinx warns about anything.
     """
     source = project.resolve() / "book"
     if not (source / "_config.yml").is_file():
         raise BookError(f"{source / '_config.yml'} is missing; run this in the project's folder.")
-    named = {"codec": list(codecs(project / "params.yaml")), "generator": list(generators(project / "params.yaml"))}
+    subjects = [*codecs(project / "params.yaml"), *generators(project / "params.yaml"), *TAKEN]
+    side_by_side.write(source, subjects)
     if not color_terminal():
         nocolor()
     (source / "_build").mkdir(exist_ok=True)
     # A neighbour of the final folder, so that the last step is one rename.
     with tempfile.TemporaryDirectory(dir=source / "_build", prefix=".partial-") as partial:
-        target, toc = Path(partial, builder), Path(partial, "_toc.yml")
-        contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
-        toc.write_text(yaml.safe_dump(complete(contents, named), sort_keys=False), encoding="utf-8")
-        config = _configuration(source, toc)
+        target = Path(partial, builder)
+        config = _configuration(source)
         # Sphinx changes docutils' tables for the whole process; both contexts undo that.
         with patch_docutils(str(source)), docutils_namespace():
             try:
@@ -74,7 +74,7 @@ def build(project: Path, builder: str = "html") -> None:
         if builder == "html":
             (target / ".buildinfo").unlink()
             for folder in [*(target / "_static/sounds").glob("*"), *(target / "_static/live").glob("*")]:
-                if folder.name not in (*named["codec"], *named["generator"], *TAKEN):
+                if folder.name not in subjects:
                     shutil.rmtree(folder)  # of a codec that was taken away
             (target / COMMIT).write_text(provenance(project) + "\n", encoding="utf-8")
             final = source / "_build" / "html"
@@ -82,29 +82,10 @@ def build(project: Path, builder: str = "html") -> None:
             os.replace(target, final)
 
 
-def complete(contents: dict[str, Any], named: dict[str, list[str]]) -> dict[str, Any]:
-    """Write the parts of a table of contents that hold ``{codec}`` or ``{generator}`` once for each name of that kind.
-
-    ``{title}`` becomes the name as it is spelt in headings.
-    """
-    parts: list[dict[str, Any]] = []
-    for part in contents["parts"]:
-        text = yaml.safe_dump(part)
-        if kind := next((kind for kind in named if f"{{{kind}}}" in text), None):
-            texts = [text.replace(f"{{{kind}}}", name).replace("{title}", TITLES.get(name, name)) for name in named[kind]]
-            parts += map(yaml.safe_load, texts)
-        else:
-            parts.append(part)
-    return {**contents, "parts": parts}
-
-
-def _configuration(source: Path, toc: Path) -> dict[str, Any]:
+def _configuration(source: Path) -> dict[str, Any]:
     """What Sphinx is told: book/_config.yml as Jupyter Book reads it, with our own changes."""
     config, _ = get_final_config(
-        user_yaml=source / "_config.yml",
-        cli_config={"latex_individualpages": False, "external_toc_path": toc.as_posix()},
-        sourcedir=source,
-        raise_on_invalid=True,
+        user_yaml=source / "_config.yml", cli_config={"latex_individualpages": False}, sourcedir=source, raise_on_invalid=True
     )
     config["extensions"] = [name for name in config["extensions"] if name not in ONLINE]
     config.pop("comments_config", None)  # belongs to an extension that was just left out

@@ -9,13 +9,20 @@ below the codec (keys, and places in a list, with dots between; or a list of the
     - [what others found, {encodec: 0.55 to 0.95}]
     ```
 
-``:columns: pitch timbre`` names other columns, where a branch is not by codec.
+``:columns: pitch timbre`` names other columns, where a branch is not by codec. Each table can be saved
+as CSV.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Mapping
+from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 from docutils import nodes
@@ -24,6 +31,12 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
+
+from audiosae.files import params
+from audiosae.files.params import TITLES
+
+MADE = re.compile(r"\{made\}`(.*?) <.*?>`|\*\*|\$")
+"""What a cell has besides the text that is read."""
 
 
 def markdown(branch: Any, codecs: list[str], heading: str, rows: list[list[Any]], names: Mapping[str, Any]) -> list[str]:
@@ -43,7 +56,7 @@ def markdown(branch: Any, codecs: list[str], heading: str, rows: list[list[Any]]
     names
         Where formatters are found.
     """
-    lines = [[heading, *codecs], ["---"] * (1 + len(codecs))]
+    lines = [[heading, *(TITLES.get(codec, codec) for codec in codecs)], ["---"] * (1 + len(codecs))]
     for label, source, *form in rows:
         if isinstance(source, dict):
             cells = [str(source.get(codec, "–")) for codec in codecs]
@@ -77,13 +90,29 @@ class CodecTable(SphinxDirective):
             for key in rest:
                 branch = branch[key]
             rows = yaml.safe_load("\n".join(self.content))
-            columns = self.options["columns"].split() if "columns" in self.options else names["summary"]["codecs"].keys()
+            columns = (
+                self.options["columns"].split()
+                if "columns" in self.options
+                else list(params.codecs(Path(self.env.srcdir).parent / "params.yaml"))
+            )
             lines = markdown(branch, columns, self.options.get("heading", ""), rows, names)
         except (KeyError, ValueError, yaml.YAMLError) as error:
             raise ExtensionError(f"{self.get_location()}: codec-table: {error}") from error
         container = nodes.Element()
         self.state.nested_parse(StringList(lines, source=self.get_location()), 0, container)
+        container += nodes.raw("", saved(lines, "-".join([self.arguments[0], self.options.get("heading", "")])), format="html")
         return container.children
+
+
+def saved(lines: list[str], name: str) -> str:
+    """A link that saves a table as CSV, with the figures as they are read."""
+    text = io.StringIO()
+    rows = [
+        [MADE.sub(lambda found: found[1] or "", cell.strip()) for cell in line.strip("|").split("|")] for line in (lines[0], *lines[2:])
+    ]
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    file = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f'<p class="saved"><a download="{escape(file)}.csv" href="data:text/csv;charset=utf-8,{quote(text.getvalue())}">CSV</a></p>'
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

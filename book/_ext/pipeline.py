@@ -14,6 +14,8 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from sphinx.errors import ExtensionError
 
+from audiosae.pipeline.side_by_side import PAGES, RUNS
+
 SUMMARY = "results/summary.json"
 
 COPIED = {
@@ -58,10 +60,19 @@ class Stage:
         return found[1] if found else self.command
 
     @property
+    def notebook(self) -> Path | None:
+        """The run of a notebook that it writes, from the project's folder."""
+        return next((Path(path) for path in self.writes if path.startswith(f"book/{RUNS}/")), None)
+
+    @property
     def page(self) -> str | None:
-        """The page of the book that it writes, as Sphinx names it."""
-        pages = [path for path in self.writes if path.startswith("book/") and path.endswith(".ipynb")]
-        return pages[0].removeprefix("book/").removesuffix(".ipynb") if pages else None
+        """The page of the book that its notebook is on, beside other runs of it, as Sphinx names it."""
+        return f"{PAGES}/{self.notebook.stem}" if self.notebook else None
+
+    @property
+    def run(self) -> str:
+        """What its notebook was run for, such as a codec."""
+        return self.notebook.parent.name if self.notebook else ""
 
     def shows(self, other: Stage) -> bool:
         """Whether it writes a page, and reads for it figures or sounds that another stage wrote."""
@@ -98,9 +109,13 @@ class Pipeline:
         """The stage that writes a file, itself or a folder above it; None where none does."""
         return next((stage for stage in self.stages for out in stage.writes if _inside(path, out)), None)
 
-    def pages(self, stage: Stage) -> list[str]:
-        """Pages that show what a stage wrote, itself or through a notebook that reads it."""
-        return [stage.page] if stage.page else [str(one.page) for one in self.stages if one.shows(stage)]
+    def showing(self, stage: Stage) -> list[Stage]:
+        """Stages whose notebooks show what a stage wrote: itself, or those that read it."""
+        return [stage] if stage.page else [one for one in self.stages if one.shows(stage)]
+
+    def runs(self, page: str) -> dict[str, Stage]:
+        """The stages that ran the notebook of a page, by what they ran it for."""
+        return {stage.run: stage for stage in self.stages if stage.page == page}
 
     def anchor(self, path: str) -> str:
         """The id, on the page on provenance, of the section on a file."""
@@ -158,9 +173,9 @@ class Pipeline:
             return None
         return value
 
-    def cell(self, page: str, text: str) -> int | None:
-        """The place of the first cell of a page's notebook whose output holds a text, counted from 0 as in the cells' ids."""
-        for index, cell in enumerate(self.read(f"book/{page}.ipynb")["cells"]):
+    def cell(self, stage: Stage, text: str) -> int | None:
+        """The place of the first cell of a stage's notebook whose output holds a text, counted from 0 as in the cells' ids."""
+        for index, cell in enumerate(self.read(str(stage.notebook))["cells"]):
             if cell["cell_type"] == "code" and text in json.dumps(cell["outputs"], ensure_ascii=False).replace('\\"', '"'):
                 return index
         return None

@@ -80,7 +80,7 @@ def about(pipeline: Pipeline, stage: Stage, files: list[str], pages: set[str]) -
     pages
         Of the book.
     """
-    shown = [page for page in pipeline.pages(stage) if page in pages]
+    shown = list(dict.fromkeys(str(one.page) for one in pipeline.showing(stage) if one.page in pages))
     sentences = [f"Runs `{stage.runs}`" + (f", which the book shows as {{doc}}`/{stage.page}`." if stage.page in shown else ".")]
     # A folder of results that is read may hold what several stages wrote.
     read = [

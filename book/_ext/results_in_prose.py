@@ -21,6 +21,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from audiosae.figures.numbers import interval, number
+
 
 class MissingResult(ValueError):
     """A page asks for a number that no stage wrote."""
@@ -134,37 +136,33 @@ def made(text: str, value: object) -> str:
     return f"{{made}}`{text} <{'; '.join(origins)}>`" if origins else text
 
 
-def _digits(value: float, digits: int) -> str:
-    return f"{value:z,.{digits}f}".replace(",", " ").replace("-", "−")
-
-
 # Objects with a call method, not functions: Sphinx stores its configuration, and functions do not pickle.
 class Percent:
     """A share in 0…1 as a percentage: 0.8234 -> “82.3 %”."""
 
     def __call__(self, share: float | None, digits: int = 1) -> str:
-        return "n/a" if share is None else made(f"{_digits(100 * share, digits)} %", share)
+        return "n/a" if share is None else made(f"{number(100 * share, digits)} %", share)
 
 
 class Number:
     """A number with so many digits after the point; thousands stand apart."""
 
     def __call__(self, value: float | None, digits: int = 2) -> str:
-        return "n/a" if value is None else made(_digits(value, digits), value)
+        return "n/a" if value is None else made(number(value, digits), value)
 
 
 class Interval:
     """A 95 % interval: [0.79, 0.85] -> “0.79 to 0.85”."""
 
     def __call__(self, bounds: list[float] | None, digits: int = 2) -> str:
-        return "n/a" if bounds is None else made(" to ".join(_digits(bound, digits) for bound in bounds), bounds)
+        return "n/a" if bounds is None else made(interval(bounds, digits), bounds)
 
 
 class Spread:
     """The lowest and the highest of several numbers, such as one a seed: [0.3, 0.1, 0.2] -> “0.10 to 0.30”; the only one, if there is one."""
 
     def __call__(self, values: list[float], digits: int = 2) -> str:
-        ends = dict.fromkeys(_digits(end, digits) for end in (min(values), max(values)))
+        ends = dict.fromkeys(number(end, digits) for end in (min(values), max(values)))
         return made(" to ".join(ends), values)
 
 

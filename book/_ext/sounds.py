@@ -6,7 +6,14 @@ In a page::
     ```
 
 mounts the widget that a notebook wrote in that folder below _static; with ``:fix: clip=first; property=timbre`` some controls
-stand still, each at its first or last value or at the first that contains the text, and are not shown. ``{listening-check}`` mounts a blind check of the
+stand still, each at its first or last value or at the first that contains the text, and are not shown. ``{sound-pads}`` puts single sounds of such
+folders on pads, which loop in step: each line of YAML has a label, the folder, the values, and words on it::
+
+    ```{sound-pads} sounds/encodec/04_steering
+    - [Original, steering, beside clip=last; property=pitch, "Words."]
+    ```
+
+``{listening-check}`` mounts a blind check of the
 sounds that section 4 steered, ``{live-desk}`` the desk that steers in the page, ``{live-generator}`` a generator that plays there. In what notebooks put out, and here, addresses
 begin with ``static:``; each page gets a path relative to itself. A sound that is not there fails the build.
 """
@@ -20,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -86,6 +94,38 @@ class SoundSwitchDirective(SphinxDirective):
                 logger.warning("no value of %s contains %r.", name, wanted[name], location=self.get_location())
             found.append(places[0] if places else None)
         return found
+
+
+class SoundPadsDirective(SoundSwitchDirective):
+    """Mount single sounds of widgets below a folder on pads."""
+
+    option_spec = {"title": directives.unchanged, "caption": directives.unchanged}
+    has_content = True
+    folder = ""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the mount."""
+        pads = []
+        for label, folder, values, *note in yaml.safe_load("\n".join(self.content)):
+            self.folder = folder
+            if (index := self.index()) is None:
+                return []
+            beside, self.options["fix"] = values.startswith("beside "), values.removeprefix("beside ")
+            state = index["states"]["-".join(str(place or 0) for place in self.fixed(index["axes"]))]
+            sound = index["besides"][state["beside"]] if beside else state
+            at = {kind: f"../{self.folder}/{sound[name]}" for kind, name in (("url", "file"), ("picture", "picture"))}
+            pads.append({"label": label, **at, "readout": sound["readout"], "note": note[0] if note else ""})
+        told = {name: self.options[name] for name in ("title", "caption") if name in self.options} | {"pads": pads}
+        html = (
+            f'<div class="audiosae-switch" data-audiosae-pads="{STATIC}{self.address}" data-audiosae-told="{attribute(told)}">'
+            f"<p>{escape(told.get('title', ''))}</p><noscript><p>These sounds need JavaScript.</p></noscript></div>"
+        )
+        return [nodes.raw("", html, format="html")]
+
+    @property
+    def address(self) -> str:
+        """Of the index of the widget at hand, below _static."""
+        return f"{self.arguments[0].strip('/')}/{self.folder}/index.json"
 
 
 class ListeningCheckDirective(SphinxDirective):
@@ -161,6 +201,7 @@ def resolve(app: Sphinx, pagename: str, templatename: str, context: dict, doctre
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_directive("sound-switch", SoundSwitchDirective)
+    app.add_directive("sound-pads", SoundPadsDirective)
     app.add_directive("listening-check", ListeningCheckDirective)
     app.add_directive("live-desk", LiveDeskDirective)
     app.add_directive("live-generator", LiveGeneratorDirective)

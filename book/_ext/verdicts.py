@@ -1,7 +1,7 @@
 """The claims of results/verdicts.json in the book.
 
-``{verdict-table}`` writes all of one kind in one table, a row a claim, with links to their sections. ``{verdicts} paper`` writes those sections:
-the claim, our test of it, the figures with their intervals, the verdict, what would change it, and the caveats; ``{verdicts} open`` does
+``{verdict-matrix} paper`` writes all of one kind in one table, claims by codecs, with links to their sections. ``{verdicts} paper`` writes those sections:
+the claim, our test of it, the figures with their intervals, the verdict, what would change it, and the caveats; ``open`` in place of ``paper`` does
 the same for the questions that the paper leaves open. ``{answer}`untrained` `` is the answer to one of them, in a word that links to its section, so that
 every page gives the same.
 
@@ -24,7 +24,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-PAGE = "verdicts"
+from audiosae.files import params
+from audiosae.files.params import TITLES
+
+PAGE = "findings"
 
 ANSWERS = {"holds": "yes", "holds in part": "in part", "does not hold here": "no"}
 """How a verdict is worded where a question was asked and no claim made, if otherwise."""
@@ -73,22 +76,24 @@ def section(claim: dict[str, Any], names: dict[str, Any]) -> list[str]:
     rows = []
     for subject, finding in claim["by"].items():
         lines = [*(figure(found, names) for found in finding["figures"]), *filter(None, [finding["why"]])]
-        rows.append(f"| {subject} | {words(finding['verdict'], kind)} | {'<br>'.join(lines) or '–'} |")
+        rows.append(f"| {TITLES.get(subject, subject)} | {words(finding['verdict'], kind)} | {'<br>'.join(lines) or '–'} |")
     return [
         f"({claim['kind']}-{claim['key']})=",
-        f"### {claim['claim']}",
+        f"#### {claim['claim']}",
         "",
         f"{asked}: {words(claim['verdict'], kind)}. Section {claim['section']} of the paper; figures and code: {{doc}}`{claim['page']}`.",
         "",
-        f"*Test.* {claim['test']}",
+        f"*Test:* {claim['test']}",
         "",
-        f"| | {asked.lower()} | figures (95 % intervals) |",
+        "```{dropdown} Figures, with 95 % intervals",
+        f"| | {asked.lower()} | figures |",
         "|---|---|---|",
         *rows,
+        "```",
         "",
-        f"*What would change it.* {claim['would_change']}",
+        f"*What would change it:* {claim['would_change']}",
         "",
-        f"*Caveats.* {' '.join(claim['bears'])}",
+        f"*Caveats:* {' '.join(claim['bears'])}",
         "",
     ]
 
@@ -128,7 +133,7 @@ def left_out(told: Any, codecs: list[str]) -> list[str]:
     `told` is results/current.json at a question. A codec that params.yaml does not name has no evidence.
     """
     asked = {codec: told[codec] if codec in told.keys() else "there is no such codec here" for codec in codecs or told.keys()}
-    reasons = [f"*{codec}: nothing is shown here; {why}.*" for codec, why in asked.items() if why is not None]
+    reasons = [f"*{TITLES.get(codec, codec)}: nothing is shown here; {why}.*" for codec, why in asked.items() if why is not None]
     return [line for reason in reasons for line in (reason, "")] if codecs or len(reasons) == len(asked) else []
 
 
@@ -196,22 +201,57 @@ class Verdicts(_FromVerdicts):
         return self.write([line for claim in self.claims() for line in section(claim, self.config.myst_substitutions)])
 
 
-class VerdictTable(_FromVerdicts):
-    """The directive `verdict-table`."""
+SIGNS = {"holds": "●", "holds in part": "◐", "does not hold here": "○", "cannot be told here": "?", "not comparable": "–"}
+"""A sign for each verdict, which stands beside its words."""
+
+
+def matrix(claims: list[dict[str, Any]], codecs: list[str]) -> list[str]:
+    """Lines of a table with one row a claim and one column a codec, and of a second one for claims about something else."""
+    kind = claims[0]["kind"]
+    head = "The paper says" if kind == "paper" else "Question"
+    of_codecs = [claim for claim in claims if set(claim["by"]) & {*codecs}]
+    others = [claim for claim in claims if claim not in of_codecs]
+    link = {claim["key"]: f"{{ref}}`{claim['claim']} <{kind}-{claim['key']}>`" for claim in claims}
+    rows = [
+        [link[claim["key"]], *(sign(claim["by"][codec]["verdict"], kind) if codec in claim["by"] else "" for codec in codecs)]
+        for claim in of_codecs
+    ]
+    lines = _table([head, *(TITLES.get(codec, codec) for codec in codecs)], rows)
+    if others:
+        told = [
+            [
+                link[claim["key"]],
+                "<br>".join(f"{TITLES.get(name, name)}: {sign(one['verdict'], kind)}" for name, one in claim["by"].items()),
+            ]
+            for claim in others
+        ]
+        lines += ["", *_table([head, "about"], told)]
+    return lines
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return ["```{table}", ":class: verdicts", "", *(f"| {' | '.join(line)} |" for line in lines), "```"]
+
+
+def sign(verdict: str, kind: str) -> str:
+    """A verdict, or an answer, behind its sign."""
+    return f"{SIGNS[verdict]} {verdict.removesuffix(' here') if kind == 'paper' else ANSWERS.get(verdict, verdict).removesuffix(' here')}"
+
+
+class VerdictMatrix(_FromVerdicts):
+    """The directive `verdict-matrix`."""
 
     def run(self) -> list[nodes.Node]:
-        """One row a claim."""
-        claims = self.claims()
-        heads = ["the paper says", "verdict"] if self.arguments[0] == "paper" else ["question", "answer"]
-        rows = [f"| [{claim['claim']}](#{claim['kind']}-{claim['key']}) | {words(claim['verdict'], claim['kind'])} |" for claim in claims]
-        return self.write([f"| {' | '.join(heads)} |", "|---|---|", *rows])
+        """One table."""
+        return self.write(matrix(self.claims(), list(params.codecs(Path(self.env.srcdir).parent / "params.yaml"))))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.setup_extension("provenance")
     app.add_directive("verdicts", Verdicts)
-    app.add_directive("verdict-table", VerdictTable)
+    app.add_directive("verdict-matrix", VerdictMatrix)
     app.add_directive("where-current", WhereCurrent)
     app.add_directive("where-embedded", WhereEmbedded)
     app.add_role("answer", Answer())

@@ -217,8 +217,13 @@ export async function build(element, index, source, book = null) {
     );
     aim(clips.map(([clip]) => clip).find(testClip));
     Object.assign(element.dataset, shown);
-    if (chosen && book) history.replaceState(null, "", location.pathname + anchor(name, number));
     if (!chosen) return;
+    if (book) {
+      const address = new URL(location);
+      for (const asked of ["kind", "feature"]) address.searchParams.delete(asked);
+      address.hash = anchor(name, number);
+      history.replaceState(null, "", address);
+    }
     const { top: place } = title.getBoundingClientRect();
     if (place < 60 || place > innerHeight * 0.8) title.scrollIntoView({ block: "start" });
     if (document.activeElement === document.body) title.focus({ preventScroll: true }); // a link that was followed is gone
@@ -244,7 +249,7 @@ export async function build(element, index, source, book = null) {
     if (next) event.preventDefault();
     next?.firstChild.focus();
   });
-  if (book) addEventListener("hashchange", () => addressed() && attempt(open(...addressed(), true)));
+  if (book) addEventListener("hashchange", () => element.offsetParent && addressed() && attempt(open(...addressed(), true)));
   const wanted = book && addressed();
   kind.value = wanted?.[0] ?? "paper";
   await filter();

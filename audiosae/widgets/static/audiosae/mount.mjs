@@ -29,6 +29,12 @@ const MOUNTS = {
       return { url: sound.href, readout, picture: picture && new URL(picture, address).href, ...(heard ? await whole(sound) : {}) };
     });
   },
+  async audiosaePads(element, address) {
+    const { build } = await import("./sound_pads.mjs");
+    const told = JSON.parse(element.dataset.audiosaeTold);
+    const at = (name) => new URL(name, address).href;
+    build(element, { ...told, pads: told.pads.map((pad) => ({ ...pad, url: at(pad.url), picture: at(pad.picture) })) });
+  },
   async audiosaeFeatures(element, address) {
     const clips = new URL("../../sounds/clips/", address);
     const [{ build }, index, described] = await Promise.all([import("./feature_browser.mjs"), json(address), json(new URL("index.json", clips))]);
@@ -41,13 +47,13 @@ const MOUNTS = {
     const [{ build }, ...indices] = await Promise.all([
       import("./listening_check.mjs"), ...addresses.map(async ([title, of]) => [title, await json(of), of]),
     ]);
-    build(element, indices, (file, place) => whole(new URL(file, place)));
+    build(element, indices);
   },
   // Nothing of the runtime is fetched before its button is pressed.
   async audiosaeDesk(element) {
     const { build } = await import("./live/desk.mjs");
     const book = new URL("../../", import.meta.url);
-    const browser = (codec, kind, feature) => new URL(`sections/${codec}/12_feature_browser.html?kind=${kind}#feature-${feature}`, book).href;
+    const browser = (codec, kind, feature) => new URL(`sections/10_feature_browser.html?codec=${codec}&kind=${kind}#feature-${feature}`, book).href;
     build(element, JSON.parse(element.dataset.audiosaeDesk), { browser, size: "6 to 11 MB, once. All is computed on your machine; nothing is sent." });
   },
   async audiosaeGenerator(element, address) {
@@ -60,9 +66,38 @@ const MOUNTS = {
   },
 };
 
+const waiting = new Map(); // what to do for each element that has not been shown yet: those in tabs wait for theirs
 for (const [kind, mount] of Object.entries(MOUNTS)) {
   const attribute = `data-${kind.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   for (const element of document.querySelectorAll(`[${attribute}]`)) {
-    mount(element, new URL(element.dataset[kind], document.baseURI)).catch((error) => { element.append(error.message); });
+    waiting.set(element, () => mount(element, new URL(element.dataset[kind], document.baseURI)).catch((error) => { element.append(error.message); }));
   }
 }
+
+function mountShown() {
+  for (const [element, mount] of waiting) {
+    if (element.offsetParent === null) continue;
+    waiting.delete(element);
+    mount();
+  }
+}
+
+// sphinx-design has chosen the tabs by then, from the address or as they were chosen last.
+addEventListener("DOMContentLoaded", mountShown);
+addEventListener("hashchange", mountShown);
+
+// Tabs of one group change together, all over the page: the one that was used stays where it is, and the address says which it is.
+let place = null;
+const chosen = ({ target }) => target.parentElement?.matches(".sd-tab-set") && target.nextElementSibling;
+document.addEventListener("change", (event) => { place = chosen(event)?.getBoundingClientRect().top; }, { capture: true });
+document.addEventListener("change", (event) => {
+  const label = chosen(event);
+  if (!label) return;
+  document.querySelectorAll("audio").forEach((audio) => audio.pause());
+  scrollBy({ top: label.getBoundingClientRect().top - place, behavior: "instant" });
+  const { syncGroup, syncId } = label.dataset;
+  const address = new URL(location);
+  if (syncGroup) address.searchParams.set(syncGroup, syncId);
+  history.replaceState(null, "", address);
+  mountShown();
+});

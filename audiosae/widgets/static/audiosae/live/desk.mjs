@@ -50,7 +50,7 @@ export function build(element, codecs, { start = workerEngine, browser = null, s
   const record = make("button", { type: "button", textContent: "Record" });
   const directions = [...Object.keys(PROPERTIES), "feature"];
   const property = make("select", {}, ...options(directions.map((name) => [name, name])));
-  property.value = asked.has("feature") ? "feature" : wished("property", directions, "pitch");
+  property.value = asked.has("feature") ? "feature" : wished("property", directions, "amplitude");
   const target = make("select");
   const number = make("input", { type: "number", min: 0, step: 1, value: parseInt(asked.get("feature"), 10) || 0 });
   const firing = make("button", { type: "button", textContent: "What fires here?" });

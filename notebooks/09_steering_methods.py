@@ -9,16 +9,16 @@
 # ---
 
 # %% [markdown]
-# # Steering, examined
+# # 9. Steering: controls and plainer ways
 #
-# Section 4 steers as the paper does: it adds a row of a probe to the features, and measures the sound again. Does the property move
-# because the probe points there, or would any push do? Would another training say the same? And is there a plainer way that does as well?
+# Section 4 steers as the paper does: it adds a row of a probe to the features and measures the sound again. Does the property move
+# because the probe points there, or would any push do? Would another training give the same? And does a simpler method do as well?
 #
-# Strength is $r = \alpha \lVert w \rVert / \lVert f \rVert$, the length of the push beside that of what it is added to. Only sounds that still are the clip count
-# as moved (see section 4). Intervals are of 95 %, from a bootstrap that resamples clips and, where there are several, trainings.
+# Strength is $r = \alpha \lVert w \rVert / \lVert f \rVert$, the length of the push relative to what it is added to. Only valid sounds count
+# as moved (section 4). Intervals are of 95 %, from a bootstrap over clips and, where there are several, trainings.
 
 # %% tags=["parameters", "hide-input"]
-folder = "../results/evidence/steering"
+folder = "../results/evidence"
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -26,13 +26,12 @@ from IPython.display import display
 from audiosae.figures import evidence, evidence_steering, steering, theme
 
 theme.style()
-found = evidence.read(folder)
-evidence.say(found, evidence_steering.settings)
+found = evidence.read(f"{folder}/steering")
 
 # %% [markdown]
-# ## Five trainings against chance
+# ## Five trainings against random directions
 #
-# The autoencoder and its probes were trained from several seeds. Each pushes the same clips towards a low and a high target, and along a random
+# The autoencoder and its probes were trained from several seeds. Each steers the same clips towards a low and a high target, and along a random
 # direction of its own.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Change towards a low and a high target against strength with a grey band for random directions, one panel a codec and property"}}
@@ -45,13 +44,13 @@ if found:
 
 # %% tags=["hide-input"]
 for codec, told in responses.items():
-    print(f"{codec}. {steering.beyond_random(told)}")
+    print(f"{theme.title(codec)}. {steering.beyond_random(told)}")
     display(steering.table(told))
 
 # %% [markdown]
-# ## The road to collapse
+# ## Until the sound collapses
 #
-# A push as long as the features themselves is already a strong one. The paper's α lie further out, how far depends on the training.
+# A push as long as the features themselves is already strong. The paper's α are stronger still; how much depends on the training.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Share of steered sounds that still are the clip against strength, with the paper's alpha marked, one panel a codec and property"}}
 if found:
@@ -59,10 +58,10 @@ if found:
 
 # %% tags=["hide-input"]
 for codec, told in responses.items():
-    print(f"{codec}\n{steering.alphas(told)}\n")
+    print(f"{theme.title(codec)}\n{steering.alphas(told)}\n")
 
 # %% [markdown]
-# ## Plainer ways
+# ## Simpler methods
 #
 # | method | what is done | strength 0 is |
 # |---|---|---|
@@ -74,22 +73,22 @@ for codec, told in responses.items():
 # | difference of means, latents | likewise with means | the codec's sound |
 # | signal processing | pitch: a phase vocoder; amplitude: a gain; timbre: a tilt of the spectrum at constant level | the codec's sound |
 #
-# One unit of strength is another effort for each of them, and for signal processing it is the whole way to the target. So methods are compared by what else
-# they change for each unit that the steered property moves, on the same clips, with the first training.
+# One unit of strength means something else for each method, and for signal processing it is the whole way to the target. So methods are compared at equal effect: how much
+# the other properties change for each unit that the steered one moves, on the same clips, with the first training.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Change of the other properties for each unit that the steered one moved, for seven methods, one panel a codec and property"}}
 if found:
     figure = evidence_steering.leakage_per_unit(found)
 
 # %% [markdown]
-# *Left is good. A method without a mark did not move its property towards its targets; a stroke without an interval hardly did. Signal processing with
-# exact knowledge of the sound shows what clean control looks like: a gain changes amplitude and nothing else.*
+# *Further left is better. A method without a mark did not move its property towards its targets; a stroke without an interval hardly did. Signal processing, which
+# knows the sound exactly, shows what clean control looks like: a gain changes amplitude and nothing else.*
 
 # %% tags=["hide-input"]
 evidence.say(found, evidence_steering.comparisons)
 
 # %% [markdown]
-# Is there any property and codec for which the paper's way moves a valid sound further than a random direction, and leaks less than a difference of means
+# Is there a property and a codec for which the paper's method moves a valid sound further than a random direction, and leaks less than a difference of means
 # of the same features? *Leaks less*: less of one of the other properties and not more of the other, in 95 % of the resamples.
 
 # %% tags=["hide-input"]
@@ -99,8 +98,8 @@ if found:
 # %% [markdown]
 # ## A k-sparse autoencoder
 #
-# The paper's features are dense. Does the same push work better on an autoencoder that keeps few features a frame? It does not normalise them, so nothing is
-# normalised after the push either.
+# The paper's features are dense. Does steering work better on an autoencoder with few active features a frame? It does not normalise them, so nothing is
+# normalised after the push.
 
 # %% tags=["hide-input"]
 if found:
@@ -109,17 +108,17 @@ if found:
 # %% [markdown]
 # ## In time
 #
-# A control is of little use if it cannot be turned on for one note. The latents of the middle third are steered and the others left alone, where the sound
-# that is steered throughout is valid. Any change outside is leakage in time: the decoder's, whose output at one moment depends on latents around it, or the
-# measurement's, whose windows are about 50 ms long. The *splice* has the second alone: the middle third of the sound, cut from the clip steered throughout.
+# A control should also work for a single note. Here only the latents of the middle third are steered, where the sound
+# that is steered throughout is valid. Any change outside is leakage in time: from the decoder, whose output at one moment depends on latents around it, or from the
+# measurement, whose windows are about 50 ms long. The *splice* has only the second: the middle third of the sound, cut from the clip steered throughout.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Mean change of a property towards its target over time, with the middle third steered, one panel a codec and property"}}
 if found:
     figure = evidence_steering.courses(found)
 
 # %% [markdown]
-# *Change against the same clip without steering, towards the further target, mean over clips. Grey: where the latents are steered. Where a solid line leaves its
-# dotted one, the decoder carries the change beyond the frames that were steered, or needs a run-up to show it. The splice has a click of its own at each edge.*
+# *Change relative to the clip without steering, towards the further target, mean over clips. Grey: where latents are steered. Where a solid line leaves its
+# dotted one, the decoder carries the change beyond the steered frames, or takes time to show it. The splice has a click of its own at each edge.*
 
 # %% tags=["hide-input"]
 if found:
@@ -130,9 +129,14 @@ evidence.say(found, evidence_steering.confinement)
 # *Mean change in each third, with 95 % intervals over clips.*
 
 # %% [markdown]
-# ## What to make of it
+# ## What to keep in mind
 #
 # - **Validity is measured, not heard.** The bounds find sounds that have fallen apart; a listener would find more.
 # - **Few clips.** All test clips with one voice: intervals are wide.
-# - **One direction a clip.** All vectors here are constant over a clip, whatever it plays. A method that follows the music could do better, with features or without.
-# - **Signal processing knows the way.** It measures the sound first and is told the distance. The vectors are only told the direction.
+# - **One direction a clip.** All vectors are constant over a clip, whatever it plays. A method that follows the music could do better, with features or without.
+# - **Signal processing has more information.** It measures the sound first and knows the distance. The vectors only know the direction.
+#
+# ## How this was computed
+
+# %% tags=["hide-input"]
+evidence.say(found, evidence_steering.settings)

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # What a music generator decides first
+# # 5. Generation: what is decided first?
 #
 # DiffRhythm makes music out of noise. It starts from random latents; 31 times, a transformer predicts in which direction to move them, and the VAE's
 # decoder turns the result into sound. That makes 32 states from noise to music, and the classifiers of section 3 can read each of them.
@@ -18,6 +18,33 @@
 #
 # We repeat this on a small generator of DiffRhythm's design, which works on the latents of the embedded VAE and runs on a laptop. Then we ask what the
 # paper leaves open: does that order come from the *model*, or from the way of *measuring*?
+#
+# ## The generator
+#
+# DiffRhythm (Ning et al. 2025) is a *rectified flow* (Liu et al. 2023), trained on straight paths
+#
+# $$x_t = (1 - t)\, x_0 + t\, x_1, \qquad \frac{dx}{dt} = x_1 - x_0$$
+#
+# between noise $x_0$ and music $x_1$. Its transformer sees a point $x_t$ and the time, and predicts the velocity. Many pieces of music could
+# lie at the other end, and it predicts their mean, so the path that it then follows is bent. Following it from noise makes music that nobody wrote. The prompt
+# is given to the transformer as a vector, and *guidance* (Ho and Salimans 2022) pushes each step further in that direction.
+#
+# | | DiffRhythm | ours |
+# |---|---|---|
+# | latents | DiffRhythm-VAE, 64 dimensions, 21.5 frames a second | the embedded VAE's, the same shape |
+# | blocks | 16, 2048 wide, 32 heads | 5, 256 wide, 4 heads |
+# | parameters | 1.1 billion | 5.7 million |
+# | prompt | any text, through MuQ-MuLan (Zhu et al. 2025) | words of a small vocabulary |
+# | other inputs | lyrics, sound to continue | – |
+# | guidance scale $s$ | 4 | `strength`, below |
+# | piece | 95 or 285 s | 10 s |
+# | states from noise to music | 32 | 32 |
+#
+# Both run on the same code: velocity prediction, times from a logit-normal distribution (Esser et al. 2024), and Llama blocks with rotary
+# positions behind one linear layer and a convolution over neighbouring frames. With the authors' weights it computes what theirs does ({doc}`/codecs`).
+# The small one learned from more than six hours of training pieces of the embedded corpus, in clips of ten seconds, each described by its part,
+# instrument, number of players, register, level and pace. One example in ten had no prompt, for guidance. The guidance scale was chosen on prompts of validation clips: with the one used here the
+# instrument is recognised more often than without guidance; with DiffRhythm's no more often, at twice the distance from real music (`benchmarks/`). To run DiffRhythm itself: {doc}`/released`.
 
 # %% tags=["parameters", "hide-input"]
 name = "small-diffrhythm"  # of the results
@@ -43,6 +70,7 @@ from IPython.display import Markdown, display
 
 from audiosae.figures import generation as figures
 from audiosae.figures import theme
+from audiosae.figures.numbers import formatted
 from audiosae.generation import conclusions, flow
 from audiosae.generation.prompts import KINDS
 from audiosae.generation.trajectory import ESTIMATE, LINE, NOISY, OTHER_LINE
@@ -66,7 +94,7 @@ display(pd.Series({kind: ", ".join(words) for kind, words in KINDS.items()}, nam
 # %% [markdown]
 # The prompts here describe the clips of test pieces, which no model was trained on. Each has its own noise, drawn from a seed, so the same seed gives the same music.
 # Guidance is on: each step follows $v_c + s\,(v_c - v_u)$, which starts from the velocity $v_c$ that knows the prompt and moves away from the velocity $v_u$ that does not;
-# the strength $s$ is in the cell above. DiffRhythm's 4 pushes the small generator too far ({doc}`../../generator`).
+# the scale $s$ is in the cell above.
 
 # %% tags=["hide-input"]
 SoundTable(found.sounds / "examples")
@@ -74,7 +102,7 @@ SoundTable(found.sounds / "examples")
 # %% [markdown]
 # ## First: how good is the generator?
 #
-# {doc}`../../generator` explains how it was trained. Its loss:
+# Its loss in training:
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Loss of the generator on training and validation pieces over the steps of its training"}}
 if generator == "embedded":
@@ -88,7 +116,7 @@ if generator == "embedded":
 # training clips. The number means nothing alone, so real music of test pieces and pure noise stand beside it.
 
 # %% tags=["hide-input"]
-display(found.frechet.rename("Fréchet distance to training clips").to_frame().round(1))
+display(formatted(found.frechet.rename("Fréchet distance to training clips"), 1))
 
 # %% [markdown]
 # Second, the decoded sound: are pitch, loudness and brightness distributed over frames as they are in the test clips whose prompts we used?
@@ -101,7 +129,7 @@ figure = figures.spread(found.arrays)
 # The table gives the distance between the two distributions: the mean number of bins by which frames would have to move (Wasserstein distance). Training clips show what is small.
 
 # %% tags=["hide-input"]
-display(found.spread.round(2))
+display(formatted(found.spread, 2))
 
 # %% [markdown]
 # Third, the instrument: do we hear the one that the prompt asked for? The judge is a separate small classifier, a logistic regression on statistics of
@@ -109,7 +137,7 @@ display(found.spread.round(2))
 
 # %% tags=["hide-input"]
 if found.instrument is not None:
-    display(found.instrument.round(3))
+    display(formatted(found.instrument))
 else:
     print("This corpus does not name two instruments, so this check does not apply.")
 
@@ -123,6 +151,22 @@ else:
 SoundSwitch(found.sounds / "states")
 
 # %% [markdown]
+# ## Make a piece yourself
+#
+# *Load* fetches the small generator, and from then on this page computes: choose words, press *Generate*, and the states follow one another. *Play* lets you hear the newest as it comes. Nothing is sent anywhere.
+#
+# ```{live-generator}
+# ```
+#
+# - **Change one word.** Tick *a second piece*: it starts as a copy of the first, with the same seed and so the same noise. Give it another instrument or register. From which state on do you hear the
+#   difference, and where do the curves part?
+# - **Change the seed alone.** What stays is in the words; what changes was in the noise.
+# - **Hear what it expects.** At the first state that is a guess from noise and words alone: a blur of what the words allow. The classifiers then read the guess too.
+# - **Ask for what it has never met**: drums, high, played by a piccolo.
+#
+# While states come in, a curve shows how far the classifiers' answers have moved since noise. Once the end is known, it becomes the share of the way, with the mean state of change, both defined below.
+# One piece read by one set of classifiers decides nothing about the order. A seed gives the same piece again in this page, but another one in Python, whose random numbers differ.
+#
 # ## When does a property change?
 #
 # At each state, SAE and classifier turn latents into class probabilities; $p_t$ is their mean over the frames of a piece. The paper's progress is
@@ -195,7 +239,7 @@ display(conclusions.pairs_table(order))
 # %% [markdown]
 # ## What the classifiers see
 #
-# They were trained on clean latents, and nothing makes them unsure about noise.
+# They were trained on clean latents, and have no answer for "none of these": what they say about noise is confident and means nothing.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Heat maps: probability of each class of pitch, amplitude and timbre over the states of the generation"}}
 figure = figures.classes(found.arrays, NOISY)

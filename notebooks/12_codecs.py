@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # Before and after: the codecs, trained further
+# # Before and after further training
 #
 # Every claim of this book is about sound that went through a codec. The first weights that shipped with it lost much: a quarter of the voiced
 # frames came back from WavTokenizer and from the VAE as another pitch. They were trained further, with the same architectures. What did that give?
@@ -53,4 +53,4 @@ display(figures.table(found))
 
 # %% [markdown]
 # Intervals of the change resample the same recordings for both. They say what other test clips would have given, and nothing of another training:
-# each codec was trained once. How they were trained, and over how many hours of music, says {doc}`../../codec`.
+# each codec was trained once. How they were trained, and over how many hours of music, says {doc}`/codecs`.
