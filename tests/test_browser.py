@@ -174,6 +174,7 @@ def whole(browser: Browser, whole_book: Served) -> Iterator[Page]:
 
 def open_page(page: Page, name: str) -> None:
     page.goto(f"/{name}", wait_until="load")
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((image) => { if (image.offsetParent) image.loading = 'eager'; })")
     page.wait_for_function(DRAWN)
 
 

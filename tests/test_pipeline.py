@@ -132,9 +132,9 @@ def test_an_edit_of_a_docstring_concerns_the_book_that_prints_it_and_nothing_els
         assert due(small) == concerned
 
 
-def test_an_edit_of_a_colour_concerns_its_page_and_no_computation(small: Clone) -> None:
+def test_an_edit_of_a_colour_concerns_what_is_drawn_with_it_and_no_computation(small: Clone) -> None:
     with edited(small, "audiosae/figures/steering.py", r'color="0\.\d+"', 'color="0.25"'):
-        assert due(small) == {"page_steering@encodec"}
+        assert due(small) == {"page_steering@encodec", "drawings"}
 
 
 @pytest.mark.parametrize(("old", "new", "section"), [("l1: 0.05", "l1: 0.06", "sae_training"), ("alphas:", "# Of late.\n  alphas:", "")])

@@ -207,8 +207,8 @@ def test_sentences_are_read_off_the_figures() -> None:
 
 def test_the_papers_strengths_are_told_plainly() -> None:
     told = figures.alphas(found(lambda row: 2.0)["kinds"]["paper"]).splitlines()
-    assert len(told) == 3 and told[0].startswith("pitch, α = 20 (here r = 3.1): 12% of the sounds still are the clip, 75% are a buzz")
-    assert "25% of the way to the target is covered" in told[0]
+    assert len(told) == 3 and told[0].startswith("pitch, α = 20 (here r = 3.1): 12% of the sounds are still the clip, 75% buzz")
+    assert "progress to the target 25 %" in told[0]
 
 
 def test_what_moves_no_further_than_chance_is_not_said_to() -> None:

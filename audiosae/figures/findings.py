@@ -45,7 +45,7 @@ def dots(
         if value is None:
             continue
         if interval:
-            axis.hlines(place, *interval, color=colours[name], linewidth=1.8)
+            axis.hlines(place, interval[0], interval[1], color=colours[name], linewidth=1.8)
         label = None if name in named else name
         axis.plot(value, place, (marks or {}).get(name, "o"), color=colours[name], label=label, markersize=6)
         named.add(name)
@@ -218,7 +218,7 @@ def steering(read: Read) -> Drawn | None:
             for label, kind in (("the paper's", "paper"), ("k-sparse", "k_sparse")):
                 found_here = one["kinds"].get(kind, {}).get(prop, {})
                 rows.append((label, title(codec), found_here.get("beyond_random"), found_here.get("beyond_random_ci95")))
-        told += [(f"{prop}, {group}", *rest) for group, *rest in rows]
+        told += [(f"{prop}, {group}", name, value, interval) for group, name, value, interval in rows]
         dots(axis, rows, _colours(found), f"{prop}: {UNITS[prop]} per unit of r, beyond random")
     handles, labels = axes[1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)

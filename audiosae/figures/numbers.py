@@ -42,7 +42,7 @@ def formatted(table: pd.DataFrame | pd.Series, digits: int = 3, **by_column: int
     def cell(value: Any, many: int) -> Any:
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
             return value
-        return number(value, 0 if isinstance(value, (int, np.integer)) else many)
+        return number(float(value), 0 if isinstance(value, (int, np.integer)) else many)
 
     return table.apply(lambda column: column.map(lambda value: cell(value, by_column.get(str(column.name), digits))).astype(object))
 

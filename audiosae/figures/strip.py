@@ -42,7 +42,7 @@ def strip(codec: str, project: Path) -> Figure:
         latents = sae.normalised(x)
     most = features.std(dim=0).topk(min(SHOWN, features.shape[1])).indices.sort().values
     seconds = len(x) / table.frame_rate
-    figure, panels = plt.subplots(2, 3, figsize=(8.4, 4.2), sharex=True)
+    figure, panels = plt.subplots(2, 3, figsize=(8.4, 4.2), sharex=True, dpi=75)  # six noisy pictures: fewer pixels, fewer bytes
     spectrograms = [np.asarray(Image.open(folder / name)) for name in (index["besides"][state["beside"]]["picture"], state["picture"])]
     pictures = [
         ("1 · sound", "pitch", spectrograms[0], {}),

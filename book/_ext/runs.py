@@ -63,8 +63,19 @@ def wrap(app: Sphinx, doctree: nodes.document) -> None:
         parent.extend(children)
 
 
+def lazy(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
+    """Have a page fetch figures as they come near: neither those of other tabs nor those for the other kind of page."""
+    if "body" in context:
+        context["body"] = (
+            context["body"]
+            .replace('class="for-light"', 'loading="lazy" class="for-light"')
+            .replace('class="for-dark"', 'loading="lazy" class="for-dark"')
+        )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("doctree-read", pair)
     app.connect("doctree-read", wrap, priority=600)  # after `made_by` has given cells their ids
+    app.connect("html-page-context", lazy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -88,7 +88,7 @@ addEventListener("hashchange", mountShown);
 
 // Tabs of one group change together, all over the page: the one that was used stays where it is, and the address says which it is.
 let place = null;
-const chosen = ({ target }) => target.parentElement?.matches(".sd-tab-set") && target.nextElementSibling;
+const chosen = ({ target }) => (target.parentElement?.matches(".sd-tab-set") ? target.nextElementSibling : null);
 document.addEventListener("change", (event) => { place = chosen(event)?.getBoundingClientRect().top; }, { capture: true });
 document.addEventListener("change", (event) => {
   const label = chosen(event);

@@ -22,7 +22,7 @@ export function build(element, { title, caption, pads }) {
   const status = make("p", { className: "audiosae-status", role: "status" });
   const readout = make("dl", { className: "audiosae-readout" });
   const note = make("p", { className: "audiosae-note", ariaLive: "polite" });
-  const image = make("img", { alt: "Spectrogram of this sound: time from left to right, pitch upwards, bright is loud", decoding: "async", loading: "lazy" });
+  const image = make("img", { alt: "Spectrogram of this sound: time from left to right, pitch upwards, bright is loud", decoding: "async" });
   const frame = make("div", { className: "audiosae-picture" }, image);
   const toggle = make("button", { type: "button", className: "audiosae-play" });
   const buttons = pads.map(({ label }, i) => make("button", { type: "button", className: "audiosae-pad" }, make("kbd", { textContent: i + 1 }), ` ${label}`));
