@@ -86,7 +86,8 @@ JUDGE = """async (thorough) => {
     return found.flatMap((each) => each.violations);
 }"""
 """What axe finds; `thorough` in every element."""
-DRAWN = """() => ![...document.querySelectorAll("[data-audiosae-src]:not([data-state]), [data-audiosae-features]:not([data-feature])")]
+DRAWN = """() => ![...document.querySelectorAll(
+    "[data-audiosae-src]:not([data-state]), [data-audiosae-features]:not([data-feature]), [data-audiosae-pads]:not([data-pad])")]
     .some((element) => element.offsetParent)  // in a tab that is not shown nothing is mounted
     && [...document.querySelectorAll("[data-audiosae-commit]")].every((element) => element.textContent.startsWith("Built"))
     && [...document.querySelectorAll("article img:not([hidden] *)")].every((image) => image.complete || !image.offsetParent)"""
