@@ -45,10 +45,11 @@ def test_training_and_findings_are_drawn_twice_with_the_same_bytes_again(tmp_pat
         "baselines": {"encodec": None, "mel": "computed for other recordings"},
         "steering": {"encodec": "computed for other recordings"},
     }
+    told |= {question: {} for question in ("grid", "loss", "features")}
     (results / "current.json").write_text(json.dumps(told))
     drawn = []
     for _ in range(2):
-        draw(tmp_path)
+        draw([0.1, 0.9], tmp_path)
         drawn.append({path.name: path.read_bytes() for path in (tmp_path / "book/_static/drawings").iterdir()})
     assert drawn[0] == drawn[1]
     assert drawn[0].keys() == {

@@ -36,7 +36,7 @@ def _colours(codecs: Iterable[str]) -> dict[str, str]:
 def dots(
     axis: Axes, rows: list[Row], colours: Mapping[str, str], xlabel: str, line: float | None = 0.0, marks: Mapping[str, str] | None = None
 ) -> None:
-    """A row a group, in it a dot with an interval for each series; without a colour for it, a series is left out."""
+    """A row a group, in it a dot with an interval for each series; `colours` names them all, in order."""
     groups, series = list(dict.fromkeys(row[0] for row in rows)), list(colours)
     step = min(0.22, 0.7 / len(series))
     named: set[str] = set()

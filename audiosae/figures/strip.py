@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from audiosae import frames, probes
+from audiosae import frames, probes, steering
 from audiosae.figures.theme import title
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.reference import in_use
@@ -21,8 +21,11 @@ SHOWN = 64
 """Features in the pictures, those that change most over the clip."""
 
 
-def strip(codec: str, project: Path) -> Figure:
-    """Six pictures of the last clip that section 4 steered for pitch: sound, latents, features, probe, push at r = 1, and sound again."""
+def strip(codec: str, quantiles: list[float], project: Path) -> Figure:
+    """Six pictures of the last clip that section 4 steered for pitch: sound, latents, features, probe, push at r = 1, and sound again.
+
+    `quantiles` are those of section 4, which decide the targets.
+    """
     folder = project / f"book/_static/sounds/{codec}/04_steering/steering"
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     axes = {name: values for name, values, _ in index["axes"]}
@@ -33,11 +36,10 @@ def strip(codec: str, project: Path) -> Figure:
     sae = SparseAutoencoder.load(in_use(codec, "sae", project=project))
     probe = probes.load(in_use(codec, "probes", project=project))["pitch"]
     x = table.latents[(table.table["clip"] == clip).to_numpy()]
-    target = response.goals(table, [0.1, 0.9])["pitch"]["low"].number
+    target = response.goals(table, quantiles)["pitch"]["low"].number
     with torch.no_grad():
-        features = sae.encode(x)
-        push = features + features.norm(dim=1, keepdim=True) / probe.weight[target].norm() * probe.weight[target]  # r = 1
-        pushed = push / push.square().mean(dim=1, keepdim=True).sqrt()
+        features, row = sae.encode(x), probe.weight[target]
+        pushed = sae.renormalised(features + steering.strength_of(sae, x, row, 1.0) * row)
         probabilities = torch.softmax(probe.logits(features), dim=1)
         latents = sae.normalised(x)
     most = features.std(dim=0).topk(min(SHOWN, features.shape[1])).indices.sort().values

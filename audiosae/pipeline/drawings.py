@@ -1,6 +1,6 @@
 """The stage `drawings`: figures that stand in prose, for light and dark pages.
 
-    python -m audiosae.pipeline.drawings
+    python -m audiosae.pipeline.drawings --quantiles 0.1 0.9
 
 A stage of its own, because training and evidence are frozen, and a change to a figure's look must not ask for them again.
 """
@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiosae.figures import theme
+from audiosae.figures import evidence, theme
 from audiosae.figures.evidence import Found
 from audiosae.figures.findings import FINDINGS
 from audiosae.figures.strip import strip
@@ -26,27 +26,24 @@ from audiosae.files import whole
 SUFFIX = "_training.csv"
 
 
-def draw(project: Path = Path(".")) -> None:
+def draw(quantiles: list[float], project: Path = Path(".")) -> None:
     """Draw how each shipped codec was trained, a clip on its way, and one figure a finding, as NAME.png and NAME-dark.png; what they show as told.json.
 
-    Of evidence, only what is of what is here.
+    Of evidence, only what is of what is here. `quantiles` are those of section 4.
     """
     theme.style()
     results, folder = project / "results", project / "book/_static/drawings"
-    current = files.read(results / "current.json")
 
     def read(place: str) -> Found:
-        found = {path.stem: files.read(path) for path in (results / place).glob("*.json")}
-        kind, _, question = place.partition("/")
-        if kind == "evidence":
-            found = {codec: one for codec, one in found.items() if current[question].get(codec, "nobody says so") is None}
-        return dict(sorted(found.items(), key=lambda item: theme.place(item[0])))
+        if place.startswith("evidence/"):
+            return evidence.read(results / place)
+        return {path.stem: files.read(path) for path in sorted((results / place).glob("*.json"), key=lambda path: theme.place(path.stem))}
 
     for table in sorted((results / "codec").glob(f"*{SUFFIX}")):
         save(codec_training(pd.read_csv(table)), folder / f"training-{table.name.removesuffix(SUFFIX)}")
     steered = [path.parts[-4] for path in project.glob("book/_static/sounds/*/04_steering/steering/index.json")]
     if steered:
-        save(strip(min(steered, key=theme.place), project), folder / "strip")
+        save(strip(min(steered, key=theme.place), quantiles, project), folder / "strip")
     told = {}
     for name, figure in FINDINGS.items():
         if found := figure(read):
