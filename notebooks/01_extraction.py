@@ -32,7 +32,7 @@ from IPython.display import display
 
 from audiosae.figures import extraction as figures
 from audiosae.figures import theme
-from audiosae.figures.numbers import formatted, number
+from audiosae.numbers import formatted, number
 from audiosae.sections import extraction
 from audiosae.widgets import SoundTable
 

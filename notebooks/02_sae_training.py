@@ -44,7 +44,7 @@ from IPython.display import display
 
 from audiosae.figures import sae_training as figures
 from audiosae.figures import theme
-from audiosae.figures.numbers import formatted, number
+from audiosae.numbers import formatted, number
 from audiosae.sae.training import HELD_OUT
 from audiosae.sections import sae_training
 

@@ -39,7 +39,7 @@ from IPython.display import display
 from audiosae.audio import labels
 from audiosae.figures import probing as figures
 from audiosae.figures import theme
-from audiosae.figures.numbers import formatted, number, with_interval
+from audiosae.numbers import formatted, number, with_interval
 from audiosae.sections import probing
 from audiosae.widgets import SoundTable
 

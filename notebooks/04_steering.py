@@ -36,7 +36,7 @@ seed = 0
 # %% tags=["hide-input"]
 from pathlib import Path
 
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from audiosae.figures import steering as figures
 from audiosae.figures import theme
@@ -68,6 +68,13 @@ SoundTable(found.sounds / "reconstructed")
 SoundSwitch(found.sounds / "steering")
 
 # %% [markdown]
+# Signal processing needs no latents, and sets the bar: a phase vocoder for pitch, a gain for amplitude, a tilt of the spectrum for timbre. Here it moves
+# the codec's sound of the same clips to the same targets.
+
+# %% tags=["hide-input"]
+SoundSwitch(found.sounds / "processed")
+
+# %% [markdown]
 # ## Is it still the clip?
 #
 # Push hard enough, and the decoder leaves the sounds that it was trained on. EnCodec then buzzes at 75 Hz, its frame rate, and a
@@ -82,10 +89,10 @@ figure = figures.road_to_collapse({codec: told})
 # %% [markdown]
 # *Share of valid sounds. Strength 0 is valid by definition. The black crosses are the paper's α.*
 #
-# What the paper's α do here:
+# What the paper's α do here; a sound that is no longer the clip counts as no progress:
 
 # %% tags=["hide-input"]
-print(figures.alphas(told))
+display(figures.alphas(told))
 
 # %% [markdown]
 # ## What moved
@@ -104,7 +111,7 @@ figure = figures.dose_response({codec: told})
 
 # %% tags=["hide-input"]
 display(figures.table(told))
-print(figures.beyond_random(told))
+display(Markdown(figures.beyond_random(told)))
 
 # %% [markdown]
 # ## What moved with it

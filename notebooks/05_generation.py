@@ -70,10 +70,10 @@ from IPython.display import Markdown, display
 
 from audiosae.figures import generation as figures
 from audiosae.figures import theme
-from audiosae.figures.numbers import formatted
 from audiosae.generation import conclusions, flow
 from audiosae.generation.prompts import KINDS
 from audiosae.generation.trajectory import ESTIMATE, LINE, NOISY, OTHER_LINE
+from audiosae.numbers import formatted
 from audiosae.sections import generation
 from audiosae.widgets import SoundSwitch, SoundTable
 

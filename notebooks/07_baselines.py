@@ -178,7 +178,7 @@ if richer:
 
 # %% tags=["hide-input"]
 if richer:
-    print(*evidence_richer.linearly_there(richer), *evidence_richer.gains(richer), sep="\n")
+    evidence.show([*evidence_richer.linearly_there(richer), *evidence_richer.gains(richer)])
 
 # %% tags=["hide-input"]
 if richer:

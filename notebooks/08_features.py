@@ -28,7 +28,7 @@ from IPython.display import display
 
 from audiosae.evidence.monosemantic import ENOUGH_FRAMES, ENOUGH_RECORDINGS, LEVEL
 from audiosae.figures import evidence, evidence_features, theme
-from audiosae.figures.numbers import formatted
+from audiosae.numbers import formatted
 
 theme.style()
 found = evidence.read(f"{folder}/features")
@@ -73,10 +73,10 @@ evidence.say(found, evidence_features.agreement_sentences)
 # for the class, which uses all features together.
 
 # %% tags=["hide-input"]
-print(
-    f"Classes need {ENOUGH_FRAMES} training frames and {ENOUGH_RECORDINGS} test recordings to be tested. "
-    f"Confirmed: p below {LEVEL} after Holm's correction over all features of a kind."
-)
+evidence.show([
+    f"Tested: classes with {ENOUGH_FRAMES} training frames and {ENOUGH_RECORDINGS} test recordings.",
+    f"Confirmed: p below {LEVEL} after Holm's correction over all features of a kind.",
+])
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "AUROC on test recordings of each feature named by the probe, sorted, with intervals, coloured by property; lines for the medians of raw latents, untrained SAE and whole probe, and for chance; one panel a codec"}}
 if found:

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # 9. Steering: controls and plainer ways
+# # 9. Steering: controls and simpler methods
 #
 # Section 4 steers as the paper does: it adds a row of a probe to the features and measures the sound again. Does the property move
 # because the probe points there, or would any push do? Would another training give the same? And does a simpler method do as well?
@@ -21,7 +21,8 @@
 folder = "../results/evidence"
 
 # %% tags=["hide-input"]
-from IPython.display import display
+import pandas as pd
+from IPython.display import Markdown, display
 
 from audiosae.figures import evidence, evidence_steering, steering, theme
 
@@ -44,21 +45,22 @@ if found:
 
 # %% tags=["hide-input"]
 for codec, told in responses.items():
-    print(f"{theme.title(codec)}. {steering.beyond_random(told)}")
+    evidence.show([f"{theme.title(codec)}: {steering.beyond_random(told)}"])
     display(steering.table(told))
 
 # %% [markdown]
 # ## Until the sound collapses
 #
 # A push as long as the features themselves is already strong. The paper's α are stronger still; how much depends on the training.
+# In the table a sound that is no longer the clip counts as no progress.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Share of steered sounds that still are the clip against strength, with the paper's alpha marked, one panel a codec and property"}}
 if found:
     figure = steering.road_to_collapse(responses)
 
 # %% tags=["hide-input"]
-for codec, told in responses.items():
-    print(f"{theme.title(codec)}\n{steering.alphas(told)}\n")
+if found:
+    display(pd.concat({theme.title(codec): steering.alphas(told) for codec, told in responses.items()}, names=["codec"]))
 
 # %% [markdown]
 # ## Simpler methods
@@ -73,8 +75,8 @@ for codec, told in responses.items():
 # | difference of means, latents | likewise with means | the codec's sound |
 # | signal processing | pitch: a phase vocoder; amplitude: a gain; timbre: a tilt of the spectrum at constant level | the codec's sound |
 #
-# One unit of strength means something else for each method, and for signal processing it is the whole way to the target. So methods are compared at equal effect: how much
-# the other properties change for each unit that the steered one moves, on the same clips, with the first training.
+# One unit of strength means something else for each method, and for signal processing it is the whole way to the target. {doc}`Section 4 </sections/04_steering>`
+# plays it. So methods are compared at equal effect: how much the other properties change for each unit that the steered one moves, on the same clips, with the first training.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Change of the other properties for each unit that the steered one moved, for seven methods, one panel a codec and property"}}
 if found:
@@ -93,7 +95,7 @@ evidence.say(found, evidence_steering.comparisons)
 
 # %% tags=["hide-input"]
 if found:
-    print(evidence_steering.answer(found))
+    display(Markdown(evidence_steering.answer(found)))
 
 # %% [markdown]
 # ## A k-sparse autoencoder

@@ -27,7 +27,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from audiosae.audio import labels
-from audiosae.figures.numbers import formatted
+from audiosae.numbers import formatted
 from audiosae.widgets import FeatureBrowser
 from audiosae.widgets.browser import features
 from audiosae.widgets.sound import read_index

@@ -53,4 +53,4 @@ display(figures.table(found))
 
 # %% [markdown]
 # Intervals of the change resample the same recordings for both. They say what other test clips would have given, and nothing of another training:
-# each codec was trained once. How they were trained, and over how many hours of music, says {doc}`/codecs`.
+# each codec was trained once. {doc}`/codecs` says how, and over how many hours of music.

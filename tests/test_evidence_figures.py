@@ -9,9 +9,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from audiosae import numbers
 from audiosae.audio import labels
 from audiosae.evidence import seed_stability
-from audiosae.figures import evidence, evidence_features, evidence_loss, evidence_steering, numbers
+from audiosae.figures import evidence, evidence_features, evidence_loss, evidence_steering
 from audiosae.probes import representations
 from audiosae.sae import reference
 from audiosae.sae.variants import VARIANTS
@@ -44,7 +45,7 @@ def test_a_table_is_written_with_the_digits_of_its_columns() -> None:
     ]
 
 
-def test_results_are_read_and_told_by_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_are_read_and_told_by_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "evidence/grid"
     folder.mkdir(parents=True)
     for codec, x in (("b", 1), ("a", 2), ("other", 3)):
@@ -53,10 +54,11 @@ def test_results_are_read_and_told_by_codec(tmp_path: Path, capsys: pytest.Captu
     found = evidence.read(folder)
     assert found == {"a": {"x": 2}, "b": {"x": 1}} and list(found) == ["a", "b"]
     assert capsys.readouterr().out == "other: nothing is shown here; computed for other recordings.\n"
-    evidence.say(found, lambda codec, one: f"{codec}: 2" if one["x"] == 2 else "")
-    assert capsys.readouterr().out == "a: 2\n"
+    shown: list[str] = []
+    monkeypatch.setattr(evidence, "display", lambda markdown: shown.append(markdown.data))
+    evidence.say(found, lambda codec, one: f"{codec}: 2\nno more" if one["x"] == 2 else "")
     evidence.say({}, lambda codec, one: codec)
-    assert capsys.readouterr().out == ""
+    assert shown == ["- **a:** 2\n- no more"]
 
 
 @pytest.mark.parametrize("codecs", [["a", "b"], ["a"]])

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -19,6 +20,7 @@ import accessible  # noqa: E402
 import docstrings  # noqa: E402
 import launch  # noqa: E402
 import parameters  # noqa: E402
+import sounds  # noqa: E402
 import verdicts  # noqa: E402
 
 
@@ -135,3 +137,11 @@ def test_pages_ask_for_claims_that_there_are_and_show_evidence_only_where_it_can
     assert not re.search(r"\bevidence\.\w", SHUT_IN.sub("", text))
     for question, inside in SHUT_IN.findall(text):
         assert set(re.findall(r"\bevidence\.(\w+)", inside)) <= {question}
+
+
+@pytest.mark.parametrize("asked, place", [("r=1", 2), ("r=last", 3), ("r=−1", 0), ("clip=choir", None), ("r=0", 1)])
+def test_a_control_stands_still_at_the_value_that_is_named_before_one_that_contains_it(asked: str, place: int | None) -> None:
+    directive = SimpleNamespace(options={"fix": asked})
+    axes = [["clip", ["tuba", "a choir"], "list"], ["r", ["−1", "0", "1", "2"], "slider"]]
+    clip, r = sounds.SoundSwitchDirective.fixed(directive, axes)
+    assert r == place and clip == (1 if place is None else None)

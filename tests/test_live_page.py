@@ -95,7 +95,7 @@ def test_features_and_all_steps_are_those_of_python(kind: type[SparseAutoencoder
 def test_a_wav_file_reads_back_and_no_gain_exceeds_the_limit(wave: np.ndarray) -> None:
     script = f"""
         globalThis.document = {{ addEventListener() {{}}, querySelectorAll: () => [] }};
-        const player = await import(live + "player.mjs");
+        const player = await import(live + "../player.mjs");
         return {{ wav: Array.from(new Uint8Array(player.wav([wave, loud], {RATE}))), limit: player.safeGain([loud], -10, 0), match: player.safeGain([wave], -20, -23),
             silent: player.safeGain([new Float32Array(9)], -Infinity, -23) }};"""
     found = run("signal.mjs", script, wave=wave, loud=np.clip(20 * wave, -2, 2))

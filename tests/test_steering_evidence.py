@@ -206,9 +206,9 @@ def test_sentences_are_read_off_the_figures() -> None:
 
 
 def test_the_papers_strengths_are_told_plainly() -> None:
-    told = figures.alphas(found(lambda row: 2.0)["kinds"]["paper"]).splitlines()
-    assert len(told) == 3 and told[0].startswith("pitch, α = 20 (here r = 3.1): 12% of the sounds are still the clip, 75% buzz")
-    assert "progress to the target 25 %" in told[0]
+    told = figures.alphas(found(lambda row: 2.0)["kinds"]["paper"])
+    assert len(told) == 3 and told.loc[("pitch", "α = 20")].tolist()[:3] == ["3.1", "12 %", "75 %"]
+    assert told.loc[("pitch", "α = 20"), "progress to the target"] == "25 %"
 
 
 def test_what_moves_no_further_than_chance_is_not_said_to() -> None:
@@ -228,7 +228,7 @@ def test_what_spills_over_is_told_as_a_share_of_what_was_wanted() -> None:
     unsure = part | {"inside_ci95": [-1.0, 6.0]}
     of = {"paper": {"pitch": part, "amplitude": unsure, "timbre": still}, "remainder": {"pitch": still}}
     paper, remainder = evidence_steering.confinement("toy", {"in_time": of}).splitlines()
-    assert paper.endswith("towards the target for pitch; the third beside it that moves more does so by 12.5% for pitch of that.")
+    assert paper.endswith("towards the target for pitch; the third beside it that moves more does so by 12.5 % for pitch of that.")
     assert remainder.endswith("towards the target for none.")
 
 

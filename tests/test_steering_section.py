@@ -85,6 +85,12 @@ def test_sounds_are_there_for_the_page(found: section.Steering) -> None:
     assert len({str({**told, "target": ""}) for told in still}) == 1 and still[0]["sound"] == "still the clip"
     alphas = [float(readouts[f"0-0-0-{place}"]["the paper's α"].replace("−", "-")) for place in range(4)]
     assert alphas == pytest.approx([r * alphas[2] for r in (-1, 0, 1, 2)], abs=0.3) and alphas[2] == pytest.approx(10, rel=0.2)
+    index = json.loads((found.sounds / "processed/index.json").read_text())
+    assert index["axes"][3] == ["share of the way", ["0", "0.5", "1"], "slider"]
+    levels = {key: float(dict(state["readout"])["amplitude"].split()[0].replace("−", "-")) for key, state in index["states"].items()}
+    targets = [float(dict(index["states"][f"0-1-{target}-2"]["readout"])["target"].split()[1].replace("−", "-")) for target in (0, 1)]
+    assert [levels[f"0-1-{target}-2"] for target in (0, 1)] == pytest.approx(targets, abs=0.6)  # a gain arrives; targets are rounded
+    assert levels["0-1-0-1"] == pytest.approx((levels["0-1-0-0"] + levels["0-1-0-2"]) / 2, abs=0.15)
     assert "decoded from the SAE" in SoundTable(found.sounds / "reconstructed").html("") and SoundSwitch(found.sounds / "steering")
 
 

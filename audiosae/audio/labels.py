@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import librosa
 import numpy as np
 
+from audiosae import numbers
 from audiosae.audio import pitch
 from audiosae.audio.io import SAMPLE_RATE, mono_mix
 
@@ -127,5 +128,5 @@ def class_name(prop: str, number: int, edges: np.ndarray) -> str:
     if prop == "pitch":
         return f"{note_name(number)} ({pitch.to_hz(middle):.0f} Hz)"
     if prop == "amplitude":
-        return f"{20 * np.log10(middle):.0f} dBFS".replace("-", "−")
+        return f"{numbers.number(20 * np.log10(middle), 0)} dBFS"
     return f"{middle:.0f} Hz"

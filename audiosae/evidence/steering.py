@@ -1,4 +1,4 @@
-"""Is the paper's way of steering a good one? Five trainings of it beside random directions, its variants and plainer methods.
+"""Is the paper's way of steering a good one? Five trainings of it beside random directions, its variants and simpler methods.
 
 Test clips with one voice are steered towards a low and a high target, and measured again from the sound, as in section 4. Each method is
 compared with its own sound at strength 0 (see `methods.FROM_CODEC`).

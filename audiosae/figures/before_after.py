@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from audiosae.figures.numbers import with_interval
 from audiosae.figures.theme import title
+from audiosae.numbers import with_interval
 
 MEASURES = {
     "pitch": "within 50 cents (share)",

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -45,9 +46,15 @@ def read(folder: str | Path) -> Found:
 
 
 def say(found: Found, sentence: Callable[[str, dict[str, Any]], str]) -> None:
-    """Print what a function says of each codec and its results; nothing of a codec that it has nothing to say of."""
-    if lines := list(filter(None, (sentence(title(codec), one) for codec, one in found.items()))):
-        print(*lines, sep="\n")
+    """Show what a function says of each codec and its results, lines of text; nothing of a codec that it has nothing to say of."""
+    show(line for codec, one in found.items() for line in sentence(title(codec), one).splitlines())
+
+
+def show(lines: Iterable[str]) -> None:
+    """Show lines as a list, with what stands before the first colon in bold."""
+    heads = (line.partition(": ") for line in lines)
+    if told := [f"- **{head}:** {rest}" if rest else f"- {head}" for head, _, rest in heads]:
+        display(Markdown("\n".join(told)))
 
 
 def sae_settings(codec: str, one: dict[str, Any], rest: str, sae: dict[str, Any], which: str = "SAE") -> str:

@@ -13,8 +13,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from audiosae.evidence.paper import RANGES
 from audiosae.figures import evidence
 from audiosae.figures.evidence import COMPONENTS, FEATURES, INPUTS, PROPERTIES, RAW, UNTRAINED, Found
-from audiosae.figures.numbers import difference, interval, number, with_interval
 from audiosae.figures.theme import title
+from audiosae.numbers import difference, interval, number, with_interval
 
 CONTROLLED = (FEATURES, UNTRAINED, RAW)
 """Inputs that the control task is set for."""

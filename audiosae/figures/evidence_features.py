@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from audiosae.figures import evidence
 from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found
-from audiosae.figures.numbers import difference, with_interval
 from audiosae.figures.theme import COLOURS, title
+from audiosae.numbers import difference, percent, with_interval
 
 CHANCE = {
     "random": ("random directions", "0.6", "-"),
@@ -63,8 +63,8 @@ def agreement_sentences(codec: str, one: dict[str, Any]) -> str:
     agree = one["agreement"]
     low, high = agree["range"]["above_0.7"]
     return (
-        f"{codec}: {agree['above_0.7']:.1%} of the features come back from another seed by the criterion of a cosine above 0.7 "
-        f"({low:.1%} to {high:.1%} over pairs of seeds). The mean matched cosine is {agree['cosine']:.2f}, that of the closest "
+        f"{codec}: {percent(agree['above_0.7'], 1)} of the features come back from another seed by the criterion of a cosine above 0.7 "
+        f"({percent(low, 1)} to {percent(high, 1)} over pairs of seeds). The mean matched cosine is {agree['cosine']:.2f}, that of the closest "
         f"directions that nobody learnt {max(agree[name]['cosine'] for name in CHANCE):.2f}. What a seed leaves of the variance "
         f"unexplained runs from {min(agree['fvu']):.3f} to {max(agree['fvu']):.3f}."
     )
@@ -116,7 +116,7 @@ def tested_sentences(codec: str, one: dict[str, Any]) -> str:
     return (
         f"{codec}: {own['confirmed']} of {own['tested']} features are confirmed as firing more on the class they are named after than "
         f"elsewhere. Their median AUROC is {own['median_auroc']:.2f}, {', and '.join(apart)}; the whole probe has "
-        f"{whole['median_auroc']:.2f}. {own['mostly']:.0%} spend most of their activation within one class of it."
+        f"{whole['median_auroc']:.2f}. {percent(own['mostly'])} spend most of their activation within one class of it."
     )
 
 

@@ -11,8 +11,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from audiosae.figures.evidence import FEATURES, INPUTS, PROPERTIES, Found, table
-from audiosae.figures.numbers import interval, number, with_interval
 from audiosae.figures.theme import title
+from audiosae.numbers import interval, number, with_interval
 
 NAMES = {"fvu": "FVU", "sparsity": "sparsity", "l0": "L0", "dead": "dead (share)", **{prop: f"{prop} accuracy" for prop in PROPERTIES}}
 OURS, PAPERS = INPUTS[FEATURES][0], "0.6"

@@ -13,8 +13,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from audiosae.figures import evidence
 from audiosae.figures.evidence import COMPONENTS, FEATURES, INPUTS, K_SPARSE, RAW, UNTRAINED, Found
-from audiosae.figures.numbers import number
 from audiosae.figures.theme import CODECS, legend_beside, title
+from audiosae.numbers import number
 
 LABELS = {
     "paper": "RMSNorm, λ Σ h (paper)",

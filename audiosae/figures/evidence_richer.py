@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from audiosae.figures.evidence import FEATURES, INPUTS, RAW, UNTRAINED, Found, panels, probe_settings, sae_settings, table
-from audiosae.figures.numbers import interval, listed, number, with_interval
 from audiosae.figures.theme import title
+from audiosae.numbers import interval, listed, number, with_interval
 
 SHOWN = (FEATURES, RAW, UNTRAINED)
 

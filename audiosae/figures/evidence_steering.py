@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from audiosae.figures.evidence import FEATURES, INPUTS, PROPERTIES, RAW, Found, sae_settings, table
-from audiosae.figures.numbers import listed, with_interval
 from audiosae.figures.steering import MARKS
 from audiosae.figures.theme import COLOURS, title
+from audiosae.numbers import listed, percent, with_interval
 from audiosae.steering import UNITS
 
 METHODS = {
@@ -92,8 +92,7 @@ def kinds(found: Found) -> pd.DataFrame:
     for codec, prop, kind in product(found, PROPERTIES, KINDS):
         if told := found[codec]["kinds"].get(kind, {}).get(prop):
             figures = (with_interval(told[name], told[f"{name}_ci95"]) for name in ("slope", "random", "beyond_random"))
-            valid = "–" if told["valid_share"] is None else f"{told['valid_share']:.0%}"
-            rows.append((codec, f"{prop} ({told['unit']})", KINDS[kind], *figures, valid, told["seeds"]))
+            rows.append((codec, f"{prop} ({told['unit']})", KINDS[kind], *figures, percent(told["valid_share"]), told["seeds"]))
     return table(rows, "codec; steered; autoencoder", "moved per unit of r; random direction; beyond it; still the clip; trainings")
 
 
@@ -147,7 +146,7 @@ def confinement(codec: str, one: dict[str, Any]) -> str:
         shares = []
         for prop, part in moved.items():
             outside = max(abs(part[name]) for name in ("before", "after") if part[name] is not None)
-            shares.append(f"{outside / part['inside']:.1%} for {prop}")
+            shares.append(f"{percent(outside / part['inside'], 1)} for {prop}")
         clearly = f"the steered third clearly moves towards the target for {listed(list(moved), 'none')}"
         beside = f"; the third beside it that moves more does so by {listed(shares)} of that." if shares else "."
         lines.append(f"{codec}, {METHODS[variant]}: {clearly}{beside}")

@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from audiosae.figures.evidence import PROPERTIES
-from audiosae.figures.numbers import listed, number, with_interval
 from audiosae.figures.theme import COLOURS, title
 from audiosae.files import results
+from audiosae.numbers import listed, number, percent, with_interval
 from audiosae.steering import UNITS
 
 Responses = dict[str, dict[str, Any]]
@@ -97,7 +97,7 @@ def table(responses: Responses) -> pd.DataFrame:
             "target": at["name"],
             "moved per unit of r": f"{with_interval(at['slope'], at['slope_ci95'])} {told['unit']}",
             "random direction": with_interval(told.get("random"), told.get("random_ci95")),
-            "still the clip": "–" if at["valid_share"] is None else f"{at['valid_share']:.0%}",
+            "still the clip": percent(at["valid_share"]),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["steered", "towards"])
 
@@ -116,18 +116,19 @@ def leakage(responses: Responses) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["steered", "moved along"])
 
 
-def alphas(responses: Responses) -> str:
-    """What the paper's α do, one line a property and α."""
-    lines = []
-    for prop in PROPERTIES:
-        for alpha, at in responses[prop].get("paper", {}).items():
-            share = "–" if at["on_target"] is None else f"{number(100 * at['on_target'], 0)} %"
-            lines.append(
-                f"{prop}, α = {alpha} (here r = {at['r']:.1f}): {at['valid_share']:.0%} of the sounds are still the clip, {at['collapsed']:.0%} buzz "
-                f"at the frame rate, {at['pitch_lost']:.0%} have lost their pitch; progress to the target {share}, "
-                "where a sound that is no longer the clip counts as 0."
-            )
-    return "\n".join(lines)
+def alphas(responses: Responses) -> pd.DataFrame:
+    """What the paper's α do, a row a property and α; a sound that is no longer the clip has made no progress to the target."""
+    rows = {
+        (prop, f"α = {alpha}"): {
+            "relative strength r": number(at["r"], 1),
+            "still the clip": percent(at["valid_share"]),
+            "buzz at the frame rate": percent(at["collapsed"]),
+            "pitch lost": percent(at["pitch_lost"]),
+            "progress to the target": percent(at["on_target"]),
+        }
+        for prop in PROPERTIES for alpha, at in responses[prop].get("paper", {}).items()
+    }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["steered", "strength"])
 
 
 def beyond_random(responses: Responses) -> str:

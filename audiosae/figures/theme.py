@@ -21,6 +21,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from audiosae.files.params import TITLES
+from audiosae.files.params import title as title
 
 COLOURS = {"pitch": "#0072B2", "amplitude": "#D55E00", "timbre": "#009E73"}
 """One colour a property (Okabe and Ito 2008)."""
@@ -40,11 +41,6 @@ def style() -> None:
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.85, rc={**look, "svg.hashsalt": "audiosae"})
     if shell := get_ipython():
         shell.display_formatter.mimebundle_formatter.for_type(Figure, both)
-
-
-def title(codec: str) -> str:
-    """A codec as it is spelt in headings."""
-    return TITLES.get(codec, codec)
 
 
 def place(codec: str) -> tuple[int, str]:

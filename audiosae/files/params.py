@@ -21,7 +21,13 @@ TITLES = {
     "small-diffrhythm": "A small DiffRhythm",
     "diffrhythm": "DiffRhythm",
 }
-"""How codecs and generators are spelt in headings; one that is not here goes by its name."""
+"""How codecs and generators are spelt in headings."""
+
+
+def title(name: str) -> str:
+    """A codec or generator as it is spelt in headings; one without a title goes by its name."""
+    return TITLES.get(name, name)
+
 
 VAE = "diffrhythm-vae"
 """The codec on whose latents every generator works."""

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from audiosae.audio.labels import PROPERTIES
-from audiosae.figures.numbers import listed, with_interval
 from audiosae.generation.settling import BEYOND, COARSE, MEASURES, PAIRS, area, settles_at
 from audiosae.generation.trajectory import LINE
+from audiosae.numbers import listed, with_interval
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3)
 """How near to 1 progress has to stay; the paper does not give its own."""

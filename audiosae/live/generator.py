@@ -18,7 +18,7 @@ from torch.export import Dim
 
 from audiosae import codecs, generation
 from audiosae.files import determinism, whole
-from audiosae.files.params import TITLES
+from audiosae.files.params import title
 from audiosae.generation import embedded, flow, prompts
 from audiosae.live import export, graphs
 from audiosae.live.export import EXAMPLE, SNR, LiveError
@@ -45,7 +45,7 @@ def run(
     """
     determinism.prepare(0)
     folder = project / "book/_static/live" / name
-    index: dict[str, object] = {"title": TITLES.get(name, name), "codec": embedded.CODEC}
+    index: dict[str, object] = {"title": title(name), "codec": embedded.CODEC}
     if generator != "embedded" and Path(generator).suffix != ".safetensors":
         index["why"] = "This generator is too large to run in a page; its states are in section 5."
     else:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from audiosae.audio import labels
 from audiosae.codecs import Codec
-from audiosae.files.params import TITLES
+from audiosae.files.params import title
 from audiosae.frames import Frames
 from audiosae.steering import response, validity
 
@@ -21,7 +21,7 @@ def index_of(codec: Codec, table: Frames, clips: pd.DataFrame, quantiles: list[f
     """
     single = clips[clips["monophonic"]] if clips["monophonic"].any() else clips
     return {
-        "title": TITLES.get(codec.name, codec.name), "sampleRate": codec.sample_rate, "frameRate": codec.frame_rate, "channels": codec.channels,
+        "title": title(codec.name), "sampleRate": codec.sample_rate, "frameRate": codec.frame_rate, "channels": codec.channels,
         "dim": codec.dim, "hop": round(codec.sample_rate / codec.frame_rate), "buzz": validity.COMB, "hidden": {},
         "classes": {prop: [labels.class_name(prop, k, edges) for k in range(len(edges) - 1)] for prop, edges in table.edges.items()},
         "centres": {prop: np.round(labels.centres(edges).astype(float), 5).tolist() for prop, edges in table.edges.items()},

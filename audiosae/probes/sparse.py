@@ -2,7 +2,7 @@
 
 A probe of all inputs says whether a property can be read linearly at all, and there width alone helps. A feature that stands for
 something shows when few may be read: Gurnee et al. (2023), Finding Neurons in a Haystack, call this sparse probing. Of their ways to
-choose the inputs this is the plainest: those whose mean differs most between the class and all other frames.
+choose the inputs this is the simplest: those whose mean differs most between the class and all other frames.
 """
 
 from __future__ import annotations

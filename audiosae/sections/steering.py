@@ -5,7 +5,7 @@ Run as ``python -m audiosae.sections.steering --codec encodec --weights embedded
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,18 +20,26 @@ from audiosae.audio import labels, loudness
 from audiosae.codecs import Codec
 from audiosae.files import determinism, results, whole
 from audiosae.frames import Frames
+from audiosae.numbers import number
 from audiosae.probes import Probe
 from audiosae.probes.seeds import Member
 from audiosae.sae import SparseAutoencoder
 from audiosae.sae.reference import in_use
 from audiosae.steering import methods, response, trial, validity
-from audiosae.steering.response import STRENGTHS, TARGETS, Goals
+from audiosae.steering.response import STRENGTHS, TARGETS, Goal, Goals
 from audiosae.steering.trial import Sound as Steered
 from audiosae.widgets import Sound, write_switch, write_table
 
 DIRECTIONS = 2  # random ones, beside those of the probes
 HEARD = 2  # how many of the steered clips are recorded for readers, spread over the list; the desk steers any
 RECORDED = (-1.0, 0.0, 1.0, 2.0)  # with which strengths
+SHARES = (0.0, 0.5, 1.0)  # of the way to a target, by signal processing
+
+Made = tuple[Steered, dict[str, str]]
+"""A sound, and words on how it was made."""
+
+Mover = Callable[[torch.Tensor, str, Goal], list[Made]]
+"""Takes latents [frames, dim], a property and a target, and gives the sounds of all steps of a switch."""
 
 _NUMBERS = ("direction", "alpha", *(f"{prop}_{when}" for prop in labels.PROPERTIES for when in ("before", "after")))
 
@@ -42,7 +50,7 @@ class Steering:
 
     figures: dict[str, Any]  # as in results/steering/CODEC.json: "properties", of each the figures of `response.respond`
     measured: pd.DataFrame  # one row a steered sound, as for `response.respond`
-    sounds: Path  # folder of a table, "reconstructed", and a switch, "steering"
+    sounds: Path  # folder of a table, "reconstructed", and two switches, "steering" and "processed"
 
 
 def run(
@@ -79,7 +87,9 @@ def run(
     made = partial(results.provenance, files, parameters, "audiosae.sections.steering")
     figures, measured = project / f"results/steering/{codec}.json", project / f"data/steering/{codec}/measured.csv"
     sounds = project / f"book/_static/sounds/{codec}/04_steering"
-    if not results.current(figures, made(), measured, sounds / "reconstructed/index.json", sounds / "steering/index.json"):
+    if not results.current(
+        figures, made(), measured, *(sounds / name / "index.json" for name in ("reconstructed", "steering", "processed"))
+    ):
         device = determinism.prepare(seed)
         model, sae = codecs.load(codec, weights).to(device), SparseAutoencoder.load(files["weights/sae"]).to(device)
         fitted, table = probes.load(files["weights/probes"]), frames.load(files["data/frames"])
@@ -90,7 +100,9 @@ def run(
         shared = (codec, weights, codecs.identity(codec, weights), tracker, Member(sae, fitted), desk.goals, alphas, seed)
         made_of = engine.each(steer_clip, {clip: (clip, x, *shared) for clip, x in chosen.items()}, f"{codec}: steering", "clip")
         rows = [row for of_clip in made_of.values() for row in of_clip]
-        desk.write_switch(sounds / "steering", list(chosen)[:: max(1, len(chosen) // HEARD)][:HEARD])
+        heard = list(chosen)[:: max(1, len(chosen) // HEARD)][:HEARD]
+        desk.write_switch(sounds / "steering", "Steering one property of a sound", heard, "r", RECORDED, desk.steered)
+        desk.write_switch(sounds / "processed", "The same by signal processing", heard, "share of the way", SHARES, desk.processed)
         found = pd.DataFrame(rows)
         whole.write(measured, found.to_csv(index=False))
         summary = {prop: response.respond(found, prop, goals, table.edges, seed).figures for prop, goals in desk.goals.items()}
@@ -136,41 +148,49 @@ class _Desk:
             rows[f"{row.part}: {row.instrument}"] = {name: Sound(wave, self.codec.sample_rate) for name, wave in named}
         return rows
 
-    def write_switch(self, folder: Path, clips: Sequence[str]) -> None:
-        """Sounds of some clips at the strengths `RECORDED`, with the original beside each."""
+    def steered(self, x: torch.Tensor, prop: str, goal: Goal) -> list[Made]:
+        """Sounds of latents x [frames, dim], pushed along the probe with each strength of `RECORDED`."""
+        with torch.no_grad():
+            moved = torch.stack([self.move(x, prop, goal.number, r) for r in RECORDED])
+        of_one = steering.relative_strength(self.sae, x, self.rows[prop][goal.number], 1.0)
+        made = trial.make(self.codec, self.sae, moved, self.tracker)
+        return [(sound, {"the paper's α": number(r / of_one, 1)}) for r, sound in zip(RECORDED, made, strict=True)]
+
+    def processed(self, x: torch.Tensor, prop: str, goal: Goal) -> list[Made]:
+        """The codec's own sound of latents x [frames, dim], moved by signal processing; left as it is where it lacks the property."""
+        plain = trial.measure(self.codec, steering.render(self.codec, x), self.tracker)
+        waves = methods.processed(plain.wave, self.codec.sample_rate, plain.heard, prop, goal.centre, [*SHARES], self.codec.frame_rate)
+        return [(trial.measure(self.codec, wave, self.tracker), {}) for wave in waves] or [(plain, {})] * len(SHARES)
+
+    def write_switch(self, folder: Path, title: str, clips: Sequence[str], axis: str, steps: Sequence[float], moved: Mover) -> None:
+        """Sounds of some clips in steps towards each target, of which one step is 0, with the original beside each."""
         spread = {f"{self.manifest.loc[clip, 'instrument']} ({clip})": clip for clip in clips}
+        still = steps.index(0.0)
 
         @lru_cache(maxsize=1)
         def original(clip: str) -> tuple[Steered, torch.Tensor]:
             return trial.measure(self.codec, self._read(clip), self.tracker), self._latents(clip)
 
         @lru_cache(maxsize=1)
-        def steered(clip: str, prop: str, k: int) -> tuple[list[Steered], list[np.ndarray], Sound, float]:
-            """Every strength of one steering, its waves to compare by ear, with one gain where loudness is the subject; the original; r of α = 1."""
+        def row(clip: str, prop: str, target: str) -> tuple[list[Made], list[np.ndarray], Sound]:
+            """Every step, and its wave to compare by ear, with one gain where loudness is the subject; the original."""
             plain, x = original(clip)
-            with torch.no_grad():
-                moved = torch.stack([self.move(x, prop, k, r) for r in RECORDED])
-            made = list(trial.make(self.codec, self.sae, moved, self.tracker))
-            waves = [plain.wave, *(sound.wave for sound in made)]
-            first, *row = loudness.shared_gain(waves) if prop == "amplitude" else loudness.match_loudness(waves, self.codec.sample_rate)
-            of_one = steering.relative_strength(self.sae, x, self.rows[prop][k], 1.0)
-            return made, row, Sound(first, self.codec.sample_rate, steering.readout(plain.heard)), of_one
+            made = moved(x, prop, self.goals[prop][target])
+            waves = [plain.wave, *(sound.wave for sound, _ in made)]
+            first, *others = loudness.shared_gain(waves) if prop == "amplitude" else loudness.match_loudness(waves, self.codec.sample_rate)
+            return made, others, Sound(first, self.codec.sample_rate, steering.readout(plain.heard))
 
-        def render(clip: str, property: str, target: str, r: float) -> Sound:
-            goal, place = self.goals[property][target], RECORDED.index(r)
-            made, row, beside, of_one = steered(spread[clip], property, goal.number)
-            told = validity.told(validity.state(made[RECORDED.index(0.0)].signs, made[place].signs), self.codec.frame_rate)
-            readout = {"target": f"{property} {goal.name}", "the paper's α": f"{r / of_one:.1f}".replace("-", "−"), "sound": told}
-            return Sound(row[place], self.codec.sample_rate, readout | steering.readout(made[place].heard), beside=beside)
+        def render(clip: str, property: str, target: str, **step: float) -> Sound:
+            made, waves, beside = row(spread[clip], property, target)
+            place = steps.index(step[axis])
+            (sound, words), signs = made[place], made[still][0].signs
+            readout = {"target": f"{property} {self.goals[property][target].name}", **words}
+            readout["sound"] = validity.told(validity.state(signs, sound.signs), self.codec.frame_rate)
+            return Sound(waves[place], self.codec.sample_rate, readout | steering.readout(sound.heard), beside=beside)
 
-        axes: dict[str, list[Any]] = {
-            "clip": list(spread),
-            "property": list(labels.PROPERTIES),
-            "target": list(TARGETS),
-            "r": list(RECORDED),
-        }
+        axes: dict[str, list[Any]] = {"clip": list(spread), "property": list(labels.PROPERTIES), "target": list(TARGETS), axis: list(steps)}
         caption = "Does the chosen property move, do the others stay, and is it still the clip?"
-        write_switch(folder, "Steering one property of a sound", axes, render, caption, beside="the original", pictures=True)
+        write_switch(folder, title, axes, render, caption, beside="the original", pictures=True)
 
     def _read(self, clip: str) -> np.ndarray:
         """[channels, samples] as the codec takes it."""

@@ -21,6 +21,7 @@ import torch
 
 from audiosae.audio import labels, pitch
 from audiosae.errors import ParameterError
+from audiosae.numbers import number
 from audiosae.sae import SparseAutoencoder
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def readout(heard: Heard) -> dict[str, str]:
     """What was measured, as text beside a player."""
     return {
         "pitch": "none found" if np.isnan(heard.pitch) else f"MIDI {heard.pitch:.1f} ({pitch.to_hz(heard.pitch):.0f} Hz)",
-        "amplitude": f"{20 * np.log10(max(heard.amplitude, 1e-6)):.1f} dBFS",
+        "amplitude": f"{number(20 * np.log10(max(heard.amplitude, 1e-6)), 1)} dBFS",
         "timbre": "silence" if np.isnan(heard.timbre) else f"{heard.timbre:.0f} Hz",
     }
 

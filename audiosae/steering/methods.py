@@ -8,7 +8,7 @@ Along a vector, a step is as long as a share r of what it is added to:
 Features are never negative and so have a large mean; standardised latents have none. So equal r is not equal effort, and methods are
 compared by what else they change per unit that the property moves, see `response.compare`.
 
-The difference of means (Marks and Tegmark 2023, arXiv 2310.06824) is the plainest direction: from all frames that have the property to
+The difference of means (Marks and Tegmark 2023, arXiv 2310.06824) is the simplest direction: from all frames that have the property to
 those of the target class. Signal processing works on the codec's sound itself, as a listener would: a gain, a spectral tilt, and a phase
 vocoder.
 """

@@ -27,7 +27,7 @@ class LiveDesk(Live):
         """`project` is its folder, with params.yaml; `quantiles` of the training frames are the targets that it begins with."""
         weights = {name: line["weights"] for name, line in params.codecs(project / "params.yaml").items()}
         self.engine = Engine(weights, quantiles, project)
-        super().__init__("Steering, live", codecs={name: params.TITLES.get(name, name) for name in weights})
+        super().__init__("Steering, live", codecs={name: params.title(name) for name in weights})
 
     def answer(self, message: Mapping[str, Any]) -> Answer:
         """What the engine answers to one of `JOBS`."""

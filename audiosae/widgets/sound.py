@@ -35,7 +35,7 @@ def inlined(module: Path) -> str:
         text = inlined(module.parent / match[1])
         return f'from "data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"'
 
-    return re.sub(r'from "(\./[^"]+)"', address, module.read_text(encoding="utf-8"))
+    return re.sub(r'from "(\.{1,2}/[^"]+)"', address, module.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

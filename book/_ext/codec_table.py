@@ -33,7 +33,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from audiosae.files import params
-from audiosae.files.params import TITLES
+from audiosae.files.params import title
 
 MADE = re.compile(r"\{made\}`(.*?) <.*?>`|\*\*|\$")
 """What a cell has besides the text that is read."""
@@ -56,7 +56,7 @@ def markdown(branch: Any, codecs: list[str], heading: str, rows: list[list[Any]]
     names
         Where formatters are found.
     """
-    lines = [[heading, *(TITLES.get(codec, codec) for codec in codecs)], ["---"] * (1 + len(codecs))]
+    lines = [[heading, *(title(codec) for codec in codecs)], ["---"] * (1 + len(codecs))]
     for label, source, *form in rows:
         if isinstance(source, dict):
             cells = [str(source.get(codec, "–")) for codec in codecs]

@@ -21,7 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-from audiosae.figures.numbers import interval, number
+from audiosae.numbers import interval, number
 
 
 class MissingResult(ValueError):

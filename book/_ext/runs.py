@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx_design.shared import create_component
 
 from audiosae.files import params
-from audiosae.files.params import TITLES
+from audiosae.files.params import title
 from audiosae.pipeline.side_by_side import KEY
 
 CODEC = "codec"
@@ -24,7 +24,7 @@ def tab_set(items: dict[str, list[nodes.Node]], group: str) -> nodes.container:
     """Tabs by what each is of."""
     made = create_component("tab-set", classes=["sd-tab-set"])
     for name, content in items.items():
-        label = nodes.rubric(name, TITLES.get(name, name), classes=["sd-tab-label"], sync_id=name, sync_group=group)
+        label = nodes.rubric(name, title(name), classes=["sd-tab-label"], sync_id=name, sync_group=group)
         made += create_component(
             "tab-item",
             classes=["sd-tab-item"],

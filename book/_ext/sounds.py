@@ -6,12 +6,14 @@ In a page::
     ```
 
 mounts the widget that a notebook wrote in that folder below _static; with ``:fix: clip=first; property=timbre`` some controls
-stand still, each at its first or last value or at the first that contains the text, and are not shown. ``{sound-pads}`` puts single sounds of such
-folders on pads, which loop in step: each line of YAML has a label, the folder, the values, and words on it::
+stand still, each at its first or last value or at the one of that text, or the first that contains it, and are not shown. ``{sound-pads}`` puts single sounds of such
+folders on pads, which loop in step, with ``:small:`` as buttons alone: each line of YAML has a label, the folder, the values, and words on it::
 
     ```{sound-pads} sounds/encodec/04_steering
     - [Original, steering, beside clip=last; property=pitch, "Words."]
     ```
+
+A sound of a table has its row and column as values, as in ``row=pitch; column=first``.
 
 ``{listening-check}`` mounts a blind check of the
 sounds that section 4 steered, ``{live-desk}`` the desk that steers in the page, ``{live-generator}`` a generator that plays there. In what notebooks put out, and here, addresses
@@ -36,7 +38,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from audiosae.files import params
-from audiosae.files.params import TITLES
+from audiosae.files.params import title
 from audiosae.widgets.sound import ASSETS, STATIC
 from audiosae.widgets.switch import mount
 
@@ -71,10 +73,11 @@ class SoundSwitchDirective(SphinxDirective):
         return f"{self.arguments[0].strip('/')}/index.json"
 
     def index(self) -> dict[str, Any] | None:
-        """The index that the widget wrote; None, with a warning, if it is not there."""
-        path = Path(self.env.srcdir, "_static", self.address)
+        """The index that the widget wrote; None if it is not there, with a warning if it belongs to a codec or generator of params.yaml."""
+        path, written = Path(self.env.srcdir, "_static", self.address), Path(self.env.srcdir).parent / "params.yaml"
         if not path.is_file():
-            logger.warning("no widget at %s; run the stage that writes it.", path, location=self.get_location())
+            if self.address.split("/")[1] in (*params.codecs(written), *params.generators(written)):
+                logger.warning("no widget at %s; run the stage that writes it.", path, location=self.get_location())
             return None
         self.env.note_dependency(str(path))
         return json.loads(path.read_text(encoding="utf-8"))
@@ -89,7 +92,8 @@ class SoundSwitchDirective(SphinxDirective):
         for name, values, *_ in axes:
             text = wanted.get(name)
             ends = {"first": [0], "last": [len(values) - 1]}
-            places = ends.get(text) or [place for place, value in enumerate(values) if text is not None and text in value]
+            holding = [place for place, value in enumerate(values) if text is not None and text in value]
+            places = ends.get(text) or ([values.index(text)] if text in values else holding)  # "1" is 1, and not −1
             if name in wanted and not places:
                 logger.warning("no value of %s contains %r.", name, wanted[name], location=self.get_location())
             found.append(places[0] if places else None)
@@ -99,7 +103,7 @@ class SoundSwitchDirective(SphinxDirective):
 class SoundPadsDirective(SoundSwitchDirective):
     """Mount single sounds of widgets below a folder on pads."""
 
-    option_spec = {"title": directives.unchanged, "caption": directives.unchanged}
+    option_spec = {"title": directives.unchanged, "caption": directives.unchanged, "small": directives.flag}
     has_content = True
     folder = ""
 
@@ -111,16 +115,28 @@ class SoundPadsDirective(SoundSwitchDirective):
             if (index := self.index()) is None:
                 return []
             beside, self.options["fix"] = values.startswith("beside "), values.removeprefix("beside ")
-            state = index["states"]["-".join(str(place or 0) for place in self.fixed(index["axes"]))]
-            sound = index["besides"][state["beside"]] if beside else state
-            at = {kind: f"../{self.folder}/{sound[name]}" for kind, name in (("url", "file"), ("picture", "picture"))}
+            sound = self.table(index) if "rows" in index else self.state(index, beside)
+            at = {kind: f"../{self.folder}/{sound[name]}" for kind, name in (("url", "file"), ("picture", "picture")) if name in sound}
             pads.append({"label": label, **at, "readout": sound["readout"], "note": note[0] if note else ""})
-        told = {name: self.options[name] for name in ("title", "caption") if name in self.options} | {"pads": pads}
+        told = {name: self.options[name] for name in ("title", "caption") if name in self.options} | {
+            "pads": pads,
+            "small": "small" in self.options,
+        }
         html = (
             f'<div class="audiosae-switch" data-audiosae-pads="{STATIC}{self.address}" data-audiosae-told="{attribute(told)}">'
             f"<p>{escape(told.get('title', ''))}</p><noscript><p>These sounds need JavaScript.</p></noscript></div>"
         )
         return [nodes.raw("", html, format="html")]
+
+    def state(self, index: dict[str, Any], beside: bool) -> dict[str, Any]:
+        """A state of a switch, or the sound beside it."""
+        state = index["states"]["-".join(str(place or 0) for place in self.fixed(index["axes"]))]
+        return index["besides"][state["beside"]] if beside else state
+
+    def table(self, index: dict[str, Any]) -> dict[str, Any]:
+        """A sound of a table."""
+        row, column = (place or 0 for place in self.fixed([["row", index["rows"]], ["column", index["columns"]]]))
+        return {"file": index["files"][row][column], "readout": index["readouts"][row][column]}
 
     @property
     def address(self) -> str:
@@ -133,7 +149,7 @@ class ListeningCheckDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the mount."""
-        found = {TITLES.get(codec, codec): f"../{codec}/{STEERED}/index.json" for codec in codecs(self.env.srcdir)}
+        found = {title(codec): f"../{codec}/{STEERED}/index.json" for codec in codecs(self.env.srcdir)}
         html = (
             f'<div class="audiosae-check" data-audiosae-check="{STATIC}sounds/clips/index.json" data-audiosae-codecs="{attribute(found)}">'
             "<noscript><p>The check needs JavaScript.</p></noscript></div>"

@@ -25,7 +25,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from audiosae.files import params
-from audiosae.files.params import TITLES
+from audiosae.files.params import title
 
 PAGE = "findings"
 
@@ -76,7 +76,7 @@ def section(claim: dict[str, Any], names: dict[str, Any]) -> list[str]:
     rows = []
     for subject, finding in claim["by"].items():
         lines = [*(figure(found, names) for found in finding["figures"]), *filter(None, [finding["why"]])]
-        rows.append(f"| {TITLES.get(subject, subject)} | {words(finding['verdict'], kind)} | {'<br>'.join(lines) or '–'} |")
+        rows.append(f"| {title(subject)} | {words(finding['verdict'], kind)} | {'<br>'.join(lines) or '–'} |")
     return [
         f"({claim['kind']}-{claim['key']})=",
         f"#### {claim['claim']}",
@@ -133,7 +133,7 @@ def left_out(told: Any, codecs: list[str]) -> list[str]:
     `told` is results/current.json at a question. A codec that params.yaml does not name has no evidence.
     """
     asked = {codec: told[codec] if codec in told.keys() else "there is no such codec here" for codec in codecs or told.keys()}
-    reasons = [f"*{TITLES.get(codec, codec)}: nothing is shown here; {why}.*" for codec, why in asked.items() if why is not None]
+    reasons = [f"*{title(codec)}: nothing is shown here; {why}.*" for codec, why in asked.items() if why is not None]
     return [line for reason in reasons for line in (reason, "")] if codecs or len(reasons) == len(asked) else []
 
 
@@ -216,13 +216,10 @@ def matrix(claims: list[dict[str, Any]], codecs: list[str]) -> list[str]:
         [link[claim["key"]], *(sign(claim["by"][codec]["verdict"], kind) if codec in claim["by"] else "" for codec in codecs)]
         for claim in of_codecs
     ]
-    lines = _table([head, *(TITLES.get(codec, codec) for codec in codecs)], rows)
+    lines = _table([head, *(title(codec) for codec in codecs)], rows)
     if others:
         told = [
-            [
-                link[claim["key"]],
-                "<br>".join(f"{TITLES.get(name, name)}: {sign(one['verdict'], kind)}" for name, one in claim["by"].items()),
-            ]
+            [link[claim["key"]], "<br>".join(f"{title(name)}: {sign(one['verdict'], kind)}" for name, one in claim["by"].items())]
             for claim in others
         ]
         lines += ["", *_table([head, "about"], told)]

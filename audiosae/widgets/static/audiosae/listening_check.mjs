@@ -1,7 +1,8 @@
 // A blind check: of two sounds, which was steered, and how? Made of the sounds of section 4; answers leave as CSV, by the listener's own hand.
 
-import { decoded } from "./sound_pads.mjs";
-import { Player } from "./live/player.mjs";
+import { make } from "./elements.mjs";
+import { Player } from "./player.mjs";
+import { decoded } from "./sound_view.mjs";
 
 const TRIALS = 12;
 const PRACTICE = 2; // pairs with the answer at once, which do not count
@@ -11,12 +12,6 @@ const WAYS = {
   amplitude: ["softer", "louder"],
   timbre: ["darker", "brighter"],
 };
-
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
 
 // A small generator of random numbers, so that a code gives everybody the same trials (mulberry32, in the public domain).
 function random(text) {
@@ -161,7 +156,7 @@ export function build(element, indices) {
       heard = letter;
       plays[letter] += 1;
       try {
-        for (const each of ["A", "B"]) waves[each] ??= decoded(new URL(each === trial.steered ? trial.moved : trial.still, trial.place));
+        for (const each of ["A", "B"]) waves[each] ??= decoded(new URL(each === trial.steered ? trial.moved : trial.still, trial.place).href);
         const buffer = await waves[letter];
         if (heard !== letter) return;
         player.show(Array.from({ length: buffer.numberOfChannels }, (_, channel) => buffer.getChannelData(channel)), buffer.sampleRate, 1);

@@ -1,5 +1,7 @@
 // The book's form of the widgets: what they show was written in advance, beside an index.json. Each module is loaded by the pages that need it.
 
+import { silence } from "./player.mjs";
+
 async function json(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`What this shows is missing (${answer.status}: ${address.pathname}).`);
@@ -17,23 +19,22 @@ async function whole(address) {
 
 const MOUNTS = {
   async audiosaeSrc(element, address) {
-    const [{ build }, index] = await Promise.all([import("./sound_switch.mjs"), json(address)]);
+    const [{ build }, { decoded }, index] = await Promise.all([import("./sound_switch.mjs"), import("./sound_view.mjs"), json(address)]);
     const told = JSON.parse(element.dataset.audiosaeTold ?? "{}");
     const fixed = told.fix ?? index.axes.map(() => null);
     const description = { ...index, ...told, axes: index.axes.filter((_, axis) => fixed[axis] === null) };
-    await build(element, description, async ({ indices, beside }, heard) => {
+    await build(element, description, async ({ indices, beside }) => {
       const free = [...indices];
       const state = index.states[fixed.map((place) => place ?? free.shift()).join("-")];
       const { file, readout, picture } = beside ? index.besides[state.beside] : state;
-      const sound = new URL(file, address);
-      return { url: sound.href, readout, picture: picture && new URL(picture, address).href, ...(heard ? await whole(sound) : {}) };
+      return { wave: () => decoded(new URL(file, address).href), readout, picture: picture && new URL(picture, address).href };
     });
   },
   async audiosaePads(element, address) {
     const { build } = await import("./sound_pads.mjs");
     const told = JSON.parse(element.dataset.audiosaeTold);
     const at = (name) => new URL(name, address).href;
-    build(element, { ...told, pads: told.pads.map((pad) => ({ ...pad, url: at(pad.url), picture: at(pad.picture) })) });
+    build(element, { ...told, pads: told.pads.map((pad) => ({ ...pad, url: at(pad.url), picture: pad.picture && at(pad.picture) })) });
   },
   async audiosaeFeatures(element, address) {
     const clips = new URL("../../sounds/clips/", address);
@@ -93,7 +94,7 @@ document.addEventListener("change", (event) => { place = chosen(event)?.getBound
 document.addEventListener("change", (event) => {
   const label = chosen(event);
   if (!label) return;
-  document.querySelectorAll("audio").forEach((audio) => audio.pause());
+  silence();
   scrollBy({ top: label.getBoundingClientRect().top - place, behavior: "instant" });
   const { syncGroup, syncId } = label.dataset;
   const address = new URL(location);

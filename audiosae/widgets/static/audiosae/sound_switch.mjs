@@ -1,52 +1,38 @@
 // One player that controls switch among sounds. `build` draws it; where a sound comes from is the caller's affair:
 // Python through a live model (`render`, below), or files (mount.mjs).
 
-let count = 0;
-
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
+import { field, make, options } from "./elements.mjs";
+import { decode, soundView } from "./sound_view.mjs";
 
 // `description`: title, caption, axes as [name, labels, kind], and where they are wanted `beside`, what every sound can be compared
 // with, and `curves`, see `curvesOf`.
-// `fetchSound({ indices, beside }, heard)` resolves to { url, readout, picture, release }: addresses of the sound and of its
-// spectrogram, what was measured on it, and what frees them. `heard` says whether the listener has played anything yet: until
-// then an address will do, and no sound is loaded.
+// `fetchSound({ indices, beside })` resolves to { wave, picture, readout, release }: see `soundView`; `release` frees the picture, where that is needed.
 export function build(element, description, fetchSound) {
-  const id = `audiosae-${++count}`;
   const indices = [];
-  const audio = make("audio", { controls: true, preload: "none" });
-  const readout = make("dl", { className: "audiosae-readout" });
-  const status = make("p", { className: "audiosae-status" });
-  status.setAttribute("role", "status");
-  audio.setAttribute("aria-label", description.title);
-  const picture = pictureOf(audio);
+  const view = soundView("Spectrogram: time from left to right, pitch upwards from 40 Hz (mel scale), bright is loud.");
   const curves = description.curves ? curvesOf(description.curves) : null;
 
   const controls = make("div", { className: "audiosae-controls" });
   description.axes.forEach(([name, labels, kind], axis) => {
-    const control = { list: listFor, slider: sliderFor }[kind](labels);
-    indices.push(control.index());
-    control.input.id = `${id}-${axis}`;
-    control.input.disabled = labels.length < 2;
-    control.input.addEventListener("input", () => {
-      indices[axis] = control.index();
+    const { input, rest, index } = { list: listFor, slider: sliderFor }[kind](labels);
+    indices.push(index());
+    input.disabled = labels.length < 2;
+    input.addEventListener("input", () => {
+      indices[axis] = index();
       curves?.show(indices);
       choose();
     });
-    controls.append(
-      make("div", { className: `audiosae-axis audiosae-${kind}` },
-        make("label", { htmlFor: control.input.id, textContent: name }), ...control.nodes),
-    );
+    const control = field(name, input, ...rest);
+    control.classList.add(`audiosae-${kind}`);
+    controls.append(control);
   });
 
   const compare = description.beside ? switchFor(description.beside, choose) : null;
 
   element.replaceChildren(
     make("p", { className: "audiosae-title", textContent: description.title }),
-    controls, ...(curves ? [curves.node] : []), audio, ...(compare ? [compare.node] : []), picture.node, readout, status,
+    controls, ...(curves ? [curves.node] : []),
+    make("div", { className: "audiosae-pads" }, view.toggle, ...(compare ? [compare.node] : [])), view.picture, view.readout, view.status,
   );
   if (description.caption) {
     element.append(make("p", { className: "audiosae-caption", textContent: description.caption }));
@@ -58,6 +44,7 @@ export function build(element, description, fetchSound) {
   // Only the newest choice counts: while one is being fetched, the next waits, and those between are forgotten.
   let busy = false;
   let waiting = false;
+  let release;
   async function choose() {
     waiting = true;
     if (busy) return;
@@ -66,47 +53,26 @@ export function build(element, description, fetchSound) {
       waiting = false;
       const wanted = { indices: [...indices], beside: Boolean(compare?.on()) };
       // A sound that is there at once should not make the text flicker.
-      const notice = setTimeout(() => { status.textContent = "Computing…"; }, 200);
+      const notice = setTimeout(() => { view.status.textContent = "Computing…"; }, 200);
       try {
-        const sound = await fetchSound(wanted, audio.readyState > 0 || !audio.paused);
+        const sound = await fetchSound(wanted);
+        view.status.textContent = "";
         if (waiting) {
           sound.release?.();
         } else {
-          play(sound);
-          status.textContent = "";
+          view.show(sound);
+          release?.();
+          ({ release } = sound);
           element.dataset.state = wanted.indices.join("-") + (wanted.beside ? " beside" : "");
         }
       } catch (error) {
-        status.textContent = error.message;
+        view.status.textContent = error.message;
       } finally {
         clearTimeout(notice);
       }
     }
     busy = false;
   }
-
-  // The new sound goes on where the old one was, and plays only if the old one did.
-  let position = 0;
-  let releaseOld;
-  function play({ url, readout: values, picture: address, release }) {
-    const playing = !audio.paused && !audio.ended;
-    if (audio.readyState > 0) position = audio.ended ? 0 : audio.currentTime;
-    audio.src = url;
-    picture.show(address);
-    releaseOld?.();
-    releaseOld = release;
-    if (playing) {
-      // A quick second move stops this one before it has begun; that is no fault.
-      audio.play().catch((error) => { if (error.name !== "AbortError") status.textContent = error.message; });
-    }
-    readout.replaceChildren(...values.map(([key, value]) =>
-      make("div", {}, make("dt", { textContent: key }), make("dd", { textContent: value }))));
-  }
-  audio.addEventListener("loadedmetadata", () => {
-    if (position > 0 && position < audio.duration) audio.currentTime = position;
-    position = 0;
-  });
-  audio.addEventListener("error", () => { status.textContent = "This sound could not be loaded."; });
 
   return choose();
 }
@@ -121,12 +87,12 @@ function sliderFor(labels) {
   };
   input.addEventListener("input", show);
   show();
-  return { input, nodes: [input, output], index: () => Number(input.value) };
+  return { input, rest: [output], index: () => Number(input.value) };
 }
 
 function listFor(labels) {
-  const input = make("select", {}, ...labels.map((text, index) => make("option", { value: index, textContent: text })));
-  return { input, nodes: [input], index: () => Number(input.value) };
+  const input = make("select", {}, ...options([...labels.entries()]));
+  return { input, rest: [], index: () => Number(input.value) };
 }
 
 // One button between two sounds of a state, so that the ear can go back and forth without losing its place.
@@ -144,20 +110,6 @@ function switchFor(label, changed) {
   });
   show();
   return { node, on: () => on };
-}
-
-// A spectrogram with a line where the sound is.
-function pictureOf(audio) {
-  const image = make("img", { alt: "Spectrogram of this sound: low notes at the bottom, time from left to right", decoding: "async" });
-  const frame = make("div", { className: "audiosae-picture" }, image);
-  const text = "Spectrogram: time from left to right, pitch upwards from 40 Hz (mel scale), bright is loud.";
-  const node = make("figure", { hidden: true }, frame, make("figcaption", { textContent: text }));
-  const follow = () => {
-    frame.style.setProperty("--played", audio.duration ? audio.currentTime / audio.duration : 0);
-    if (!audio.paused) requestAnimationFrame(follow);
-  };
-  for (const event of ["play", "seeked", "loadedmetadata"]) audio.addEventListener(event, follow);
-  return { node, show: (address) => { node.hidden = !address; if (address) image.src = address; } };
 }
 
 // Lines over the values of the last axis, with a cursor that goes with its slider. `curves`: { label, by, sets }, where sets[i] holds
@@ -209,10 +161,9 @@ async function render({ model, el, experimental }) {
     await new Promise((resolve) => setTimeout(resolve, 120));
     const [{ error, readout }, buffers] = await experimental.invoke("ask", wanted, { signal: new AbortController().signal });
     if (error) throw new Error(error);
-    const [url, picture] = ["audio/mpeg", "image/webp"].map((type, i) =>
-      buffers[i] && URL.createObjectURL(new Blob([buffers[i]], { type })));
-    const release = () => [url, picture].forEach((address) => address && URL.revokeObjectURL(address));
-    return { url, picture, readout, release };
+    const [sound, image] = buffers.map(({ buffer, byteOffset, byteLength }) => buffer.slice(byteOffset, byteOffset + byteLength));
+    const picture = image && URL.createObjectURL(new Blob([image], { type: "image/webp" }));
+    return { wave: () => decode(sound.slice()), picture, readout, release: () => picture && URL.revokeObjectURL(picture) };
   });
 }
 

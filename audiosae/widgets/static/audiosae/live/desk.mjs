@@ -1,8 +1,8 @@
 // The steering desk: any clip or sound of one's own, pushed along any direction by any amount, computed and measured as it plays.
-import { field, make, options } from "./elements.mjs";
+import { field, make, options } from "../elements.mjs";
 import { able, newest, workerEngine } from "./engine.mjs";
 import { piano } from "./piano.mjs";
-import { Player, download, safeGain } from "./player.mjs";
+import { Player, download, safeGain } from "../player.mjs";
 import { curve, spectrogram, waveform } from "./plots.mjs";
 
 const TARGET = -23; // LUFS at which sounds are compared

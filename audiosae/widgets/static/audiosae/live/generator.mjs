@@ -1,8 +1,8 @@
 // The small generator: words and a seed become music, state after state, each heard and read by the classifiers as it comes.
-import { field, make, options } from "./elements.mjs";
+import { field, make, options } from "../elements.mjs";
 import { able, newest, workerEngine } from "./engine.mjs";
 import { area, distance, shareOfWay } from "./flow.mjs";
-import { Player, download, safeGain } from "./player.mjs";
+import { Player, download, safeGain } from "../player.mjs";
 import { spectrogram } from "./plots.mjs";
 
 const TARGET = -23; // LUFS at which states are compared

@@ -1,5 +1,5 @@
 // A small piano, for the pointer and for the computer's keys: told(note) with a MIDI note.
-import { make } from "./elements.mjs";
+import { make } from "../elements.mjs";
 
 const KEYS = "awsedftgyhujk"; // an octave and one note, as they lie on a keyboard
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];

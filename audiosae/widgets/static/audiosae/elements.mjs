@@ -11,6 +11,6 @@ export const options = (entries) => entries.map(([value, textContent]) => make("
 
 // A control with its label, and what else stands beside it.
 export function field(label, node, ...rest) {
-  node.id = `audiosae-live-${++count}`;
+  node.id = `audiosae-control-${++count}`;
   return make("div", { className: "audiosae-axis" }, make("label", { htmlFor: node.id, textContent: label }), node, ...rest);
 }

@@ -6,8 +6,8 @@ export const PEAK = 10 ** (-1 / 20);
 
 const players = new Set();
 
-// What plays elsewhere on the page stops, and a recorded sound that begins stops all of these.
-function silence(other) {
+// What plays on the page stops, all but one sound; an audio element that begins stops all others.
+export function silence(other = null) {
   for (const player of players) if (player !== other) player.pause();
   for (const audio of document.querySelectorAll("audio")) if (audio !== other) audio.pause();
 }

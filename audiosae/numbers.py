@@ -19,6 +19,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{value:z,.{digits}f}".replace(",", THOUSANDS).replace("-", "−")
 
 
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share in 0…1: 0.8234 is “82 %”."""
+    return "–" if share is None else f"{number(100 * share, digits)} %"
+
+
 def interval(bounds: Sequence[float], digits: int = 2) -> str:
     """“0.79 to 0.85”."""
     return " to ".join(number(bound, digits) for bound in bounds)
