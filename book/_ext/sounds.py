@@ -115,7 +115,7 @@ class SoundPadsDirective(SoundSwitchDirective):
             if (index := self.index()) is None:
                 return []
             beside, self.options["fix"] = values.startswith("beside "), values.removeprefix("beside ")
-            sound = self.table(index) if "rows" in index else self.state(index, beside)
+            sound = self.of_table(index) if "rows" in index else self.of_switch(index, beside)
             at = {kind: f"../{self.folder}/{sound[name]}" for kind, name in (("url", "file"), ("picture", "picture")) if name in sound}
             pads.append({"label": label, **at, "readout": sound["readout"], "note": note[0] if note else ""})
         told = {name: self.options[name] for name in ("title", "caption") if name in self.options} | {
@@ -128,12 +128,12 @@ class SoundPadsDirective(SoundSwitchDirective):
         )
         return [nodes.raw("", html, format="html")]
 
-    def state(self, index: dict[str, Any], beside: bool) -> dict[str, Any]:
+    def of_switch(self, index: dict[str, Any], beside: bool) -> dict[str, Any]:
         """A state of a switch, or the sound beside it."""
         state = index["states"]["-".join(str(place or 0) for place in self.fixed(index["axes"]))]
         return index["besides"][state["beside"]] if beside else state
 
-    def table(self, index: dict[str, Any]) -> dict[str, Any]:
+    def of_table(self, index: dict[str, Any]) -> dict[str, Any]:
         """A sound of a table."""
         row, column = (place or 0 for place in self.fixed([["row", index["rows"]], ["column", index["columns"]]]))
         return {"file": index["files"][row][column], "readout": index["readouts"][row][column]}
