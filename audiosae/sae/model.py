@@ -11,7 +11,8 @@ with these reductions: a sum over dimensions, a sum over features, a mean over f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,8 +73,8 @@ class SparseAutoencoder(nn.Module):
     def standardise(self, latents: Latents, counts: torch.Tensor | None = None) -> None:
         """Take mean and standard deviation from training latents [rows, dim]; `counts` is how many frames each row stands for [rows]."""
         frames = len(latents) if counts is None else float(counts.sum())
-        mean = torch.stack([times @ x.double() for x, times in _parts(latents, counts)]).sum(dim=0) / frames
-        squares = torch.stack([times @ (x.double() - mean).pow(2) for x, times in _parts(latents, counts)]).sum(dim=0)
+        mean = _total(latents, counts, lambda x: x.double()) / frames
+        squares = _total(latents, counts, lambda x: (x.double() - mean).pow(2))
         self.mean.copy_(mean)
         self.std.copy_((squares / (frames - 1)).sqrt().clamp_min(1e-6))
 
@@ -128,6 +129,16 @@ def _parts(latents: Latents, counts: torch.Tensor | None) -> Iterator[tuple[torc
         yield latents[rows.to(latents.device)], counts[rows].double().to(latents.device)
 
 
+def _total(latents: Latents, counts: torch.Tensor | None, of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Sum over frames of what a function makes of rows, in double precision: [dim]."""
+    rows = len(latents) if counts is None else int(counts.count_nonzero())
+    # One block for all parts: results kept one by one would lie between the large tensors on the heap, which then grows with the frames.
+    sums = torch.empty(max(1, math.ceil(rows / BATCH)), latents.shape[1], dtype=torch.float64, device=latents.device)
+    for number, (x, times) in enumerate(_parts(latents, counts)):
+        sums[number] = times @ of(x)
+    return sums.sum(dim=0)
+
+
 @torch.no_grad()
 def evaluate(sae: SparseAutoencoder, latents: Latents, counts: torch.Tensor | None = None) -> dict[str, float]:
     """What an SAE does to frames.
@@ -158,7 +169,7 @@ def evaluate(sae: SparseAutoencoder, latents: Latents, counts: torch.Tensor | No
         If there are no frames, or all are alike: then there is no variance to explain.
     """
     frames = float(len(latents) if counts is None else counts.sum())
-    centre = torch.stack([times @ sae.normalised(x).double() for x, times in _parts(latents, counts)]).sum(dim=0) / frames
+    centre = _total(latents, counts, lambda x: sae.normalised(x).double()) / frames
     active = torch.zeros(sae.hidden, dtype=torch.float64)
     error = variance = squares = 0.0
     for part, times in _parts(latents, counts):
