@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 from audiosae.figures import evidence, theme
 from audiosae.figures.evidence import Found
@@ -56,7 +58,10 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PATH.png and PATH-dark.png, and close it."""
     drawn, _ = theme.both(figure)
     for end, kind in ((".png", "image/png"), ("-dark.png", theme.DARK)):
-        whole.write(path.with_name(path.name + end), b64decode(drawn[kind]))
+        data = BytesIO()
+        # 256 colours: no difference that one could see, and a third of the bytes.
+        Image.open(BytesIO(b64decode(drawn[kind]))).convert("RGB").quantize(256).save(data, "PNG", optimize=True)
+        whole.write(path.with_name(path.name + end), data.getvalue())
     plt.close(figure)
     print("drew", path)
 
