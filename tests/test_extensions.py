@@ -139,7 +139,7 @@ def test_pages_ask_for_claims_that_there_are_and_show_evidence_only_where_it_can
         assert set(re.findall(r"\bevidence\.(\w+)", inside)) <= {question}
 
 
-@pytest.mark.parametrize("asked, place", [("r=1", 2), ("r=last", 3), ("r=−1", 0), ("clip=choir", None), ("r=0", 1)])
+@pytest.mark.parametrize("asked, place", [("r=1", 2), ("r=last", 3), ("r=middle", 2), ("r=−1", 0), ("clip=choir", None), ("r=0", 1)])
 def test_a_control_stands_still_at_the_value_that_is_named_before_one_that_contains_it(asked: str, place: int | None) -> None:
     directive = SimpleNamespace(options={"fix": asked})
     axes = [["clip", ["tuba", "a choir"], "list"], ["r", ["−1", "0", "1", "2"], "slider"]]

@@ -6,7 +6,7 @@ In a page::
     ```
 
 mounts the widget that a notebook wrote in that folder below _static; with ``:fix: clip=first; property=timbre`` some controls
-stand still, each at its first or last value or at the one of that text, or the first that contains it, and are not shown. ``{sound-pads}`` puts single sounds of such
+stand still, each at its first, middle or last value or at the one of that text, or the first that contains it, and are not shown. ``{sound-pads}`` puts single sounds of such
 folders on pads, which loop in step, with ``:small:`` as buttons alone: each line of YAML has a label, the folder, the values, and words on it::
 
     ```{sound-pads} sounds/encodec/04_steering
@@ -91,7 +91,7 @@ class SoundSwitchDirective(SphinxDirective):
         found: list[int | None] = []
         for name, values, *_ in axes:
             text = wanted.get(name)
-            ends = {"first": [0], "last": [len(values) - 1]}
+            ends = {"first": [0], "middle": [len(values) // 2], "last": [len(values) - 1]}
             holding = [place for place, value in enumerate(values) if text is not None and text in value]
             places = ends.get(text) or ([values.index(text)] if text in values else holding)  # "1" is 1, and not −1
             if name in wanted and not places:
