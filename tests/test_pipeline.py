@@ -148,7 +148,7 @@ def test_a_parameter_reruns_what_follows_from_it(small: Clone) -> None:
     with edited(small, "params.yaml", "l1: 0.05", "l1: 0.06"):
         again = small.repro()
         followed = follow("encodec", "sae_training", "probing", "steering") | {"live@encodec", "page_feature_browser@encodec"}
-        assert set(again) == followed | {"current", "summary", "verdicts", "book"} and len(again) == len(set(again))
+        assert set(again) == followed | {"current", "summary", "verdicts", "drawings", "book"} and len(again) == len(set(again))
         assert json.loads((small.root / "results/summary.json").read_text())["codecs"]["encodec"]["sae"]["l1"] == 0.06
     small.repro()
     keeps_the_contract(small.root, "encodec")
