@@ -283,7 +283,7 @@ def test_a_codec_that_is_taken_away_leaves_summary_and_book(clone: Clone) -> Non
         assert params["codecs"].pop("mel") == yaml.safe_load(OWN)["mel"]
     try:
         ran = clone.repro()  # nothing is computed; pages that ask which evidence is current are made again
-        assert {name for name in ran if not name.startswith("page_")} == {"current", "summary", "verdicts", "book"}
+        assert {name for name in ran if not name.startswith("page_")} == {"current", "summary", "verdicts", "drawings", "book"}
         assert "mel" not in (clone.root / "results/summary.json").read_text()
         assert (clone.root / "results/steering/mel.json").is_file()  # the reader's to delete
         assert 'data-sync-id="mel"' not in (clone.html / "sections/04_steering.html").read_text()

@@ -1,8 +1,256 @@
 // One player that controls switch among sounds. `build` draws it; where a sound comes from is the caller's affair:
 // Python through a live model (`render`, below), or files (mount.mjs).
+// One file, since JupyterLab fetches no other: elements, player and view stand here too, and have modules that pass them on.
 
-import { field, make, options } from "./elements.mjs";
-import { decode, soundView } from "./sound_view.mjs";
+// Elements of a form.
+let count = 0;
+
+export function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+export const options = (entries) => entries.map(([value, textContent]) => make("option", { value, textContent }));
+
+// A control with its label, and what else stands beside it.
+export function field(label, node, ...rest) {
+  node.id = `audiosae-control-${++count}`;
+  return make("div", { className: "audiosae-axis" }, make("label", { htmlFor: node.id, textContent: label }), node, ...rest);
+}
+
+// Gapless playback in Web Audio: sounds of one length loop, and one takes the place of another at the same position, crossfaded. No sample
+// exceeds −1 dBFS. Nothing plays before `play`, and only one player of a page at a time.
+
+const FADE = 0.02; // seconds
+export const PEAK = 10 ** (-1 / 20);
+
+const players = new Set();
+
+// What plays on the page stops, all but one sound; an audio element that begins stops all others.
+export function silence(other = null) {
+  for (const player of players) if (player !== other) player.pause();
+  for (const audio of document.querySelectorAll("audio")) if (audio !== other) audio.pause();
+}
+document.addEventListener("play", ({ target }) => silence(target), true);
+
+// The gain that brings a wave of some loudness (LUFS) to a target, or as near as its peak allows.
+export function safeGain(wave, loudness, target) {
+  let peak = 1e-9;
+  for (const channel of wave) for (const value of channel) peak = Math.max(peak, Math.abs(value));
+  const wanted = Number.isFinite(loudness) ? 10 ** ((target - loudness) / 20) : 1;
+  return Math.min(wanted, PEAK / peak);
+}
+
+export class Player {
+  #context = null;
+  #source = null; // { node, gain } of what is heard
+  #buffer = null;
+  #level = 1;
+  #from = 0; // position in s where it stood at #since
+  #since = 0;
+
+  constructor(changed = () => {}) {
+    this.changed = changed;
+    players.add(this);
+  }
+
+  get playing() {
+    return this.#source !== null;
+  }
+
+  get duration() {
+    return this.#buffer?.duration ?? 0;
+  }
+
+  // Seconds into the loop.
+  get position() {
+    const gone = this.playing ? this.#context.currentTime - this.#since : 0;
+    return this.duration ? (this.#from + gone) % this.duration : 0;
+  }
+
+  // Put a wave [channels][samples] in the place of what is there, with a gain.
+  show(wave, rate, gain) {
+    const at = this.position;
+    const buffer = new AudioBuffer({ numberOfChannels: wave.length, length: wave[0].length, sampleRate: rate });
+    wave.forEach((channel, number) => buffer.copyToChannel(channel, number));
+    [this.#buffer, this.#level] = [buffer, gain];
+    if (this.playing) this.#begin(at);
+    else this.#from = Math.min(at, buffer.duration);
+  }
+
+  async play() {
+    if (!this.#buffer || this.playing) return;
+    silence(this);
+    this.#context ??= new AudioContext();
+    await this.#context.resume();
+    this.#begin(this.#from);
+    this.changed();
+  }
+
+  pause() {
+    if (!this.playing) return;
+    this.#from = this.position;
+    this.#end();
+    this.#source = null;
+    this.changed();
+  }
+
+  seek(seconds) {
+    if (this.playing) this.#begin(seconds);
+    else this.#from = seconds;
+    this.changed();
+  }
+
+  #begin(at) {
+    const context = this.#context;
+    const [node, gain] = [new AudioBufferSourceNode(context, { buffer: this.#buffer, loop: true }), new GainNode(context, { gain: 0 })];
+    node.connect(gain).connect(context.destination);
+    const now = context.currentTime;
+    gain.gain.setValueAtTime(0, now);
+    gain.gain.linearRampToValueAtTime(this.#level, now + FADE);
+    this.#end();
+    [this.#source, this.#from, this.#since] = [{ node, gain }, at % this.duration, now];
+    node.start(now, this.#from);
+  }
+
+  #end() {
+    if (!this.#source) return;
+    const { node, gain } = this.#source;
+    const now = this.#context.currentTime;
+    gain.gain.cancelScheduledValues(now);
+    gain.gain.setValueAtTime(gain.gain.value, now);
+    gain.gain.linearRampToValueAtTime(0, now + FADE);
+    node.stop(now + FADE);
+  }
+}
+
+// Save a sound as it is heard, as NAME.wav.
+export function download({ wave, gain }, rate, name) {
+  const url = URL.createObjectURL(new Blob([wav(wave.map((channel) => channel.map((value) => value * gain)), rate)], { type: "audio/wav" }));
+  Object.assign(document.createElement("a"), { href: url, download: `${name}.wav` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+// A wave [channels][samples] as the bytes of a WAV file, 24 bits.
+export function wav(wave, rate) {
+  const [channels, frames] = [wave.length, wave[0].length];
+  const view = new DataView(new ArrayBuffer(44 + frames * channels * 3));
+  const text = (at, letters) => [...letters].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
+  text(0, "RIFF");
+  view.setUint32(4, view.byteLength - 8, true);
+  text(8, "WAVEfmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true);
+  view.setUint16(22, channels, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, rate * channels * 3, true);
+  view.setUint16(32, channels * 3, true);
+  view.setUint16(34, 24, true);
+  text(36, "data");
+  view.setUint32(40, frames * channels * 3, true);
+  for (let i = 0, at = 44; i < frames; i++) {
+    for (const channel of wave) {
+      const value = Math.round(Math.max(-1, Math.min(1, channel[i])) * 0x7fffff);
+      view.setUint16(at, value & 0xffff, true);
+      view.setInt8(at + 2, value >> 16);
+      at += 3;
+    }
+  }
+  return view.buffer;
+}
+
+// What stands around a recorded sound: a button, its spectrogram, what was measured on it. Sounds loop, and one takes the place of another at the
+// same position.
+
+
+const KEPT = 40; // decoded sounds
+const STEP = 0.5; // seconds by which an arrow key moves
+
+const waves = new Map(); // by address; a failure is forgotten, so that it can be tried again
+
+export const decode = (bytes) => new OfflineAudioContext(1, 1, 44100).decodeAudioData(bytes);
+
+async function fetched(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`This sound is missing (${answer.status}: ${new URL(address).pathname}).`);
+  return decode(await answer.arrayBuffer());
+}
+
+export function decoded(address) {
+  if (!waves.has(address)) {
+    waves.set(address, fetched(address));
+    waves.get(address).catch(() => waves.delete(address));
+    if (waves.size > KEPT) waves.delete(waves.keys().next().value);
+  }
+  return waves.get(address);
+}
+
+// Nothing is fetched before a listener presses the button. `show(sound)` takes { wave, picture, readout }: wave() resolves to the decoded sound, picture is an
+// address or missing, readout a list of [name, text].
+export function soundView(words = "") {
+  let sound = null;
+  let heard = null; // the last sound that began
+  let wanted = false; // whether it is to be heard: while it is fetched, nothing plays yet
+  const toggle = make("button", { type: "button", className: "audiosae-play", title: "Arrow keys move in the sound" });
+  const image = make("img", { alt: "Spectrogram of this sound: time from left to right, pitch upwards, bright is loud", decoding: "async" });
+  const frame = make("div", { className: "audiosae-picture", title: "Click to go there" }, image);
+  const picture = make("figure", {}, frame, ...(words ? [make("figcaption", { textContent: words })] : []));
+  const readout = make("dl", { className: "audiosae-readout" });
+  const status = make("p", { className: "audiosae-status" });
+  status.setAttribute("role", "status");
+  const player = new Player(() => {
+    wanted = player.playing;
+    draw();
+  });
+
+  function follow() {
+    frame.style.setProperty("--played", player.duration ? player.position / player.duration : 0);
+    if (player.playing) requestAnimationFrame(follow);
+  }
+
+  function draw() {
+    toggle.textContent = player.playing ? "❚❚ Pause" : "▶ Play";
+    follow();
+  }
+
+  async function hear() {
+    const asked = sound;
+    try {
+      const buffer = await asked.wave();
+      if (asked !== sound || !wanted || (asked === heard && player.playing)) return;
+      heard = asked;
+      player.show(Array.from({ length: buffer.numberOfChannels }, (_, channel) => buffer.getChannelData(channel)), buffer.sampleRate, 1);
+      await player.play();
+      status.textContent = "";
+    } catch (error) {
+      wanted = false;
+      status.textContent = error.message;
+    }
+  }
+
+  function play() {
+    wanted = true;
+    return hear();
+  }
+
+  function show(next) {
+    sound = next;
+    picture.hidden = !sound.picture;
+    if (sound.picture && image.getAttribute("src") !== sound.picture) image.src = sound.picture;
+    readout.replaceChildren(...sound.readout.map(([key, value]) => make("div", {}, make("dt", { textContent: key }), make("dd", { textContent: value }))));
+    return wanted ? hear() : undefined;
+  }
+
+  const go = (seconds) => player.duration && player.seek(((seconds % player.duration) + player.duration) % player.duration);
+  toggle.addEventListener("click", () => (player.playing ? player.pause() : play()));
+  toggle.addEventListener("keydown", ({ key }) => {
+    if (key === "ArrowLeft" || key === "ArrowRight") go(player.position + (key === "ArrowLeft" ? -STEP : STEP));
+  });
+  frame.addEventListener("click", ({ offsetX }) => go((offsetX / frame.clientWidth) * player.duration));
+  draw();
+  return { toggle, picture, readout, status, play, show };
+}
 
 // `description`: title, caption, axes as [name, labels, kind], and where they are wanted `beside`, what every sound can be compared
 // with, and `curves`, see `curvesOf`.
