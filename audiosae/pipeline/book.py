@@ -89,7 +89,6 @@ def _configuration(source: Path) -> dict[str, Any]:
     )
     config["extensions"] = [name for name in config["extensions"] if name not in ONLINE]
     config.pop("comments_config", None)  # belongs to an extension that was just left out
-    config["html_search_scorer"] = str(source / "_static/scripts/search_scorer.js")
     config["html_theme_options"]["extra_footer"] = (
         f'<p><a href="{COMMIT}" data-audiosae-commit>The commit that this book was built from</a></p>'
     )

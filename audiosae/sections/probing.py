@@ -223,9 +223,11 @@ def _on_ensembles(table: Frames, rows: Rows, sae: SparseAutoencoder, probe: Prob
 def _top(table: Frames, rows: Rows, sae: SparseAutoencoder, probe: Probe, prop: str, k: int) -> tuple[int, float]:
     """The feature that adds most to the score of a class over its training frames, and how much."""
     members = torch.from_numpy(rows.of_frame[table.rows("train", prop) & (table.table[prop] == k).to_numpy()])
-    read = _read(sae.encode, rows.latents.to(determinism.device()), members)
-    mean = torch.stack([x.sum(dim=0) for x in read]).sum(dim=0).cpu() / len(members)
-    return probes.top_features(probe, mean, k, 1)[0]
+    # One block, as in `_total` of `audiosae.sae.model`.
+    sums = torch.empty(len(members.split(BATCH)), probe.weight.shape[1], device=determinism.device())
+    for number, x in enumerate(_read(sae.encode, rows.latents.to(determinism.device()), members)):
+        sums[number] = x.sum(dim=0)
+    return probes.top_features(probe, sums.sum(dim=0).cpu() / len(members), k, 1)[0]
 
 
 def _write_sounds(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from audiosae.widgets.sound import ASSETS, Answer, Live, read_index, static_address
+from audiosae.widgets.sound import ASSETS, Answer, Live, inlined, read_index, static_address
 
 PEAKS = 200
 """Columns of a drawn waveform."""
@@ -28,7 +28,7 @@ def describe_clip(mono: np.ndarray, sample_rate: int, text: str) -> dict[str, An
 class FeatureBrowser(Live):
     """Show what the stage `live` wrote in the folder of a codec, or a `ParameterError`: all features, and the clips that excite them."""
 
-    _esm = ASSETS / "feature_browser.mjs"
+    _esm = inlined(ASSETS / "feature_browser.mjs")
     index = traitlets.Dict().tag(sync=True)
 
     def __init__(self, folder: Path) -> None:

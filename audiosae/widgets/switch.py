@@ -14,7 +14,7 @@ from typing import Any
 import traitlets
 
 from audiosae.errors import ParameterError
-from audiosae.widgets.sound import ASSETS, Answer, Live, Sound, read_index, static_address, write_folder
+from audiosae.widgets.sound import ASSETS, Answer, Live, Sound, inlined, read_index, static_address, write_folder
 from audiosae.widgets.spectrogram import picture
 
 
@@ -103,7 +103,7 @@ def _beside(sound: Sound, what: str) -> Sound:
 class SoundSwitch(Live):
     """Show what `write_switch` wrote in a folder, or a `ParameterError`: controls, and what was measured on the sound that plays."""
 
-    _esm = ASSETS / "sound_switch.mjs"
+    _esm = inlined(ASSETS / "sound_switch.mjs")
     description = traitlets.Dict().tag(sync=True)
 
     def __init__(self, folder: Path) -> None:

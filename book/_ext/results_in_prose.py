@@ -21,7 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-from audiosae.numbers import interval, number
+from audiosae.numbers import interval, number, percent
 
 
 class MissingResult(ValueError):
@@ -141,7 +141,7 @@ class Percent:
     """A share in 0…1 as a percentage: 0.8234 -> “82.3 %”."""
 
     def __call__(self, share: float | None, digits: int = 1) -> str:
-        return "n/a" if share is None else made(f"{number(100 * share, digits)} %", share)
+        return "n/a" if share is None else made(percent(share, digits), share)
 
 
 class Number:

@@ -2,6 +2,8 @@
 // `build` draws it from columns, see `audiosae.live.features.survey`; where these and sounds come from is the caller's affair: Python through
 // a live model (`render`, below), or files (mount.mjs).
 
+import { field, make, options } from "./elements.mjs";
+
 const PROPERTIES = ["pitch", "amplitude", "timbre"];
 const KINDS = { paper: "the paper's", k_sparse: "k-sparse" };
 const percent = (share) => `${(100 * share).toFixed(share < 0.001 ? 2 : 1)} %`;
@@ -16,14 +18,6 @@ const FIRST = 200; // entries of the list, until all are asked for
 const LEAD = 0.4; // seconds that a player starts before the moment
 const PUSH = 20; // α on the desk
 
-let count = 0;
-
-function make(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 function draw(parent, tag, properties, text = "") {
   const part = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(properties)) part.setAttribute(name, value);
@@ -33,7 +27,6 @@ function draw(parent, tag, properties, text = "") {
 }
 
 const picture = (parent, viewBox, label) => draw(parent, "svg", { viewBox, role: "img", "aria-label": label });
-const options = (entries) => entries.map(([value, textContent]) => make("option", { value, textContent }));
 const anchor = (kind, number) => `#${kind === "paper" ? "" : `${kind.replaceAll("_", "-")}-`}feature-${number}`;
 const plain = (text) => ` ${text.toLowerCase().replace(/[()]/g, "").replaceAll("−", "-").trim()}`; // what a search compares, from the start of a word
 
@@ -57,11 +50,6 @@ function histogram(bars, peak) {
 // `index`: what the stage `live` says of the codec, and described, { clip: { text, seconds, peaks } }. `source.features(kind)` resolves to columns,
 // `source.clip(name)` to { url, release }. `book`: { desk }, an address or undefined, where the browser has a page of its own.
 export async function build(element, index, source, book = null) {
-  const id = `audiosae-features-${++count}`;
-  const field = (label, node) => {
-    node.id = `${id}-${label}`;
-    return make("div", { className: "audiosae-axis" }, make("label", { htmlFor: node.id, textContent: label }), node);
-  };
   const kind = make("select", {}, ...options(Object.entries(KINDS)));
   const search = make("input", { type: "search", placeholder: "12, C4, timbre 2343 Hz, violin" });
   const order = make("select", {}, ...options(Object.entries(SORTS).map(([name, [text]]) => [name, text])));
