@@ -89,6 +89,8 @@ def _configuration(source: Path) -> dict[str, Any]:
     )
     config["extensions"] = [name for name in config["extensions"] if name not in ONLINE]
     config.pop("comments_config", None)  # belongs to an extension that was just left out
+    if scorer := config.get("html_search_scorer"):
+        config["html_search_scorer"] = str(source / scorer)  # Sphinx looks for it in the working directory
     config["html_theme_options"]["extra_footer"] = (
         f'<p><a href="{COMMIT}" data-audiosae-commit>The commit that this book was built from</a></p>'
     )
