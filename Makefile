@@ -20,7 +20,7 @@ HTML  := book/_build/html/index.html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup weights repro evidence verify released book links archive lab browser browsers engines lint test test-all lock
+.PHONY: help setup weights repro evidence verify released book links archive lab browser browsers engines peers lint test test-all lock
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -117,6 +117,16 @@ engines: setup  ## install Dask and Ray, on which work can run: `engine.backend`
 	    $$($(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['engines'])")
 	@mkdir -p $(VENV)/etc/dask && cp setup/dask.yaml $(VENV)/etc/dask/audiosae.yaml
 
+# It sees what .venv has, so that torch is there once. dictionary_learning and nnsight ask for much that autoencoders do without.
+peers: setup  ## install SAELens, transformers and others that this works with, in an environment of their own
+	@[ -x $(VENV)/peers/bin/python ] || $(PY) -m venv $(VENV)/peers
+	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	    >$$($(VENV)/peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth
+	@pinned() { $(PY) -c "import sys, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+	    print(*[pin for extra in ('peers', 'hidden-states', 's3') for pin in extras[extra] if pin.split('=')[0].split('[')[0] in sys.argv[1:]])" "$$@"; }; \
+	install() { $(VENV)/peers/bin/python -m pip install -qq --disable-pip-version-check $(PIP_ARGS) "$$@"; }; \
+	install --constraint requirements.lock $$(pinned sae-lens transformers huggingface-hub python-socketio dvc-s3 moto) && install --no-deps $$(pinned dictionary-learning nnsight)
+
 lint: setup  ## look for mistakes of style and type
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
@@ -125,7 +135,7 @@ lint: setup  ## look for mistakes of style and type
 test: browser  ## run the tests that take minutes: all that is pure, a small pipeline, and its book in a real browser
 	@OMP_NUM_THREADS=1 GOMP_SPINCOUNT=10000 $(PY) -m pytest -m 'not slow'
 
-test-all: browsers engines  ## run every test: all codecs and one of your own, JupyterLab, Firefox, Dask, Ray, every page
+test-all: browsers engines peers  ## run every test: all codecs and one of your own, JupyterLab, Firefox, Dask, Ray, SAELens, every page
 	@$(PY) -m pytest
 
 # Versions already locked are kept; a CPU build's local version (+cpu) is dropped, since other machines have other builds.

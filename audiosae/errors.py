@@ -31,6 +31,10 @@ class ParameterError(AudiosaeError):
     """A parameter has an unknown name or a value outside its range."""
 
 
+class NothingToShow(AudiosaeError):
+    """A section has nothing to show of a codec; the message says why, and stands on the page. The stage has done its work."""
+
+
 def check_name(name: object, where: str) -> None:
     """Refuse, as a `CorpusError`, a name that could lead out of the folder in which a file of that name is read or written.
 
@@ -47,6 +51,8 @@ def report(command: Callable[[], object]) -> None:
     """Run a command; end an `AudiosaeError`, or an error of the disk, as one message on stderr and exit status 1."""
     try:
         command()
+    except NothingToShow as told:
+        print(told)
     except AudiosaeError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

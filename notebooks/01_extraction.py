@@ -127,14 +127,15 @@ display(formatted(found.trackers[["with_full", "voicing_with_full", "with_score"
 
 # %% tags=["hide-input"]
 survives = found.figures["reconstruction"]
-shown = {
-    "voiced frames within 50 cents (share, monophonic clips)": survives["pitch"],
-    "frame RMS, correlation": survives["rms"],
-    "spectral centroid, correlation": survives["centroid"],
-    "log-mel distance (dB)": survives["log_mel_db"],
-    "SI-SDR (dB, median of clips)": survives["si_sdr_db"],
+names = {
+    "pitch": "voiced frames within 50 cents (share, monophonic clips)",
+    "rms": "frame RMS, correlation",
+    "centroid": "spectral centroid, correlation",
+    "log_mel_db": "log-mel distance (dB)",
+    "si_sdr_db": "SI-SDR (dB, median of clips)",
 }
-display(formatted(pd.Series(shown, name=f"{theme.title(codec)}, {weights} weights")))
+shown = pd.Series(survives, names, name=f"{theme.title(codec)}, {weights} weights").rename(names)
+display(formatted(shown)) if survives else print("nothing: these latents have no decoder")
 
 # %% [markdown]
 # A codec with codebooks can waste them. *Perplexity*, on test clips, is the number of vectors that would be as hard to guess if they

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +32,8 @@ SHORT = {
     "generation": {"prompts": 6, "seconds": 2.0, "states": 5, "steered": 2, "steered_seconds": 2.0},
 }
 """What params.yaml says in the clones, so that everything runs and nothing takes long."""
+
+collect_ignore = [] if importlib.util.find_spec("sae_lens") else ["peers"]  # these run in an environment of their own: test_peers.py
 
 OWN = "  mel: {weights: examples/mel_codec.py, file: examples/mel_codec.py}\n"
 """The line of a reader who adds a codec of their own."""
@@ -55,8 +59,18 @@ class Clone:
                 shutil.copy2(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of its processes."""
         # The package of the clone, not the one that the environment was installed from; compiled once, not by every stage.
-        self.environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
+        return {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": ""}
+
+    def copy(self, folder: Path) -> Clone:
+        """Another of the same content, computed results included."""
+        other = copy(self)
+        other.root = Path(shutil.copytree(self.root, folder, symlinks=True))
+        return other
 
     @property
     def html(self) -> Path:

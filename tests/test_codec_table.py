@@ -39,6 +39,17 @@ def test_one_column_a_codec_and_one_row_a_figure() -> None:
     ]
 
 
+def test_what_the_authors_weights_gave_stands_beside_it() -> None:
+    branch, released = (
+        PROSE.Results({"one": {"share": share}}, f"results/{place}x.json") for share, place in ((0.25, ""), (0.5, "released/"))
+    )
+    found = load("codec_table").markdown(branch, ["one", "two"], "what", [["share", "share", "percent"]], NAMES, released)
+    assert found[0] == "| what | one | two | one, released |"
+    assert (
+        found[2] == "| share | {made}`25.0 % <results/x.json → one → share>` | – | {made}`50.0 % <results/released/x.json → one → share>` |"
+    )
+
+
 def test_a_path_may_be_a_list_where_a_key_has_a_dot() -> None:
     branch = PROSE.Results({"one": {"above_0.9": 0.25}}, "results/x.json")
     found = load("codec_table").markdown(branch, ["one"], "", [["share", ["above_0.9"], "percent"]], NAMES)

@@ -74,6 +74,8 @@ def test_the_sampler_goes_the_originals_way(tmp_path: Path, longest: int) -> Non
     ("change", "told"),
     [
         (lambda tensors: tensors.pop("transformer.proj_out.weight"), "no checkpoint of DiffRhythm: it lacks 'proj_out.weight'"),
+        (lambda tensors: tensors.update({"transformer.proj_out.weight": torch.zeros(2)}), "its matrices have another number of axes"),
+        (lambda tensors: tensors["transformer.norm_out.linear.bias"].fill_(torch.nan), "norm_out.linear.bias holds NaN"),
         (lambda tensors: tensors.pop("transformer.norm_out.linear.bias"), "Missing .*norm_out.linear.bias"),
         (lambda tensors: tensors.update({"transformer.more": torch.zeros(2)}), "Unexpected .*more"),
         (lambda tensors: tensors.update({"transformer.norm_out.linear.bias": torch.zeros(2)}), "size mismatch for norm_out.linear.bias"),
@@ -84,6 +86,16 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, change, told:
     change(tensors)
     with pytest.raises(CheckpointError, match=f"(?s){told}"):
         diffrhythm.load(write(tmp_path, tensors), styles)
+
+
+def test_a_moving_average_alone_is_read(tmp_path: Path) -> None:
+    tensors = state(diffrhythm.SHORT)
+    path = write(tmp_path, tensors)
+    plain = diffrhythm.load(path, styles).network.state_dict()
+    average = {f"ema_model.{name}": tensor for name, tensor in tensors.items()} | {"initted": torch.tensor(True), "step": torch.tensor(5)}
+    torch.save({"ema_model_state_dict": average}, path)
+    found = diffrhythm.load(path, styles).network.state_dict()
+    assert found.keys() == plain.keys() and all(torch.equal(found[name], plain[name]) for name in plain)
 
 
 def test_the_style_of_singing_has_to_lie_beside_it(tmp_path: Path) -> None:

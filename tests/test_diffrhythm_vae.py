@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,6 +174,22 @@ def test_a_released_module_works_at_any_length(released: DiffRhythmVAE, embedded
         torch.testing.assert_close(released.decode(latents), embedded.decode(latents), rtol=0, atol=1e-5)
     assert not any(parameter.requires_grad for parameter in released.network.parameters())
     assert released.to("cpu") is released
+
+
+def test_a_module_in_half_precision_works_and_one_with_nan_is_refused(
+    network: Network, embedded: DiffRhythmVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = {"encode_export": torch.zeros(1, 2, 4096), "decode_export": torch.zeros(1, 64, 2)}
+    torch.jit.trace_module(Exported(deepcopy(network)), example).half().save(str(tmp_path / "half.pt"))
+    half = diffrhythm_vae.load(accept(monkeypatch, tmp_path / "half.pt"))
+    latents = half.encode(music(4096))
+    assert latents.dtype == torch.float32
+    torch.testing.assert_close(latents, embedded.encode(music(4096)), rtol=0.02, atol=0.02)
+    tiny = Tiny()
+    tiny.up.bias.data[0] = torch.nan
+    torch.jit.script(tiny).save(str(tmp_path / "nan.pt"))
+    with pytest.raises(CheckpointError, match="tensor up.bias holds NaN"):
+        diffrhythm_vae.load(accept(monkeypatch, tmp_path / "nan.pt"))
 
 
 def test_a_module_of_something_else_is_refused_with_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

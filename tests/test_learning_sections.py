@@ -18,6 +18,7 @@ from audiosae.files import checkpoint, determinism, results
 from audiosae.frames import unique
 from audiosae.probes import seeds
 from audiosae.sae import KIND, SparseAutoencoder, reference, training
+from audiosae.sae.imported import ImportedAutoencoder
 from audiosae.sections import probing, sae_training
 from audiosae.widgets import SoundTable
 
@@ -66,6 +67,29 @@ def test_training_is_read_and_not_done_again(project: Path, trained: sae_trainin
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         train(project)
     (project / "curves.csv").rename(curves)
+
+
+def test_an_imported_autoencoder_takes_the_place_of_the_papers_and_has_no_seeds(
+    project: Path, trained: sae_training.Training, tmp_path: Path
+) -> None:
+    other = shutil.copytree(project, tmp_path / "other", symlinks=True)
+    table = frames.load(other / f"data/frames/{CODEC}")
+    given = ImportedAutoencoder(64, 40, 7)
+    given.standardise(table.latents)
+    given.save(reference.imported(CODEC, other))
+    shutil.rmtree(other / f"data/sae_training/{CODEC}")
+    found = train(other)
+    used = reference.load(reference.in_use(CODEC, "sae", project=other))
+    assert all(torch.equal(one, another) for one, another in zip(used.state_dict().values(), given.state_dict().values(), strict=True))
+    figures = found.figures
+    assert figures["imported"] and not figures["shipped"] and figures["chosen"]["hidden"] == 40 and figures["chosen"]["l1"] is None
+    assert figures["seeds"]["fvu"] == [figures["chosen"]["fvu"]] and figures["grid"] == trained.figures["grid"]
+    assert figures["k_sparse"] == trained.figures["k_sparse"] and list(found.kinds().index.levels[0]) == ["imported", "k-sparse"]
+    assert list(figures["provenance"]["inputs"]) == sorted([*trained.figures["provenance"]["inputs"], "weights/imported"])
+    (alone,) = seeds.trained(CODEC, other)
+    assert alone[0].read_bytes() == reference.in_use(CODEC, "sae", project=other).read_bytes()
+    (member,) = seeds.load(CODEC, other) if probe(other) else []
+    assert member.sae.hidden == 40 and member.probes["pitch"].weight.shape[1] == 40
 
 
 def test_the_chosen_autoencoder_is_kept_with_its_figures_and_curve(project: Path, trained: sae_training.Training) -> None:

@@ -14,6 +14,7 @@ from javascript import run
 from audiosae.audio import io as audio_io
 from audiosae.audio import labels, loudness
 from audiosae.sae import SparseAutoencoder
+from audiosae.sae.imported import ImportedAutoencoder
 from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.steering import VARIANTS, methods, relative_strength, validity
 
@@ -59,20 +60,24 @@ def test_level_brightness_loudness_and_buzz_are_those_of_the_labels(wave: np.nda
     assert found["buzz"] == pytest.approx(expected, abs=0.02) and found["buzz"][1] > 0.9 > 0.2 > found["buzz"][0]
 
 
-@pytest.mark.parametrize("kind", [SparseAutoencoder, KSparseAutoencoder])
-def test_features_and_all_steps_are_those_of_python(kind: type[SparseAutoencoder], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sizes"), [(SparseAutoencoder, []), (KSparseAutoencoder, [4]), (ImportedAutoencoder, [4]), (ImportedAutoencoder, [40])]
+)
+def test_features_and_all_steps_are_those_of_python(kind: type[SparseAutoencoder], sizes: list[int], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    sae = kind(6, 40, *([4] if kind is KSparseAutoencoder else [])).eval().requires_grad_(False)
+    sae = kind(6, 40, *sizes).eval().requires_grad_(False)
     x = torch.randn(9, 6) * 3 + 1
     sae.standardise(x)
     if kind is KSparseAutoencoder:
         sae.threshold.fill_(0.3)
+    elif kind is ImportedAutoencoder:
+        sae.threshold.uniform_(0, 0.6)
     w = torch.randn(40)
     sae.save(tmp_path / "sae.safetensors", half=True)
     sae = kind.load(tmp_path / "sae.safetensors").requires_grad_(False)
     script = f"""
         const {{ read }} = await import(live + "tensors.mjs");
-        const sae = new m.Autoencoder(read(file.buffer.slice(0, {(tmp_path / "sae.safetensors").stat().st_size})).tensors);
+        const sae = new m.Autoencoder(read(file.buffer.slice(0, {(tmp_path / "sae.safetensors").stat().st_size})));
         const clip = new m.Clip(sae, x);
         const towards = clip.towards(w);
         const steps = {list(VARIANTS)}.map((variant) => clip.steer(towards, 0.7, variant));

@@ -83,6 +83,17 @@ def test_a_cell_that_ends_the_run_is_named_and_nothing_is_written(notebook: Path
     assert not (tmp_path / "out.ipynb").exists()
 
 
+def test_a_section_with_nothing_to_show_says_why_at_its_cell(notebook: Path, tmp_path: Path) -> None:
+    notebook.write_text(
+        NOTEBOOK + "\n# %%\nfrom audiosae.errors import NothingToShow\nraise NothingToShow('no decoder')\n\n# %%\nprint('never')\n"
+    )
+    book = execute(notebook, tmp_path / "out.ipynb", ["--clips", "4"])
+    assert "clips = 4" in book.cells[1].source
+    assert [len(cell.get("outputs", [])) for cell in book.cells] == [0, 0, 0, 1, 0]
+    assert book.cells[3].outputs[0].data["text/markdown"] == "no decoder"
+    assert nbformat.read(tmp_path / "out.ipynb", as_version=4) == book
+
+
 def test_a_missing_notebook_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotebookError, match="nowhere.py"):
         execute(tmp_path / "nowhere.py", tmp_path / "out.ipynb")

@@ -55,7 +55,7 @@ def drifting(self: Sign, wave: torch.Tensor) -> torch.Tensor:
         ("channels", True, "`channels` must be 1 or 2, not True"),
         ("frame_rate", 0, "`frame_rate` must be frames a second, not 0"),
         ("dim", None, "`dim` must be the size of a latent frame, not None"),
-        ("decode", None, "the method `decode` is missing"),
+        ("decode", 5, "`decode` must be a method, or be left out where nothing leads back"),
         ("to", "cpu", "the method `to` is missing"),
         ("encode", lambda self, wave: None, "`encode` must return a tensor, not NoneType"),
         ("encode", lambda self, wave: torch.zeros(2, 3, 50), r"`encode` must return \[2, any, 3\], not \[2, 3, 50\]"),

@@ -18,7 +18,7 @@ from audiosae.codecs import diffrhythm_vae, encodec, released, wavtokenizer
 from audiosae.codecs.released import Release
 from audiosae.codecs.time_limit import time_limit
 from audiosae.errors import CheckpointError, DownloadError
-from audiosae.files import checkpoint
+from audiosae.files import checkpoint, results
 
 PAGE = Path(__file__).resolve().parents[1] / "book" / "released.md"
 DATA = bytes(range(256)) * 40
@@ -159,8 +159,11 @@ def test_a_pin_bounds_the_size_by_little_more_than_the_book_says(release: Releas
 
 def test_pins_are_hashes_of_different_files() -> None:
     for release in RELEASES:
-        assert all(re.fullmatch("[0-9a-f]{64}", known) for known in (release.sha256 or "0" * 64, *release.by_path))
-    assert len({release.file for release in RELEASES}) == len(RELEASES) and len(set(released.DIFFRHYTHM_VAE.by_path)) == 2
+        assert all(re.fullmatch("[0-9a-f]{64}", known) for known in (release.sha256, *release.by_path))
+    assert (
+        len({release.file for release in RELEASES}) == len(RELEASES)
+        and released.DIFFRHYTHM_VAE.sha256 not in released.DIFFRHYTHM_VAE.by_path
+    )
     # The authors put the beginning of the hash into EnCodec's name.
     assert released.ENCODEC_24KHZ.file in released.ENCODEC_24KHZ.url and released.ENCODEC_24KHZ.sha256.startswith("d7cc33bc")
     page = released.WAVTOKENIZER_40.page
@@ -224,20 +227,40 @@ def test_what_lies_there_of_a_download_is_used_or_replaced(
 def test_a_partial_of_another_file_is_found_out_deleted_and_fetched_anew(cache: Path, server: Server, start: bytes) -> None:
     put(cache / "toy.th.partial", start)
     found = hashlib.sha256(start + DATA[len(start) :]).hexdigest()
-    with pytest.raises(DownloadError, match=f"SHA-256 is {found}. It was deleted"):
+    with pytest.raises(DownloadError, match=f"bytes and the SHA-256 {found}. It is kept as"):
         released.fetch(server.release)
-    assert left(cache) == {}
+    assert left(cache) == {"toy.th.refused": start + DATA[len(start) :]}
     assert released.fetch(server.release).read_bytes() == DATA
 
 
 @pytest.mark.parametrize("data", [DATA[:-1], DATA[:-1] + b"x", b"<html>please log in</html>", b""])
-def test_a_damaged_file_is_refused_and_not_kept(cache: Path, server: Server, data: bytes) -> None:
+def test_a_damaged_file_is_refused_and_fetched_anew(cache: Path, server: Server, data: bytes) -> None:
     server.data = data
     with pytest.raises(DownloadError, match=f"gave a damaged file.*{hashlib.sha256(data).hexdigest()}.*{SHA}"):
         released.fetch(server.release)
-    assert left(cache) == {}
+    assert left(cache) == {"toy.th.refused": data}
     server.data = DATA
     assert released.fetch(server.release).read_bytes() == DATA
+    assert left(cache) == {"toy.th": DATA}
+
+
+def test_another_file_is_taken_once_its_hash_is_accepted_without_a_second_download(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.data = other = DATA[::-1]
+    found = hashlib.sha256(other).hexdigest()
+    monkeypatch.setattr(results, "accepted", set())
+    for named in ("", "0" * 64):
+        monkeypatch.setenv("ACCEPT", named)
+        with pytest.raises(DownloadError, match=f"{len(other):,} bytes and the SHA-256 {found}.*ACCEPT={found}"):
+            released.fetch(server.release)
+    asked = len(server.asked)
+    monkeypatch.setenv("ACCEPT", found)
+    assert released.fetch(server.release).read_bytes() == other and len(server.asked) == asked
+    assert results.accepted == {found}
+    monkeypatch.delenv("ACCEPT")
+    with pytest.raises(DownloadError, match="is not the pinned file"):
+        released.fetch(server.release)
 
 
 def test_a_file_in_the_cache_that_is_not_the_pinned_one_is_refused_and_left_alone(cache: Path, server: Server) -> None:
@@ -438,10 +461,6 @@ class Scene:
         put(self.folder / ".cache" / "audiosae" / self.release.file, DATA)
         return self.fetched()
 
-    def not_pinned(self) -> str:
-        self.patch.setattr(released, "DIFFRHYTHM_VAE", replace(released.DIFFRHYTHM_VAE, sha256=None))
-        return self.message("diffrhythm-vae", "released")
-
     def a_program(self) -> str:
         self.patch.delenv("ACCEPT", raising=False)
         (self.folder / "vae_model.pt").write_bytes(DATA)
@@ -483,6 +502,6 @@ def test_the_book_quotes_no_other_message() -> None:
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file)
 def test_the_book_lists_the_pins(release: Release) -> None:
-    listed = f"{release.file} {release.url} {release.sha256 or 'not pinned yet'} "
+    listed = f"{release.file} {release.url} {release.sha256} "
     said = words(PAGE.read_text(encoding="utf-8")).replace("```", "")
     assert listed in said and " ".join(release.by_path) in said

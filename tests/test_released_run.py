@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,7 +86,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Such a checkout of the test's own, in which weights load at once."""
-    monkeypatch.setattr(released.codecs, "load", lambda name, weights: None)
+    loaded = SimpleNamespace(frame_rate=75.0, dim=8, channels=1, sample_rate=24000)
+    monkeypatch.setattr(released.codecs, "load", lambda name, weights: loaded)
     return shutil.copytree(ran, tmp_path / "project", symlinks=True)
 
 
@@ -127,6 +129,18 @@ def test_the_run_leaves_its_figures_and_nothing_else_and_a_stage_that_fails_keep
         run(project, None, given)
     assert figures(project / "results/released") == again
     assert [path.name for path in (project / "results").iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_will_be_fetched_and_what_is_there_is_said_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIOSAE_CACHE", str(tmp_path))
+    (tmp_path / "wavtokenizer_large_speech_320_v2.ckpt").write_bytes(bytes(3_000_000))
+    (tmp_path / "guitarset").mkdir()
+    lines = {name: {"weights": "released"} for name in ("encodec", "wavtokenizer", "diffrhythm-vae")} | {"mel": {"weights": "mel.py"}}
+    encodec, wavtokenizer, vae, mel, *data = released.announced(lines, tmp_path)
+    assert encodec == "encodec: fetches https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th, 93 MB, 0 min at 10 MB/s"
+    assert wavtokenizer.endswith("wavtokenizer_large_speech_320_v2.ckpt, 3 MB, is here") and mel == "mel: mel.py"
+    assert vae.endswith("vae_model.pt, at most 800 MB, 1 min at 10 MB/s")
+    assert len(data) == 5 and f"guitarset: is in {tmp_path}" in data and f"maestro: is not in {tmp_path}" in data
 
 
 def test_weights_that_cannot_be_had_are_said_before_anything_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

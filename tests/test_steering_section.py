@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from tiny_project import CODEC, WEIGHTS, make
 
 from audiosae import codecs, frames
+from audiosae.errors import NothingToShow
 from audiosae.files import determinism, results
 from audiosae.sections import steering as section
 from audiosae.steering import response
@@ -59,6 +61,17 @@ def test_what_was_computed_is_read_and_not_computed_again(project: Path, found: 
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         run(project)
     (project / "kept.csv").rename(project / f"data/steering/{CODEC}/measured.csv")
+
+
+def test_latents_without_a_decoder_have_figures_that_say_so(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section.codecs, "decodes", lambda codec: False)
+    other = shutil.copytree(project, tmp_path / "other", symlinks=True)
+    for _ in range(2):
+        with pytest.raises(NothingToShow, match="These latents have no decoder"):
+            run(other, seed=1)
+    told = results.read(other / f"results/steering/{CODEC}.json")
+    assert told["properties"] == {"pitch": None, "amplitude": None, "timbre": None} and "no decoder" in told["lacks"]
+    assert (other / f"book/_static/sounds/{CODEC}/04_steering").is_dir() and (other / f"data/steering/{CODEC}/measured.csv").is_file()
 
 
 def test_figures_are_those_of_the_table(project: Path, found: section.Steering) -> None:

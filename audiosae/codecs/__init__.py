@@ -11,11 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from audiosae.codecs import diffrhythm_vae, embedded, encodec, wavtokenizer
-from audiosae.codecs.protocol import Codec, check, limit
+from audiosae.codecs.protocol import Codec, check, decodes, limit
 from audiosae.errors import CheckpointError, ParameterError
 from audiosae.files.whole import file_hash
 
-__all__ = ["Codec", "check", "identity", "load", "loaded", "source"]
+__all__ = ["Codec", "check", "decodes", "identity", "load", "loaded", "source"]
 
 PROJECT = Path(__file__).parents[2]
 

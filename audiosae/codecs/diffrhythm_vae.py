@@ -125,4 +125,8 @@ def _load_released(path: Path) -> DiffRhythmVAE:
     missing = [name for name in ("encode_export", "decode_export") if not hasattr(module, name)]
     if missing:
         raise CheckpointError(f"{path} is a TorchScript module without {' and '.join(missing)}: not DiffRhythm's VAE.")
+    module.float()  # a copy in half precision is as good; waves come in float32
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: tensor {name} holds NaN or infinite values; the file is unusable.")
     return DiffRhythmVAE(module.encode_export, module.decode_export, module)

@@ -18,8 +18,8 @@ from audiosae.errors import CheckpointError
 _Network = TypeVar("_Network", bound=nn.Module)
 
 
-def tensors(path: Path, owner: str, inside: str | None = None) -> dict[str, torch.Tensor]:
-    """Read a pickled dictionary of tensors, which may lie under the key `inside`; nothing in the pickle is run.
+def tensors(path: Path, owner: str, *inside: str) -> dict[str, torch.Tensor]:
+    """Read a pickled dictionary of tensors, which may lie under a key, the first of `inside` that is there; nothing in the pickle is run.
 
     Raises
     ------
@@ -35,8 +35,8 @@ def tensors(path: Path, owner: str, inside: str | None = None) -> dict[str, torc
         ) from error
     except (OSError, EOFError, LookupError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a readable {owner} checkpoint ({error}); fetch it again.") from error
-    if inside is not None:
-        state = state.get(inside) if isinstance(state, dict) else None
+    if inside:
+        state = next((state[key] for key in inside if key in state), None) if isinstance(state, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise CheckpointError(f"{path} is no dictionary of tensors, as {owner}'s checkpoint is; fetch it again.")
     return state

@@ -32,6 +32,7 @@ class Codec(Protocol):
     -----
     A codec with codebooks has three things more: `codebook_size`, vectors in each; `codes(wave)`, which were chosen, int64 [batch,
     codebooks, frames]; and `embed(codes)`, the latents that these make, so that `encode` is `embed` after `codes`.
+    Latents without a way back to sound, such as hidden states of a self-supervised model, have no `decode`; see `decodes`.
     """
 
     name: str
@@ -51,6 +52,11 @@ class Codec(Protocol):
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """float32 [batch, frames, dim], on the codebook or not -> float32 [batch, channels, samples]."""
         ...
+
+
+def decodes(codec: Codec) -> bool:
+    """Whether there is a way back from latents to sound."""
+    return callable(getattr(codec, "decode", None))
 
 
 TIME_LIMIT = "AUDIOSAE_CODEC_SECONDS"
@@ -114,17 +120,19 @@ def check(codec: Any, where: str) -> None:
     demand_number("channels", "1 or 2", most=2)
     demand_number("frame_rate", "frames a second", (int, float))
     demand_number("dim", "the size of a latent frame")
-    for method in ("to", "encode", "decode"):
+    for method in ("to", "encode"):
         demand_method(method)
+    demand(decodes(codec) or getattr(codec, "decode", None) is None, "`decode` must be a method, or be left out where nothing leads back")
     with limit(where, "trying the codec on a second of noise"):
         wave = 0.1 * torch.randn(_BATCH, codec.channels, codec.sample_rate, generator=torch.Generator().manual_seed(0))
         latents = tensor("encode", wave, (_BATCH, None, codec.dim))
         frames, rate = latents.shape[1], codec.frame_rate
         demand(abs(frames - rate) < 2, f"`encode` makes {frames} frames of one second, but `frame_rate` is {rate:g}")
         demand(torch.equal(codec.encode(wave), latents), "`encode` gives two results for one sound; seed what is drawn in it")
-        samples = tensor("decode", latents, (_BATCH, codec.channels, None)).shape[2]
-        fits = abs(samples / codec.sample_rate - frames / rate) < 2 / rate
-        demand(fits, f"`decode` makes {samples} samples of {frames} frames, which is not their length at {codec.sample_rate} Hz")
+        if decodes(codec):
+            samples = tensor("decode", latents, (_BATCH, codec.channels, None)).shape[2]
+            fits = abs(samples / codec.sample_rate - frames / rate) < 2 / rate
+            demand(fits, f"`decode` makes {samples} samples of {frames} frames, which is not their length at {codec.sample_rate} Hz")
         if hasattr(codec, "codes"):
             demand_number("codebook_size", "the number of vectors in a codebook, since there are `codes`")
             demand_method("embed")

@@ -30,7 +30,7 @@ LONGEST = 3 * 3600
 """Seconds after which a download stops, however it goes, in a main thread; what has come by then is kept."""
 
 ACCEPT = "ACCEPT"
-"""The environment variable with the SHA-256 of a program that the reader accepts."""
+"""The environment variable with the SHA-256 of a file that is not on record and that the reader accepts."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Release:
     codec: str  # that reads it, as in params.yaml
     file: str  # its name in the cache
     url: str  # where its authors publish it, at a fixed revision where one is known
-    sha256: str | None  # of the one file that is taken; None while it is not known, and then nothing is fetched
+    sha256: str  # of the one file that is taken
     most: int  # bytes that a download may have
     exact: bool = False  # whether the file has just that many
     by_path: tuple[str, ...] = ()  # further SHA-256 on record, for files given by path
@@ -82,18 +82,18 @@ WAVTOKENIZER_40 = Release(
     2_000_000_000,  # the hub's page says 1.76 GB
 )
 
-# Which of the two hashes on record this commit holds has to be read from its page before it is pinned.
+# Of the two hashes on record, the one that the authors' page has shown. If its commit holds another file, that has to be accepted.
 DIFFRHYTHM_VAE = Release(
     "diffrhythm-vae",
     "diffrhythm_vae_model.pt",
     "https://huggingface.co/ASLP-lab/DiffRhythm-vae/resolve/74e2afacfd91dd1b96662c96dcef763c1258768b/vae_model.pt",
-    None,
+    "cbf5e34d649b48fae7e5c5c2266bbbce97b647d52e7dcd584325a28a8338c81a",
     800_000_000,  # the hub's page says 625 MB
-    by_path=(
-        "cbf5e34d649b48fae7e5c5c2266bbbce97b647d52e7dcd584325a28a8338c81a",  # once shown on the authors' page
-        "712693f27299937c6ccf1a6d6f1d9b45c7c8c11210d3b0cbb0f36181465ba29f",  # of a later copy by others
-    ),
+    by_path=("712693f27299937c6ccf1a6d6f1d9b45c7c8c11210d3b0cbb0f36181465ba29f",),  # of a later copy by others
 )
+
+RELEASED = {release.codec: release for release in (ENCODEC_24KHZ, WAVTOKENIZER_75, DIFFRHYTHM_VAE)}
+"""What the word "released" fetches, by codec."""
 
 
 def cache_folder() -> Path:
@@ -111,36 +111,37 @@ def path(weights: str | Path, release: Release) -> Path | None:
 def fetch(release: Release) -> Path:
     """Return the cached file, fetched if it is not there; the next call goes on from the FILE.partial of a broken download.
 
+    A file of another hash than the pinned one is kept as FILE.refused, and taken only if its hash stands in the environment variable ACCEPT.
+
     Raises
     ------
     DownloadError
-        Without a network, with a full disk, if the file is not the pinned one, has another size or takes too long, or if it is not
-        pinned yet. The message names the file, the address, the path to put it at by hand, and the SHA-256.
+        Without a network, with a full disk, if the file is not the pinned one, has another size or takes too long. The message names the file,
+        the address, the path to put it at by hand, and the SHA-256.
     """
     by_path = f"give its path as codecs.{release.codec}.weights in params.yaml"
-    if release.sha256 is None:
-        raise DownloadError(
-            f"{release.file} is not fetched: its SHA-256 is not pinned yet, and no file is taken on trust. Fetch "
-            f"{release.url} yourself, check it against the SHA-256 shown at {release.page}, and {by_path}."
-        )
     target = cache_folder() / release.file
-    partial = target.with_name(target.name + ".partial")
+    partial, refused = (target.with_name(target.name + ending) for ending in (".partial", ".refused"))
     by_hand = f"fetch {release.url} elsewhere and put it at {target} (SHA-256 {release.sha256}), or {by_path}."
     try:
+        if not target.is_file() and refused.is_file() and accepts(file_hash(refused)):
+            os.replace(refused, target)
         if target.is_file():
-            if (found := file_hash(target)) != release.sha256:
+            if (found := file_hash(target)) != release.sha256 and not accepts(found):
                 raise DownloadError(f"{target} is not the pinned file: its SHA-256 is {found}. Delete it and run this again, or {by_hand}")
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         with time_limit(LONGEST, TimeoutError(f"the download took more than {LONGEST:,} seconds")):
             _download(release, partial)
         if (found := file_hash(partial)) != release.sha256:
-            partial.unlink()
+            os.replace(partial, refused)
             raise DownloadError(
-                f"{release.url} gave a damaged file, or another one than the pinned one: its SHA-256 is {found}. "
-                f"It was deleted. Run this again, or {by_hand}"
+                f"{release.url} gave a damaged file, or another one than the pinned one: it has {refused.stat().st_size:,} bytes and the SHA-256 "
+                f"{found}. It is kept as {refused}, and nothing uses it. If {release.page} shows that SHA-256 and you trust the file, put "
+                f"`{ACCEPT}={found}` before the command that you typed. Otherwise run this again to fetch it anew, or {by_hand}"
             )
         os.replace(partial, target)
+        refused.unlink(missing_ok=True)
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if type(error) is urllib.error.URLError else error
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -190,6 +191,14 @@ def _download(release: Release, partial: Path) -> None:
         raise ConnectionError(f"the connection broke off after {done:,} of {total:,} bytes")
 
 
+def accepts(sha256: str) -> bool:
+    """Whether ACCEPT names this hash; then it is noted for provenance in `results.accepted`."""
+    named = os.environ.get(ACCEPT, "").strip().lower() == sha256
+    if named:
+        results.accepted.add(sha256)
+    return named
+
+
 def program(path: Path, release: Release) -> bytes:
     """Read a file that is a program, if it may be run: its hash is on record, or stands in the environment variable ACCEPT.
 
@@ -205,14 +214,10 @@ def program(path: Path, release: Release) -> bytes:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error}); check the path.") from error
     found = hashlib.sha256(content).hexdigest()
-    if found in (release.sha256, *release.by_path):
-        return content
-    accepted = os.environ.get(ACCEPT, "").strip()
-    if accepted.lower() == found:
-        results.accepted.add(found)
+    if found in (release.sha256, *release.by_path) or accepts(found):
         return content
     now = ""
-    if accepted:
+    if accepted := os.environ.get(ACCEPT, "").strip():
         well_formed = re.fullmatch("[0-9a-fA-F]{64}", accepted)
         fault = "that of another file" if well_formed else "no SHA-256: that has 64 hexadecimal digits"
         now = f" {ACCEPT} is {accepted!r} now, which is {fault}."

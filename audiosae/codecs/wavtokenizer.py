@@ -141,7 +141,7 @@ def load(weights: str | Path) -> WavTokenizer:
 
 def _load_released(path: Path) -> WavTokenizer:
     """Of a Lightning checkpoint, which holds discriminators and losses too, the parts that encode and decode."""
-    held = legacy.tensors(path, "WavTokenizer", inside="state_dict")
+    held = legacy.tensors(path, "WavTokenizer", "state_dict")
     ours, unused = ("feature_extractor.", "backbone.", "head."), "feature_extractor.encodec.decoder."  # EnCodec's own, which nothing runs
     held = {name: tensor for name, tensor in held.items() if name.startswith(ours) and not name.startswith(unused)}
     window = held["head.istft.window"].numel() if "head.istft.window" in held else 0

@@ -13,7 +13,7 @@ from PIL import Image
 
 from audiosae import frames, probes, steering
 from audiosae.figures.theme import title
-from audiosae.sae import SparseAutoencoder
+from audiosae.sae import reference
 from audiosae.sae.reference import in_use
 from audiosae.steering import response
 
@@ -33,7 +33,7 @@ def strip(codec: str, quantiles: list[float], project: Path) -> Figure:
     state = index["states"]["-".join(map(str, place))]
     clip = axes["clip"][-1].rpartition("(")[2].rstrip(")")
     table = frames.load(project / f"data/frames/{codec}")
-    sae = SparseAutoencoder.load(in_use(codec, "sae", project=project))
+    sae = reference.load(in_use(codec, "sae", project=project))
     probe = probes.load(in_use(codec, "probes", project=project))["pitch"]
     x = table.latents[(table.table["clip"] == clip).to_numpy()]
     target = response.goals(table, quantiles)["pitch"]["low"].number

@@ -34,8 +34,8 @@ def save(path: str | Path, tensors: dict[str, torch.Tensor], header: dict[str, A
         raise OSError(f"{path} could not be written ({error})") from error
 
 
-def load(path: str | Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read tensors and header of a checkpoint whose header has this "kind".
+def load(path: str | Path, *kinds: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read tensors and header of a checkpoint whose header has one of these as its "kind".
 
     A `CheckpointError` if the file is missing, damaged, not from this project, or of another kind.
     """
@@ -56,8 +56,8 @@ def load(path: str | Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str
         raise CheckpointError(f"{path} has a damaged header ({error}); delete it and run `make repro`.") from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has a damaged header (a {type(header).__name__}, not an object); delete it and run `make repro`.")
-    if header.get("kind") != kind:
-        raise CheckpointError(f"{path} is a checkpoint of {header.get('kind')!r}, but {kind!r} is needed here.")
+    if header.get("kind") not in kinds:
+        raise CheckpointError(f"{path} is a checkpoint of {header.get('kind')!r}, but {' or '.join(map(repr, kinds))} is needed here.")
     return tensors, header
 
 

@@ -33,6 +33,9 @@ NEGATIVE = "vocal.npy"
 
 EPS = 1e-6
 PREFIX = "transformer."
+AVERAGE, COUNTERS = "ema_model.", ("initted", "step")
+"""How the names of a moving average of the weights begin, and what it holds besides."""
+
 TABLES = ("freqs_cis", "inv_freq")
 """Last names of tables of positions, which older versions of packages save; they are computed here."""
 
@@ -158,21 +161,31 @@ def load(weights: str | Path, style: Style | None = None) -> Generator:
     `style` turns texts into vectors; None for `muq_style`. A file that is missing, damaged, or of another model is a `CheckpointError`.
     """
     weights = Path(weights)
-    network = _rebuild(legacy.tensors(weights, "DiffRhythm", inside="model_state_dict"), weights)
+    network = _rebuild(legacy.tensors(weights, "DiffRhythm", "model_state_dict", "ema_model_state_dict"), weights)
     negative = _negative(weights.with_name(NEGATIVE), network.shape.condition)
     return Generator(network, style or muq_style(), negative)
 
 
 def _rebuild(state: dict[str, torch.Tensor], path: Path) -> Network:
     """A network of the sizes that the tensors have."""
-    state = {name.removeprefix(PREFIX): tensor.float() for name, tensor in state.items() if name.rsplit(".", 1)[-1] not in TABLES}
+    state = {
+        name.removeprefix(AVERAGE).removeprefix(PREFIX): tensor.float()
+        for name, tensor in state.items()
+        if name.rsplit(".", 1)[-1] not in (*TABLES, *COUNTERS)
+    }
     try:
         latent, width = state["proj_out.weight"].shape
         tokens, text = state["text_embed.text_embed.weight"].shape
         inner = state["transformer_blocks.0.mlp.gate_proj.weight"].shape[0]
         condition = state["time_embed.time_mlp.2.weight"].shape[0]
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
         raise CheckpointError(f"{path} is no checkpoint of DiffRhythm: it lacks {error}. Fetch cfm_model.pt again.") from error
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path} is no checkpoint of DiffRhythm: its matrices have another number of axes. Fetch cfm_model.pt again."
+        ) from error
+    if wrong := [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]:
+        raise CheckpointError(f"{path}: tensor {wrong[0]} holds NaN or infinite values; the file is unusable.")
     shape = Shape(latent, width, _count(state, "transformer_blocks."), HEADS, inner, condition)
     long = "duration_time_embed.time_mlp.0.weight" in state
     with torch.device("meta"):  # no memory for weights that are replaced at once

@@ -27,6 +27,7 @@ from audiosae.live import export, graphs
 from audiosae.live.export import EXAMPLE, SNR, LiveError
 from audiosae.live.features import survey
 from audiosae.live.index import index_of
+from audiosae.sae import reference
 from audiosae.sae.reference import KINDS, in_use
 
 LARGEST = 40_000_000
@@ -66,11 +67,14 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
     index = index_of(model, table, test, quantiles)
     hop = index["hop"]
     try:
-        models = {name: _model(graphs.modules(model), name, model, hop) for name in ("decoder", "encoder")}
+        ways = graphs.modules(model) if codecs.decodes(model) else {}
+        models = {name: _model(ways, name, model, hop) for name in ways}
     except Exception as error:  # whatever an exporter may raise of a codec that it was not made for
         if weights == "embedded":
             raise
         models, index["why"] = {}, f"This codec does not export ({type(error).__name__}). {ELSEWHERE}"
+    if not codecs.decodes(model):
+        index["why"] = "These latents have no decoder, so there is nothing to play; their features are in the feature browser."
     if (largest := max(map(len, models.values()), default=0)) > LARGEST:
         models, index["why"] = {}, f"A model of {largest / 1e6:.0f} MB is too large for a page. {ELSEWHERE}"
     heard = test["file"][:: len(test) // CHECKED or 1] if models else ()
@@ -84,8 +88,8 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
     names = manifest["clip"].astype(str).tolist()
     kept = table.table["clip"].cat.codes.to_numpy() % math.ceil(len(table.latents) / FRAMES) == 0
     surveyed = replace(table, latents=frames.Mapped([table.latents[kept].numpy()]), table=table.table[kept].reset_index(drop=True))
-    for kind, cls in KINDS.items():
-        sae, fitted = cls.load(in_use(codec, "sae", kind, project)), probes.load(in_use(codec, "probes", kind, project))
+    for kind in KINDS:
+        sae, fitted = reference.load(in_use(codec, "sae", kind, project)), probes.load(in_use(codec, "probes", kind, project))
         index["hidden"][kind] = sae.hidden
         sae.save(folder / kind / "sae.safetensors", half=True)
         probes.save(fitted, folder / kind / "probes.safetensors", {}, half=True)

@@ -17,8 +17,8 @@ from audiosae.errors import ParameterError
 from audiosae.frames import Frames
 from audiosae.live.index import index_of
 from audiosae.probes import Probe
-from audiosae.sae import SparseAutoencoder
-from audiosae.sae.reference import KINDS, in_use
+from audiosae.sae import SparseAutoencoder, reference
+from audiosae.sae.reference import in_use
 from audiosae.steering import validity
 
 SILENT = -100.0
@@ -55,7 +55,9 @@ class Engine:
         """A codec with an autoencoder of a kind: what its index says. The clip at hand is kept where the codec stays."""
         before = getattr(self, "codec", None)
         self.codec, self.table = models(name, self.weights[name], self.project)
-        self.sae = KINDS[kind].load(in_use(name, "sae", kind, self.project))
+        if not codecs.decodes(self.codec):
+            raise ParameterError(f"the latents of {name} have no decoder, so there is nothing to play.")
+        self.sae = reference.load(in_use(name, "sae", kind, self.project))
         self.fitted = probes.load(in_use(name, "probes", kind, self.project))
         manifest = corpus.load(self.project / "data/corpus")
         index = index_of(self.codec, self.table, manifest[manifest["split"] == "test"], self.quantiles)

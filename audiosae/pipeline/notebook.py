@@ -26,7 +26,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from audiosae.errors import AudiosaeError, ParameterError, report
+from audiosae.errors import AudiosaeError, NothingToShow, ParameterError, report
 from audiosae.files import whole
 from audiosae.pipeline.canonical import canonical
 
@@ -69,6 +69,10 @@ def execute(notebook: Path, out: Path, words: Sequence[str] = ()) -> nbformat.No
     try:
         executed = papermill.execute_notebook(book, None, cwd=str(notebook.parent), stderr_file=sys.stderr, config=config)
     except PapermillExecutionError as error:
+        if error.ename == NothingToShow.__name__:
+            told = {"text/markdown": error.evalue, "text/plain": error.evalue}
+            book.cells[error.cell_index].outputs = [nbformat.v4.new_output("display_data", told)]
+            return _write(book, out, notebook)
         trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
         raise NotebookError(
             f"{notebook}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n"
@@ -85,6 +89,11 @@ def execute(notebook: Path, out: Path, words: Sequence[str] = ()) -> nbformat.No
                 f"{notebook}, cell {number}: it ended the run with sys.exit() or SystemExit, so the cells after it did not run; raise an "
                 f"error instead, or take the line out.\n--- the cell\n{cell.source}\n---\n{out} was not written."
             )
+    return _write(executed, out, notebook)
+
+
+def _write(executed: nbformat.NotebookNode, out: Path, notebook: Path) -> nbformat.NotebookNode:
+    """Write an executed notebook in its canonical form, and return that."""
     result = canonical(executed, root=notebook.resolve().parent.parent, where=str(notebook))
     whole.write(out, nbformat.writes(result, version=4) + "\n")
     return result

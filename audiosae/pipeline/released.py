@@ -14,12 +14,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from audiosae import codecs, generation
+from audiosae.codecs import released
+from audiosae.corpus.datasets import DATASETS
 from audiosae.errors import AudiosaeError, ParameterError
 from audiosae.files import whole
 from audiosae.files.params import VAE
@@ -97,6 +100,22 @@ def collect(results: Path, target: Path, named: list[str]) -> None:
     os.replace(partial, target)
 
 
+def announced(lines: dict[str, dict[str, str]], data: Path | None) -> Iterator[str]:
+    """What is going to be fetched, with its size and the time that this takes, and which of the paper's data sets are there."""
+    for name, line in lines.items():
+        release = released.RELEASED.get(name) if line["weights"] == "released" else None
+        if release is None:
+            yield f"{name}: {line['weights']}"
+        elif (place := released.cache_folder() / release.file).is_file():
+            yield f"{name}: {place}, {place.stat().st_size / 1e6:,.0f} MB, is here"
+        else:
+            size = release.most / 1e6
+            yield f"{name}: fetches {release.url}, {'' if release.exact else 'at most '}{size:,.0f} MB, {size / 10 / 60:.0f} min at 10 MB/s"
+    if data is not None:
+        for dataset in DATASETS:
+            yield f"{dataset.folder}: {'is' if (data / dataset.folder).is_dir() else 'is not'} in {data}"
+
+
 def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
     """Fetch, copy, compute, collect.
 
@@ -119,9 +138,13 @@ def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
             raise ParameterError(f"{path}: there is no such checkpoint; check the path.")
     text = released_params((project / "params.yaml").read_text(encoding="utf-8"), data, files)
     params = yaml.safe_load(text)
+    for told in announced(params["codecs"], data):
+        print(told, flush=True)
     for name, line in params["codecs"].items():
-        print(f"{name}: {line['weights']}", flush=True)
-        codecs.load(name, line["weights"])
+        codec = codecs.load(name, line["weights"])
+        print(
+            f"{name} has {codec.frame_rate:g} frames a second of {codec.dim} numbers, {codec.channels} × {codec.sample_rate} Hz", flush=True
+        )
     for name, line in params["generators"].items():
         print(f"{name}: {line['weights']}", flush=True)
         generation.load(line["weights"], params["codecs"][VAE]["weights"])

@@ -10,8 +10,8 @@ import torch
 
 from audiosae.probes import linear
 from audiosae.probes.linear import Probe
-from audiosae.sae import SparseAutoencoder
-from audiosae.sae.reference import KINDS, in_use
+from audiosae.sae import SparseAutoencoder, reference
+from audiosae.sae.reference import in_use
 
 
 class Member(NamedTuple):
@@ -49,6 +49,6 @@ def load(codec: str, project: Path = Path("."), kind: str = "paper") -> list[Mem
         If a file is missing or damaged.
     """
     sae, probes = (in_use(codec, part, kind, project) for part in ("sae", "probes"))
-    members = [Member(KINDS[kind].load(sae), linear.load(probes))]
+    members = [Member(reference.load(sae), linear.load(probes))]
     others = trained(codec, project)[1:] if kind == "paper" else []
     return members + [Member(SparseAutoencoder.load(sae), linear.load(probes)) for sae, probes in others]

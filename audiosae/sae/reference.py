@@ -3,6 +3,7 @@
 A feature's number means something in one autoencoder only. So for each codec of the embedded corpus one autoencoder of each kind, with its
 probes, was trained once and ships (stage `train_sae`). Sections 2 and 3 hand these to the later sections if corpus, codec and
 parameters are those that they were made with; if not, what they train themselves. Their results say which.
+An autoencoder that was imported goes before both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from audiosae import codecs
 from audiosae.files import checkpoint, whole
+from audiosae.sae.imported import ImportedAutoencoder
 from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.model import SparseAutoencoder
 from audiosae.sae.training import Settings
@@ -32,6 +34,18 @@ def in_use(codec: str, part: str, kind: str = "paper", project: Path = Path(".")
 def shipped(codec: str, part: str, kind: str, project: Path = Path(".")) -> Path:
     """Where the repository keeps its own."""
     return project / "checkpoints/shipped" / codec / kind / f"{part}.safetensors"
+
+
+def imported(codec: str, project: Path = Path(".")) -> Path:
+    """Where an autoencoder that was trained elsewhere stands, to be used in the place of the paper's; see `audiosae.interchange.importing`."""
+    return project / "checkpoints/imported" / f"{codec}.safetensors"
+
+
+def load(path: str | Path) -> SparseAutoencoder:
+    """Read an autoencoder of any kind, in evaluation mode; errors as of `SparseAutoencoder.load`."""
+    classes: list[type[SparseAutoencoder]] = [*KINDS.values(), ImportedAutoencoder]
+    kinds = {cls.kind: cls for cls in classes}
+    return kinds[checkpoint.load(path, *kinds)[1]["kind"]].load(path)
 
 
 def made_of(codec: str, weights: str, settings: Settings, k: int | None, project: Path = Path(".")) -> dict[str, Any]:

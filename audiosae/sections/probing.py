@@ -113,7 +113,7 @@ def run(codec: str, penalty: float, iterations: int, max_train_frames: int, seed
             pieces[kind] = (source, kind, place, keep, fitting, *fit[:-1], {**made, "of": of})
         pieces[RAW] = (source, RAW, read["weights/paper"], None, True, *fit)
         predicted = engine.each(probe_one, pieces, f"{codec}: probes", "input")
-        sae = SparseAutoencoder.load(read["weights/paper"]).to(device)
+        sae = reference.load(read["weights/paper"]).to(device)
         fitted = probes.load(reference.in_use(codec, "probes", "paper", project))
         scores, confusion = {}, {}
         for prop in labels.PROPERTIES:
@@ -177,7 +177,7 @@ def probe_one(
     By property, the class that is named for each test frame [frames].
     """
     table, rows = unique.load(source, made["inputs"]["data/frames"])
-    sae = reference.KINDS["paper" if kind == RAW else kind].load(sae_file).to(determinism.device())
+    sae = reference.load(sae_file).to(determinism.device())
     reader = sae.normalised if kind == RAW else sae.encode
     fitted = fit_all(reader, table, rows, penalty, iterations, max_train_frames, seed) if fitting else probes.load(cast(Path, keep))
     if fitting and keep is not None:

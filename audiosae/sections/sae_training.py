@@ -3,7 +3,7 @@
     python -m audiosae.sections.sae_training --codec encodec --grid small --factor 8 --l1 0.05 --k 32 --seeds 5 --epochs 20 …
 
 Writes checkpoints/sae/CODEC.safetensors and its k-sparse like, which all later sections use (see `sae.reference`), the tables of the page, and
-results/sae_training/CODEC.json.
+results/sae_training/CODEC.json. An autoencoder that was imported takes the place of the paper's.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Training:
     def kinds(self) -> pd.DataFrame:
         """The autoencoders in use, and the lowest and highest figure over the seeds trained here: a row a kind and which."""
         rows = {}
-        for title, found in (("the paper's", self.figures), ("k-sparse", self.figures["k_sparse"])):
+        first = "imported" if self.figures["imported"] else "the paper's"
+        for title, found in ((first, self.figures), ("k-sparse", self.figures["k_sparse"])):
             spread = pd.DataFrame(found["seeds"])
             rows[title, "in use"] = pd.Series(found["chosen"])[spread.columns]
             rows[title, "lowest of the seeds"], rows[title, "highest of the seeds"] = spread.min(), spread.max()
@@ -72,8 +73,11 @@ def run(
     target = project / f"results/sae_training/{codec}.json"
     shipped = {f"weights/shipped_{kind}": reference.shipped(codec, "sae", kind, project) for kind in reference.KINDS}
     read = {"data/frames": source, **{name: path for name, path in shipped.items() if path.is_file()}}
+    if (given := reference.imported(codec, project)).is_file():
+        read["weights/imported"] = given
     made = results.provenance(read, parameters, "audiosae.sections.sae_training")
     written = [reference.in_use(codec, "sae", kind, project) for kind in reference.KINDS]
+    seeds = seeds if "weights/imported" not in read else 1  # of one that was trained elsewhere there is no other
     written += [members.places(codec, number, project)[0] for number in range(seeds)]
     if not results.current(target, made, curves_file, *written):
         device = determinism.prepare(seed)
@@ -102,13 +106,19 @@ def run(
         for kind, names in own.items():
             of = reference.made_of(codec, table.weights, settings, k if kind == "k_sparse" else None, project)
             cls, place = reference.KINDS[kind], reference.in_use(codec, "sae", kind, project)
-            if not (ships := reference.settle(codec, "sae", kind, of, project)):
+            came, ships = kind == "paper" and "weights/imported" in read, False
+            if came:
+                reference.load(given).save(place, {**made, "of": {"imported": made["inputs"]["weights/imported"]}})
+                shutil.copyfile(place, keep[names[0]])
+            elif not (ships := reference.settle(codec, "sae", kind, of, project)):
                 cls.load(keep[names[0]]).save(place, {**made, "of": of})
-            spread = {name: [trained[one][1][name] for one in names] for name in trained[names[0]][1]}
-            used = cls.load(place).to(device)
-            chosen = {"hidden": used.hidden, **training.measure(used, rows.latents.to(device), split)}
-            found[kind] = {"chosen": chosen, "seeds": spread, "shipped": ships}
-        found["paper"]["chosen"] |= {"l1": l1}
+            used = reference.load(place).to(device)
+            measured = training.measure(used, rows.latents.to(device), split)
+            chosen = {"hidden": used.hidden, **measured}
+            each = [measured] if came else [trained[name][1] for name in names]
+            spread = {name: [one[name] for one in each] for name in measured}
+            found[kind] = {"chosen": chosen, "seeds": spread, "shipped": ships, "imported": came}
+        found["paper"]["chosen"] |= {"l1": None if found["paper"]["imported"] else l1}
         found["k_sparse"]["chosen"] |= {"k": k}
         whole.write(curves_file, pd.concat(curves).to_csv(index=False))
         counts = {"train": table.rows("train").sum(), "test": split.test.sum(), "unseen": split.unseen.sum(), "dim": dim}

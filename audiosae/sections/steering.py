@@ -18,12 +18,13 @@ import torch
 from audiosae import audio, codecs, corpus, engine, frames, probes, steering
 from audiosae.audio import labels, loudness
 from audiosae.codecs import Codec
+from audiosae.errors import NothingToShow
 from audiosae.files import determinism, results, whole
 from audiosae.frames import Frames
 from audiosae.numbers import number
 from audiosae.probes import Probe
 from audiosae.probes.seeds import Member
-from audiosae.sae import SparseAutoencoder
+from audiosae.sae import SparseAutoencoder, reference
 from audiosae.sae.reference import in_use
 from audiosae.steering import methods, response, trial, validity
 from audiosae.steering.response import STRENGTHS, TARGETS, Goal, Goals
@@ -35,6 +36,7 @@ HEARD = 2  # how many of the steered clips are recorded for readers, spread over
 RECORDED = (-1.0, 0.0, 1.0, 2.0)  # with which strengths
 SHARES = (0.0, 0.5, 1.0)  # of the way to a target, by signal processing
 
+LACKS = "These latents have no decoder, so there is no sound to steer. Sections 1 to 3 and the feature browser show what they hold."
 Made = tuple[Steered, dict[str, str]]
 """A sound, and words on how it was made."""
 
@@ -91,7 +93,12 @@ def run(
         figures, made(), measured, *(sounds / name / "index.json" for name in ("reconstructed", "steering", "processed"))
     ):
         device = determinism.prepare(seed)
-        model, sae = codecs.load(codec, weights).to(device), SparseAutoencoder.load(files["weights/sae"]).to(device)
+        model, sae = codecs.load(codec, weights).to(device), reference.load(files["weights/sae"]).to(device)
+        if not codecs.decodes(model):
+            sounds.mkdir(parents=True, exist_ok=True)
+            whole.write(measured, "")
+            results.write(figures, {"properties": dict.fromkeys(labels.PROPERTIES), "lacks": LACKS, "provenance": made()})
+            raise NothingToShow(LACKS)
         fitted, table = probes.load(files["weights/probes"]), frames.load(files["data/frames"])
         desk = _Desk(model, sae, fitted, table, corpus.load(project / "data/corpus").set_index("clip"), tracker, quantiles)
         figures.unlink(missing_ok=True)  # from here on its sounds may be new: a run that is killed leaves no figures beside them
@@ -107,6 +114,8 @@ def run(
         whole.write(measured, found.to_csv(index=False))
         summary = {prop: response.respond(found, prop, goals, table.edges, seed).figures for prop, goals in desk.goals.items()}
         results.write(figures, {"properties": summary, "provenance": made()})  # now it is known which programs ran
+    if "lacks" in results.read(figures):
+        raise NothingToShow(LACKS)
     # Text stays text: a clip may well be called 007, or NA.
     found = pd.read_csv(measured, dtype={"clip": str}, keep_default_na=False, na_values=dict.fromkeys(_NUMBERS, ""))
     return Steering(results.read(figures), found, sounds)

@@ -10,7 +10,7 @@ below the codec (keys, and places in a list, with dots between; or a list of the
     ```
 
 ``:columns: pitch timbre`` names other columns, where a branch is not by codec. Each table can be saved
-as CSV.
+as CSV. Where `make released` has left the same branch in results/released/, its codecs stand beside the others.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ MADE = re.compile(r"\{made\}`(.*?) <.*?>`|\*\*|\$")
 """What a cell has besides the text that is read."""
 
 
-def markdown(branch: Any, codecs: list[str], heading: str, rows: list[list[Any]], names: Mapping[str, Any]) -> list[str]:
+def markdown(
+    branch: Any, codecs: list[str], heading: str, rows: list[list[Any]], names: Mapping[str, Any], released: Any = None
+) -> list[str]:  # fmt: skip
     """Lines of a table.
 
     Parameters
@@ -55,13 +57,17 @@ def markdown(branch: Any, codecs: list[str], heading: str, rows: list[list[Any]]
         codec that is not there, is a dash; a wrong key fails the build.
     names
         Where formatters are found.
+    released
+        The same branch with the authors' weights, or None.
     """
-    lines = [[heading, *(title(codec) for codec in codecs)], ["---"] * (1 + len(codecs))]
+    columns = [(title(codec), branch, codec) for codec in codecs]
+    columns += [(f"{title(codec)}, released", released, codec) for codec in codecs if released is not None and codec in released.keys()]
+    lines = [[heading, *(name for name, _, _ in columns)], ["---"] * (1 + len(columns))]
     for label, source, *form in rows:
         if isinstance(source, dict):
-            cells = [str(source.get(codec, "–")) for codec in codecs]
+            cells = [str(source.get(codec, "–")) for _, _, codec in columns]
         else:
-            values = [_at(branch, codec, source) for codec in codecs]
+            values = [_at(of, codec, source) for _, of, codec in columns]
             cells = ["–" if value is None else names[form[0]](value, *form[1:]) for value in values]
         lines.append([label, *cells])
     return [f"| {' | '.join(line)} |" for line in lines]
@@ -86,16 +92,18 @@ class CodecTable(SphinxDirective):
         names = self.config.myst_substitutions
         first, *rest = self.arguments[0].split(".")
         try:
-            branch = names[first]
+            branch, released = names[first], names.get("released")
             for key in rest:
                 branch = branch[key]
+            for key in (first, *rest):
+                released = released[key] if released is not None and key in released.keys() else None
             rows = yaml.safe_load("\n".join(self.content))
             columns = (
                 self.options["columns"].split()
                 if "columns" in self.options
                 else list(params.codecs(Path(self.env.srcdir).parent / "params.yaml"))
             )
-            lines = markdown(branch, columns, self.options.get("heading", ""), rows, names)
+            lines = markdown(branch, columns, self.options.get("heading", ""), rows, names, released)
         except (KeyError, ValueError, yaml.YAMLError) as error:
             raise ExtensionError(f"{self.get_location()}: codec-table: {error}") from error
         container = nodes.Element()

@@ -1,32 +1,31 @@
-// A sparse autoencoder of either kind, and steering: the same sums as audiosae/sae and audiosae/steering.
+// A sparse autoencoder of any kind, and steering: the same sums as audiosae/sae and audiosae/steering.
 const EPS = 1e-8;
 
 export class Autoencoder {
-  // Of the tensors of a checkpoint; one with a threshold is k-sparse.
-  constructor(tensors) {
+  // Of a checkpoint as tensors.mjs reads it; its header names the kind.
+  constructor({ tensors, told }) {
+    const { kind, sizes } = JSON.parse(told.audiosae);
     [this.hidden, this.dim] = tensors["encoder.weight"].shape;
     for (const [name, tensor] of [["weight", "encoder.weight"], ["bias", "encoder.bias"], ["offset", "decoder.bias"], ["mean", "mean"], ["std", "std"]])
       this[name] = tensors[tensor].data;
-    this.threshold = tensors.threshold?.data[0] ?? null;
     const { hidden, dim } = this;
+    this.normalises = kind === "sae";
+    this.most = kind === "imported sae" ? sizes.k : hidden; // features that a frame may keep
+    this.threshold = kind === "imported sae" ? tensors.threshold.data : new Float32Array(hidden).fill(tensors.threshold?.data[0] ?? 0);
     const decoder = tensors["decoder.weight"].data; // [dim, hidden]
     this.columns = new Float32Array(hidden * dim); // one feature after another; of length 1 in a k-sparse one
     for (let j = 0; j < hidden; j++) {
       let square = 0;
       for (let d = 0; d < dim; d++) square += decoder[d * hidden + j] ** 2;
-      const scale = this.sparse ? 1 / Math.max(Math.sqrt(square), 1e-12) : 1;
+      const scale = kind === "k_sparse sae" ? 1 / Math.max(Math.sqrt(square), 1e-12) : 1;
       for (let d = 0; d < dim; d++) this.columns[j * dim + d] = decoder[d * hidden + j] * scale;
     }
   }
 
-  get sparse() {
-    return this.threshold !== null;
-  }
-
   // Latents [frames, dim] -> f [frames, hidden].
   encode(latents) {
-    const { hidden, dim, weight, bias, mean, std } = this;
-    const [frames, least] = [latents.length / dim, this.threshold ?? 0];
+    const { hidden, dim, weight, bias, mean, std, threshold } = this;
+    const frames = latents.length / dim;
     const f = new Float32Array(frames * hidden);
     const x = new Float32Array(4 * dim);
     for (let t = 0; t < frames; t += 4) { // four frames at a time, so that a row of weights is read once for them
@@ -41,20 +40,31 @@ export class Autoencoder {
           c += v * x[2 * dim + d];
           e += v * x[3 * dim + d];
         }
-        const at = t * hidden + j;
+        const [at, least] = [t * hidden + j, threshold[j]];
         if (a > least) f[at] = a;
         if (count > 1 && b > least) f[at + hidden] = b;
         if (count > 2 && c > least) f[at + 2 * hidden] = c;
         if (count > 3 && e > least) f[at + 3 * hidden] = e;
       }
     }
-    for (let t = 0; t < frames; t++) this.normalise(f.subarray(t * hidden, (t + 1) * hidden));
+    for (let t = 0; t < frames; t++) {
+      const row = f.subarray(t * hidden, (t + 1) * hidden);
+      this.#keep(row);
+      this.normalise(row);
+    }
     return f;
   }
 
-  // One frame of features to root mean square 1, in place; those of a k-sparse one stay as they are.
+  // The features that a frame keeps, in place; values that tie with the last are kept too.
+  #keep(row) {
+    if (this.most >= this.hidden) return;
+    const least = Float32Array.from(row).sort()[this.hidden - this.most];
+    for (let j = 0; j < row.length; j++) if (row[j] < least) row[j] = 0;
+  }
+
+  // One frame of features to root mean square 1, in place, where the kind does so.
   normalise(row) {
-    if (this.sparse) return;
+    if (!this.normalises) return;
     let sum = 0;
     for (let j = 0; j < row.length; j++) sum += row[j] * row[j];
     const scale = 1 / Math.sqrt(sum / row.length + EPS);
@@ -113,7 +123,7 @@ export class Clip {
     const whole = variant === "relu" ? sae.project(this.#rectified(w, strength)) : null;
     for (let t = 0; t < frames; t++) {
       const a = strength(t);
-      const scale = sae.sparse ? 1 : 1 / Math.sqrt((squares[t] + 2 * a * dots[t] + a * a * square) / hidden + EPS);
+      const scale = !sae.normalises ? 1 : 1 / Math.sqrt((squares[t] + 2 * a * dots[t] + a * a * square) / hidden + EPS);
       for (let d = 0, at = t * dim; d < dim; d++, at++) {
         const moved = whole ? whole[at] : (projected[at] + a * step[d]) * scale;
         out[at] = variant === "remainder" ? this.latents[at] + (moved - projected[at]) * std[d] : (moved + offset[d]) * std[d] + mean[d];

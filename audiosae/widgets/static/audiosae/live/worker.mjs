@@ -22,7 +22,7 @@ async function unpacked(path) {
 }
 
 const json = async (path) => JSON.parse(new TextDecoder().decode(await bytes(path)));
-const tensors = async (path) => read(await bytes(path)).tensors;
+const checkpoint = async (path) => read(await bytes(path));
 
 // What is fetched once, by its path; a failure is forgotten, so that it can be tried again.
 const kept = new Map();
@@ -69,8 +69,8 @@ function begin(latents) {
 // The clip's features. They are not needed for the codec's own sound, which should be heard first.
 async function ready() {
   const { name, kind } = codec;
-  const [sae, probes] = await Promise.all(["sae", "probes"].map((part) => once(`${name}/${kind}/${part}.safetensors`, tensors)));
-  codec.probes = probes;
+  const [sae, probes] = await Promise.all(["sae", "probes"].map((part) => once(`${name}/${kind}/${part}.safetensors`, checkpoint)));
+  codec.probes = probes.tensors;
   codec.clip ??= new Clip(new Autoencoder(sae), codec.latents);
   return codec.clip;
 }
@@ -155,10 +155,10 @@ Object.assign(jobs, {
     if (told.why) throw new Error(told.why);
     const name = told.codec;
     const [info, sae, probes] = await Promise.all([
-      once(`${name}/index.json`, json), once(`${name}/paper/sae.safetensors`, tensors), once(`${name}/paper/probes.safetensors`, tensors),
+      once(`${name}/index.json`, json), once(`${name}/paper/sae.safetensors`, checkpoint), once(`${name}/paper/probes.safetensors`, checkpoint),
       session(`${from}/velocity.onnx`), session(`${name}/decoder.onnx`),
     ]);
-    maker = { from, told, name, info, probes, sae: new Autoencoder(sae), pieces: [] };
+    maker = { from, told, name, info, probes: probes.tensors, sae: new Autoencoder(sae), pieces: [] };
     return { told, classes: info.classes };
   },
 

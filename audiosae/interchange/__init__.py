@@ -1,0 +1,1 @@
+"""Autoencoders from here in other tools, and theirs here. Nothing else imports this folder."""
