@@ -7,9 +7,11 @@ In params.yaml, under `codecs`:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from audiosae.codecs import hidden_states
 
-SOURCE = "models/hubert-base-ls960"  # a folder, relative to the project's; or OWNER/NAME, with the two lines below filled in
+SOURCE = Path(__file__).resolve().parents[1] / "models/hubert-base-ls960"  # or "OWNER/NAME", with the two lines below filled in
 REVISION = ""  # 40 digits: the commit
 SHA256 = ""  # of its weights
 
