@@ -64,7 +64,9 @@ class Clone:
     def environment(self) -> dict[str, str]:
         """Of its processes."""
         # The package of the clone, not the one that the environment was installed from; compiled once, not by every stage.
-        return {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": ""}
+        # A queue of experiments calls `dvc` by name.
+        path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": ""}
 
     def copy(self, folder: Path) -> Clone:
         """Another of the same content, computed results included."""
