@@ -60,6 +60,7 @@ batch = 8  # prompts at a time
 steered = 8  # prompts that are steered on the way …
 steered_seconds = 2.0  # … in pieces of this length
 alpha = 5.0  # strength of the control vector
+precision = "float32"  # of DiffRhythm's own layers, or float16
 seed = 0
 
 # %% tags=["hide-input"]
@@ -79,7 +80,7 @@ from audiosae.widgets import SoundSwitch, SoundTable
 
 theme.style()
 found = generation.run(  # reads what was computed with these parameters, or computes it
-    name, generator, vae, tracker, texts, prompts, seconds, states, strength, batch, steered, steered_seconds, alpha, seed, Path(".."))
+    name, generator, vae, tracker, texts, prompts, seconds, states, strength, batch, steered, steered_seconds, alpha, precision, seed, Path(".."))
 curves, order = found.curves, found.figures["order"]
 
 # %% [markdown]

@@ -67,6 +67,22 @@ def test_the_sampler_goes_the_originals_way(tmp_path: Path, longest: int) -> Non
         torch.testing.assert_close(formula.some(found[number]), torch.tensor(expected), rtol=0, atol=2e-4)
 
 
+def test_half_precision_differs_by_its_rounding_and_hands_on_float32(tmp_path: Path) -> None:
+    """The authors', for which 1.2e-3 was measured at full size."""
+    path = write(tmp_path, state(diffrhythm.SHORT))
+    full, half = (diffrhythm.load(path, styles, precision=precision) for precision in ("float32", "float16"))
+    noise = half.noise([0], FRAMES)
+    assert torch.equal(noise, full.noise([0], FRAMES))
+    for found, expected in zip(half.velocity(["piano"])(noise, 0.5), full.velocity(["piano"])(noise, 0.5), strict=True):
+        assert found.dtype == torch.float32
+        assert 1e-5 < float((found - expected).norm() / expected.norm()) < 1e-2
+
+
+def test_half_precision_of_the_small_generator_is_refused() -> None:
+    with pytest.raises(ParameterError, match="precision is float16, which is for DiffRhythm's own checkpoint; write float32 for embedded"):
+        generation.load("embedded", precision="float16")
+
+
 # --- files that do not fit ----------------------------------------------------------------------------------------------
 
 

@@ -52,7 +52,9 @@ def test_a_queue_runs_beside_the_project_which_stays_as_it_was(committed: Clone)
     for name, iterations in (("two", 2), ("three", 3)):
         committed.dvc("exp", "run", "--queue", "-S", f"probing.iterations={iterations}", "--name", name, "summary")
     committed.dvc("queue", "start")
-    while re.search("Queued|Running", committed.dvc("queue", "status")):
+    end = time.monotonic() + 1800
+    while re.search("Queued|Running", said := committed.dvc("queue", "status")):
+        assert time.monotonic() < end, said
         time.sleep(2)
     committed.dvc("queue", "stop")
     assert (committed.root / "results/summary.json").read_bytes() == was

@@ -38,7 +38,7 @@ class Bent:
 
 def run(project: Path, seed: int = 0) -> section.Generation:
     options = {"tracker": "swift-f0", "texts": "texts.txt", "prompts": 3, "seconds": 1.0, "states": STATES, "strength": 1.0, "batch": 2}
-    steering = {"steered": 2, "steered_seconds": 0.5, "alpha": 1.0, "seed": seed, "project": project}
+    steering = {"steered": 2, "steered_seconds": 0.5, "alpha": 1.0, "precision": "float32", "seed": seed, "project": project}
     return section.run("small", str(project / "generator.safetensors"), str(project / "vae.py"), **options, **steering)
 
 

@@ -125,10 +125,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.mark.parametrize(("made", "why"), [(None, "does not export"), (b"x" * (stage.LARGEST + 1), "of 40 MB is too large for a page")])
+OTHER = "the encoder for the page is not equal to torch"
+
+
+def differs(*_: object) -> None:
+    raise LiveError(OTHER)
+
+
+@pytest.mark.parametrize(("made", "why"), [
+    (None, "does not export ("), (b"x" * (stage.LARGEST + 1), "of 40 MB is too large for a page"), (b"x", f"does not export ({OTHER})"),
+])  # fmt: skip
 def test_a_codec_that_no_page_can_hold_says_why(project: Path, monkeypatch: pytest.MonkeyPatch, made: bytes | None, why: str) -> None:
     if made:
         monkeypatch.setattr(stage, "_model", lambda *_: made)
+        monkeypatch.setattr(stage, "_parity", differs)
     stage.run(CODEC, WEIGHTS, [0.1, 0.9], 2, project=project)
     folder = project / "book/_static/live" / CODEC
     index = json.loads((folder / "index.json").read_text())
@@ -138,3 +148,12 @@ def test_a_codec_that_no_page_can_hold_says_why(project: Path, monkeypatch: pyte
         assert len(json.loads((folder / kind / "features.json").read_text())["fires"]) == index["hidden"][kind] == 128
         own, there = (cls.load(path).state_dict() for path in (in_use(CODEC, "sae", kind, project), folder / kind / "sae.safetensors"))
         assert all(torch.allclose(own[name], there[name], rtol=1e-3, atol=1e-5) for name in own)
+
+
+def test_an_embedded_codec_whose_model_differs_is_an_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = stage.codecs.load(CODEC, WEIGHTS)
+    monkeypatch.setattr(stage.codecs, "load", lambda name, weights: own)
+    monkeypatch.setattr(stage, "_model", lambda *_: b"x")
+    monkeypatch.setattr(stage, "_parity", differs)
+    with pytest.raises(LiveError, match=OTHER):
+        stage.run(CODEC, "embedded", [0.1, 0.9], 2, project=project)

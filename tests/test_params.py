@@ -66,6 +66,7 @@ def test_no_generator_is_no_error(path: Path) -> None:
     ("steps", 3, "steps is unknown; known there are codecs, generators, corpus"),
     ("generators", None, "generators is None"),
     ("codecs", {"clips": EMBEDDED}, "clips cannot be the name of a codec"),
+    ("codecs", {"encodec-released": EMBEDDED}, "encodec-released cannot be the name of a codec"),
     *[("codecs", {name: EMBEDDED}, "cannot be a name") for name in ("x$(touch escaped)", "-rf", "../mel", "mel\n")],
     ("codecs", {"mel": EMBEDDED | {"weights": "embedded'; touch escaped; '"}}, "nor hold a single quote"),
 ])  # fmt: skip

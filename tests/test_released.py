@@ -24,7 +24,7 @@ PAGE = Path(__file__).resolve().parents[1] / "book" / "released.md"
 DATA = bytes(range(256)) * 40
 HALF = len(DATA) // 2
 SHA = hashlib.sha256(DATA).hexdigest()
-RELEASES = (released.ENCODEC_24KHZ, released.WAVTOKENIZER_75, released.WAVTOKENIZER_40, released.DIFFRHYTHM_VAE)
+RELEASES = (released.ENCODEC_24KHZ, released.WAVTOKENIZER_75, released.DIFFRHYTHM_VAE)
 
 
 class Server(ThreadingHTTPServer):
@@ -166,7 +166,7 @@ def test_pins_are_hashes_of_different_files() -> None:
     )
     # The authors put the beginning of the hash into EnCodec's name.
     assert released.ENCODEC_24KHZ.file in released.ENCODEC_24KHZ.url and released.ENCODEC_24KHZ.sha256.startswith("d7cc33bc")
-    page = released.WAVTOKENIZER_40.page
+    page = released.WAVTOKENIZER_75.page
     assert page.startswith("https://huggingface.co/novateur/") and "/blob/" in page and "/resolve/" not in page
 
 
@@ -261,6 +261,14 @@ def test_another_file_is_taken_once_its_hash_is_accepted_without_a_second_downlo
     monkeypatch.delenv("ACCEPT")
     with pytest.raises(DownloadError, match="is not the pinned file"):
         released.fetch(server.release)
+
+
+def test_a_hash_that_is_accepted_beforehand_is_taken_at_once(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.data = other = DATA[::-1]
+    monkeypatch.setattr(results, "accepted", set())
+    monkeypatch.setenv("ACCEPT", hashlib.sha256(other).hexdigest())
+    assert released.fetch(server.release).read_bytes() == other
+    assert left(cache) == {"toy.th": other} and results.accepted == {hashlib.sha256(other).hexdigest()}
 
 
 def test_a_file_in_the_cache_that_is_not_the_pinned_one_is_refused_and_left_alone(cache: Path, server: Server) -> None:

@@ -19,7 +19,7 @@ from audiosae.errors import CheckpointError, DownloadError, ParameterError
 from audiosae.generation import diffrhythm
 from audiosae.generation.transformer import Shape
 from audiosae.pipeline import released
-from audiosae.pipeline.released import RunError, collect, copy_project, released_params, run
+from audiosae.pipeline.released import RunError, collect, collect_pages, copy_project, released_params, run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,12 +45,13 @@ stages:
     foreach: ${codecs}
     do:
       cmd: >-
-        test ! -e fail && mkdir -p results/extraction data && echo ${key} >data/${key}.txt &&
+        test ! -e fail && ./starter && mkdir -p results/extraction data && echo ${key} >data/${key}.txt &&
         echo '{"weights": "${item.weights}", "source": "${corpus.source}"}' >results/extraction/${key}.json
       deps: ["${item.file}"]
       outs: [{"data/${key}.txt": {push: false}}, {"results/extraction/${key}.json": {cache: false}}]
   summary:
-    cmd: cat results/extraction/*.json >results/lines.txt; echo '{}' >results/summary.json
+    cmd: >-
+      cat results/extraction/*.json >results/lines.txt; echo '{"of": "${codecs.encodec.weights}"}' >results/summary.json
     deps: [results/extraction]
     outs: [{results/summary.json: {cache: false}}]
 """
@@ -63,7 +64,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".dvc").mkdir()
     for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
-    sources = {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "trainer.py": "", "examples/mel.py": "", "results/extraction/gone.json": "{}"}
+    sources = {
+        "params.yaml": PARAMS,
+        "dvc.yaml": PIPELINE,
+        "trainer.py": "",
+        "examples/mel.py": "",
+        "starter": "#!/bin/sh\n",
+        "results/extraction/gone.json": "{}",
+        "results/parity.json": "{}",
+    }
     for name, text in {
         **sources,
         "checkpoints/encodec.bin": "w",
@@ -74,6 +83,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    (folder / "starter").chmod(0o755)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     command = (
         f"git init -q . && git add params.yaml dvc.yaml && .venv/bin/dvc commit -q -f {' '.join(released.SHIPPED)} && "
@@ -110,10 +120,11 @@ def test_the_run_leaves_its_figures_and_nothing_else_and_a_stage_that_fails_keep
     paper.mkdir()
     run(project, paper, {})
     assert files(project) == before
+    assert (project / ".released/results/parity.json").is_file()  # no stage writes it, and the book shows it
     assert figures(project / "results/released") == {
         "extraction/encodec.json": {"weights": "released", "source": f"paper:{paper}"},
         "extraction/mel.json": {"weights": "examples/mel.py", "source": f"paper:{paper}"},
-        "summary.json": {},
+        "summary.json": {"of": "released"},
     }
     given = {"encodec": project / "checkpoints/encodec.bin"}
     run(project, None, given)
@@ -209,6 +220,37 @@ def test_figures_of_another_codec_and_of_the_last_run_are_not_kept(tmp_path: Pat
     (target / "old.json").write_text("{}")
     collect(tmp_path / "results", target, ["one"])
     assert list(figures(target)) == ["bins.json", "codec/two.json", "probing/one.json", "summary.json"]
+
+
+def test_what_a_run_did_not_compute_is_not_told_as_its_own(tmp_path: Path) -> None:
+    for name, text in {
+        "run/evidence/one.json": "1",
+        "run/summary.json": "2",
+        "own/evidence/one.json": "1",
+        "own/summary.json": "3",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    collect(tmp_path / "run", tmp_path / "own/released", [])
+    assert figures(tmp_path / "own/released") == {"summary.json": 2}
+
+
+def test_pages_and_sounds_of_a_run_stand_beside_the_books_own_with_addresses_of_their_own(tmp_path: Path) -> None:
+    made, book = tmp_path / "made", tmp_path / "book"
+    for name, text in {
+        "runs/mel/03.ipynb": "static:sounds/mel/a.mp3 static:sounds/melody/b.mp3", "runs/mel/10.ipynb": "static:live/mel/index.json",
+        "_static/sounds/mel/a.mp3": "new", "runs/silent/03.ipynb": "no sounds",
+    }.items():  # fmt: skip
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_text(text)
+    (book / "_static/sounds/mel-released").mkdir(parents=True)
+    (book / "_static/sounds/mel-released/old.mp3").write_text("of the last run")
+    collect_pages(made, book, ["mel", "silent"])
+    found = {str(path.relative_to(book)): path.read_text() for path in book.rglob("*") if path.is_file()}
+    assert found == {
+        "runs/mel-released/03.ipynb": "static:sounds/mel-released/a.mp3 static:sounds/melody/b.mp3",
+        "_static/sounds/mel-released/a.mp3": "new", "runs/silent-released/03.ipynb": "no sounds",
+    }  # fmt: skip
 
 
 def test_a_folder_that_git_does_not_know_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,19 @@ def test_pages_are_of_the_runs_asked_for_or_an_introduction_and_old_ones_go(tmp_
     assert "runs/a" in (book / "sections/03.ipynb").read_text() and "gone" not in (book / "sections/03.ipynb").read_text()
 
 
+def test_a_run_with_released_weights_stands_beside_the_others_for_as_long_as_its_text_is_theirs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = tmp_path / "book"
+    for place, heading in (("a/03", "# P"), ("a-released/03", "# P"), ("a/04", "# New"), ("a-released/04", "# Old")):
+        (book / "runs" / place).parent.mkdir(parents=True, exist_ok=True)
+        (book / f"runs/{place}.ipynb").write_text(nbformat.writes(run(place, heading)))
+    write(book, ["a", "a-released"])
+    runs = {page: [told(cell).get("run") for cell in nbformat.read(book / f"sections/{page}.ipynb", 4).cells[1:]] for page in ("03", "04")}
+    assert runs == {"03": [None, None, "a", "a-released"], "04": [None, None]}
+    assert "04.ipynb: left out that of a-released, which is of another text" in capsys.readouterr().out
+
+
 def test_old_pages_of_a_codec_lead_to_its_tab() -> None:
     found = dict(moved.moved(["encodec"]))
     assert found["sections/encodec/12_feature_browser"] == "sections/10_feature_browser.html?codec=encodec"

@@ -95,6 +95,21 @@ def test_a_matrix_has_claims_by_codecs_and_a_second_one_what_is_of_neither(pages
     assert asked[3:-1] == ["| Question | EnCodec | mel |", "| --- | --- | --- |", "| {ref}`A. <open-a>` | ● yes | ◐ in part |"]
 
 
+def test_what_the_authors_weights_come_to_stands_beside_it(pages: ModuleType) -> None:
+    ours = {"kind": "paper", "key": "a", "claim": "A.", "verdict": "holds", "by": {"encodec": {"verdict": "holds", "figures": [FOUND]}}}
+    theirs = {**ours, "by": {"encodec": {"verdict": "does not hold here", "figures": [{**FOUND, "value": 0.5}]}}}
+    (claim,) = pages.beside([ours], [theirs, {**theirs, "key": "gone"}])
+    assert list(claim["by"]) == ["encodec", "encodec-released"] and claim["verdict"] == "holds"
+    assert pages.matrix([claim], ["encodec", "encodec-released"])[3:-1] == [
+        "| The paper says | EnCodec | EnCodec, released |",
+        "| --- | --- | --- |",
+        "| {ref}`A. <paper-a>` | ● holds | ○ does not hold |",
+    ]
+    names = NAMES | {"released": {"summary": {"codecs": {"encodec": {"share": Own(0.5)}}}}}
+    assert pages.figure(claim["by"]["encodec-released"]["figures"][0], names) == "share: 0.50* (0.10 to 0.40)"
+    assert pages.beside([ours], []) == [ours]
+
+
 def test_a_part_of_a_page_is_left_out_where_its_evidence_is_of_something_else(pages: ModuleType) -> None:
     told = {"encodec": None, "mel": "computed for other recordings"}
     assert pages.left_out(told, ["encodec"]) == [] and pages.left_out(told, []) == []  # a table has a column that can be shown

@@ -18,7 +18,7 @@ from audiosae.pipeline import check, frozen, lock, verify
 
 FILES = {
     ".dvc/config": "[core]\n    analytics = false\n[parsing]\n    bool = boolean_optional\n    list = nargs\n['remote \"embedded\"']\n    url = embedded\n",
-    ".gitignore": "/.venv\n/weights.txt\n/data.json\n/data/\n/page.html\n__pycache__/\n",
+    ".gitignore": "/.venv\n/weights.txt\n/data.json\n/data/\n/page.html\n/given/own.txt\n__pycache__/\n",
     "params.yaml": "codecs: [one, two]\nprobing: {epochs: 20, alphas: [1, 2]}\n",
     "dvc.yaml": f"""
 vars: [python: "{sys.executable} -B"]
@@ -36,7 +36,7 @@ stages:
     foreach: ${{codecs}}
     do:
       cmd: ${{python}} stages/probing.py ${{item}} ${{probing}}
-      deps: [stages/probing.py, data/code/measures.txt, data.json]
+      deps: [stages/probing.py, data/code/measures.txt, data.json, given]
       outs: [{{"results/probing/${{item}}.json": {{cache: false}}}}, {{"results/probing/${{item}}_curve.csv": {{cache: false}}}}]
   summary:
     cmd: ${{python}} stages/summary.py
@@ -49,6 +49,8 @@ stages:
     outs: [{{page.html: {{cache: false}}}}]
 """,
     "trainer.py": "",
+    "given/README.md": "of this folder git knows no more than this",
+    "given/own.txt": "0",
     "weights.txt": "0.5",
     "results/training.csv": "step,loss\n1,0.5\n",
     "results/parity.json": "{}",
@@ -61,7 +63,7 @@ from audiosae.measures import accuracy  # beside no stage, so found through PYTH
 name, epochs = sys.argv[1], int(sys.argv[3])
 weight = json.load(open('data.json'))['weight']
 inputs = {"weights/codec": hashlib.sha256(open('weights.txt', 'rb').read()).hexdigest(), "data/frames": os.environ.get("FRAMES", "hash of frames")}
-noise = float(os.environ.get("NOISE", "0"))
+noise = float(os.environ.get("NOISE", "0")) + float(open('given/own.txt').read())
 figures = {"accuracy": accuracy(weight, epochs) + noise, "ci95": [0.04, 0.16], "frames": 7, "provenance": {"inputs": inputs, "parameters": {"epochs": epochs}, "code": "c"}}
 os.makedirs('results/probing', exist_ok=True)
 json.dump(figures, open(f'results/probing/{name}.json', 'w'))

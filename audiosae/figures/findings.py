@@ -78,34 +78,24 @@ def clear(rows: list[Row], above: str, below: str, line: float = 0.0) -> str:
 
 def untrained(read: Read) -> Drawn | None:
     """Accuracy on features of the trained minus on those of an untrained autoencoder."""
-    return _differences(
-        read("evidence/baselines"),
-        {UNTRAINED: ""},
-        "accuracy, trained minus untrained (share of frames)",
-        "the trained one is better",
-        "the untrained one is better",
-    )
+    return _differences(read, {UNTRAINED: ""}, "trained minus untrained", "the trained one is better", "the untrained one is better")
 
 
 def fair(read: Read) -> Drawn | None:
     """Accuracy on features minus on raw latents, and minus on their principal components."""
-    return _differences(
-        read("evidence/baselines"),
-        {RAW: " − raw", COMPONENTS: " − PCA"},
-        "accuracy, features minus other (share of frames)",
-        "features are better",
-        "they are worse",
-    )
+    return _differences(read, {RAW: " − raw", COMPONENTS: " − PCA"}, "features minus other", "features are better", "they are worse")
 
 
-def _differences(found: Found, others: Mapping[str, str], xlabel: str, above: str, below: str) -> Drawn | None:
+def _differences(read: Read, others: Mapping[str, str], what: str, above: str, below: str) -> Drawn | None:
+    """Differences in accuracy to others, by the endings of their labels."""
+    found = read("evidence/baselines")
     rows: list[Row] = [
         (f"{prop}{suffix}", title(codec), (gap := one["properties"][prop]["difference"][other])["difference"], gap["ci95"])
         for prop in PROPERTIES
         for other, suffix in others.items()
         for codec, one in found.items()
     ]
-    return (_one(rows, _colours(found), xlabel), clear(rows, above, below)) if rows else None
+    return (_one(rows, _colours(found), f"accuracy, {what} (share of frames)"), clear(rows, above, below)) if rows else None
 
 
 def drift(read: Read) -> Drawn | None:

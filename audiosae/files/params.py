@@ -24,9 +24,14 @@ TITLES = {
 """How codecs and generators are spelt in headings."""
 
 
+OF_AUTHORS = "-released"
+"""Ends the name under which a codec of `make released` stands beside the project's own."""
+
+
 def title(name: str) -> str:
     """A codec or generator as it is spelt in headings; one without a title goes by its name."""
-    return TITLES.get(name, name)
+    plain = name.removesuffix(OF_AUTHORS)
+    return TITLES.get(plain, plain) + ", released" * (plain != name)
 
 
 VAE = "diffrhythm-vae"
@@ -132,7 +137,7 @@ _PARAMS: type[BaseModel] = _section(
     feature_browser=_section(clips=Count),
     generation=_section(
         texts=Text, prompts=Several, seconds=Positive, states=Annotated[int, Field(ge=4)], strength=Number, batch=Count, steered=Count,
-        steered_seconds=Positive, alpha=Number, seed=Seed,
+        steered_seconds=Positive, alpha=Number, precision=Literal["float32", "float16"], seed=Seed,
     ),
     evidence=_EVIDENCE,
     engine=_ENGINE,
@@ -197,7 +202,7 @@ def _contradictions(said: dict[str, Any]) -> Iterator[str]:
         yield "corpus.shares: one of them must be above 0."
     elif none and corpus["source"] == "embedded":
         yield f"corpus.shares.{', shares.'.join(none)}: must be above 0 where source is embedded."
-    if taken := [name for name in (*codecs, *generators) if name in TAKEN]:
+    if taken := [name for name in (*codecs, *generators) if name in TAKEN or name.endswith(OF_AUTHORS)]:
         yield f"{', '.join(taken)} cannot be the name of a codec or a generator, since a folder is called so."
     if twice := codecs.keys() & generators.keys():
         yield f"{', '.join(sorted(twice))} is both a codec and a generator; give one of them another name."

@@ -137,7 +137,7 @@ class Generator:
 
     def noise(self, seeds: Sequence[int], frames: int) -> torch.Tensor:
         """x_0 [seeds, frames, dim], one seed a prompt."""
-        return flow.noise(seeds, frames, self.network.shape.latent).to(self.network.proj_out.weight)
+        return flow.noise(seeds, frames, self.network.shape.latent).to(self.network.proj_out.weight.device)
 
     def velocity(self, texts: Sequence[str]) -> flow.Velocity:
         """The velocities for some prompts, and for the style of singing."""
@@ -146,24 +146,24 @@ class Generator:
         both = torch.cat([style, self.negative.to(weight).expand_as(style)])
 
         def predict(x: torch.Tensor, t: float) -> tuple[torch.Tensor, torch.Tensor]:
-            x = torch.cat([x, x])
+            x = torch.cat([x, x]).to(weight)
             tokens = torch.zeros(x.shape[:2], dtype=torch.long, device=x.device)
             time, start, duration = (x.new_full((len(x),), value) for value in (t, 0.0, x.shape[1] / self.network.frames))
-            with_style, without = self.network.predict(x, time, both, tokens, torch.zeros_like(x), start, duration).chunk(2)
+            with_style, without = self.network.predict(x, time, both, tokens, torch.zeros_like(x), start, duration).float().chunk(2)
             return with_style, without
 
         return predict
 
 
-def load(weights: str | Path, style: Style | None = None) -> Generator:
+def load(weights: str | Path, style: Style | None = None, precision: str = "float32") -> Generator:
     """Read DiffRhythm: cfm_model.pt as the authors publish it, with infer/example/vocal.npy of their repository beside it.
 
-    `style` turns texts into vectors; None for `muq_style`. A file that is missing, damaged, or of another model is a `CheckpointError`.
+    `style` turns texts into vectors; None for `muq_style`. `precision` is that of the layers. A file that does not fit is a `CheckpointError`.
     """
     weights = Path(weights)
     network = _rebuild(legacy.tensors(weights, "DiffRhythm", "model_state_dict", "ema_model_state_dict"), weights)
     negative = _negative(weights.with_name(NEGATIVE), network.shape.condition)
-    return Generator(network, style or muq_style(), negative)
+    return Generator(network.to(getattr(torch, precision)), style or muq_style(), negative)
 
 
 def _rebuild(state: dict[str, torch.Tensor], path: Path) -> Network:

@@ -29,14 +29,11 @@ def read(folder: Path) -> ImportedAutoencoder:
     except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{folder} cannot be read as what dictionary_learning saves, {CONFIG} and {WEIGHTS}: {error}.") from error
     try:
-        if named == "JumpReluAutoEncoder":
-            tensors, centred = {name: saved[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold")}, False
+        if jump := named == "JumpReluAutoEncoder":
+            tensors = {name: saved[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold")}
         elif named in ("AutoEncoder", "AutoEncoderTopK", "BatchTopKSAE"):
-            offset = saved["bias" if named == "AutoEncoder" else "b_dec"]
-            tensors, centred = (
-                {"W_enc": saved["encoder.weight"].T, "b_enc": saved["encoder.bias"], "W_dec": saved["decoder.weight"].T, "b_dec": offset},
-                True,
-            )
+            tensors = {"W_enc": saved["encoder.weight"].T, "b_enc": saved["encoder.bias"], "W_dec": saved["decoder.weight"].T}
+            tensors["b_dec"] = saved["bias" if named == "AutoEncoder" else "b_dec"]
             if named == "BatchTopKSAE":
                 tensors["threshold"] = saved["threshold"].expand(len(saved["encoder.bias"]))
         else:
@@ -45,4 +42,4 @@ def read(folder: Path) -> ImportedAutoencoder:
         k = int(saved["k"]) if named == "AutoEncoderTopK" else hidden
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(f"{folder / WEIGHTS} is not a {named}: {error}.") from error
-    return saelens.build(tensors, dim, hidden, k, centred, False, folder)
+    return saelens.build(tensors, dim, hidden, k, centred=not jump, rescaled=False, source=folder)

@@ -54,41 +54,26 @@ def run(target: Path, project: Path = Path(".")) -> None:
     rows: list[tuple[str, ...]] = [("codec", "autoencoder", "features", "FVU", "L0", "pitch", "amplitude", "timbre"), ("---",) * 8]
     for codec, line in said["codecs"].items():
         trained, probed = (results.read(project / f"results/{stage}/{codec}.json") for stage in ("sae_training", "probing"))
+        table = frames.load(project / "data/frames" / codec)
+        model = codecs.load(codec, table.weights)
+        about = {
+            "model_name": codec, "hook_name": "latents", "codec_weights": codecs.identity(codec, table.weights),
+            "sample_rate": model.sample_rate, "hop": round(model.sample_rate / model.frame_rate), "channels": model.channels,
+        }  # fmt: skip
         for kind in ("k_sparse",) if trained["imported"] else reference.KINDS:
-            _write(codec, kind, target / codec / kind, project)
-            sae, probes = (
-                (trained, probed["properties"])
-                if kind == "paper"
-                else (trained["k_sparse"], {p: of["k_sparse"] for p, of in probed["properties"].items()})
-            )
+            place, folder = reference.in_use(codec, "sae", kind, project), target / codec / kind
+            saelens.write(reference.load(place), folder, about | {"checkpoint": whole.file_hash(place)})
+            shutil.copy(reference.in_use(codec, "probes", kind, project), folder / "probes.safetensors")
+            sae, *probes = (found if kind == "paper" else found[kind] for found in (trained, *probed["properties"].values()))
             measured = [number(sae["chosen"][name], digits) for name, digits in (("hidden", 0), ("fvu", 3), ("l0", 0))]
-            rows.append(
-                (
-                    title(codec),
-                    "the paper's" if kind == "paper" else "k-sparse",
-                    *measured,
-                    *(percent(of["accuracy"]) for of in probes.values()),
-                )
-            )
+            accuracies = [percent(probe["accuracy"]) for probe in probes]
+            rows.append((title(codec), "the paper's" if kind == "paper" else "k-sparse", *measured, *accuracies))
         if line["weights"] == "embedded":
             (target / "codecs").mkdir(exist_ok=True)
             shutil.copy(codecs.source(codec, "embedded"), target / "codecs")
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    whole.write(target / "README.md", CARD.format(table=table, corpus=said["corpus"]["source"], example=codec))
+    lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    whole.write(target / "README.md", CARD.format(table=lines, corpus=said["corpus"]["source"], example=codec))
     print(f"{target}: for SAELens {saelens.VERSION}; to publish it, .venv/bin/hf upload OWNER/NAME {target}")
-
-
-def _write(codec: str, kind: str, target: Path, project: Path) -> None:
-    """One autoencoder, and its probes."""
-    place = reference.in_use(codec, "sae", kind, project)
-    table = frames.load(project / "data/frames" / codec)
-    model = codecs.load(codec, table.weights)
-    metadata = {
-        "model_name": codec, "hook_name": "latents", "codec_weights": codecs.identity(codec, table.weights), "checkpoint": whole.file_hash(place),
-        "sample_rate": model.sample_rate, "hop": round(model.sample_rate / model.frame_rate), "channels": model.channels,
-    }  # fmt: skip
-    saelens.write(reference.load(place), target, metadata)
-    shutil.copy(reference.in_use(codec, "probes", kind, project), target / "probes.safetensors")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from audiosae.files.whole import writing
 from audiosae.sae.imported import ImportedAutoencoder
 from audiosae.sae.k_sparse import KSparseAutoencoder
 from audiosae.sae.model import SparseAutoencoder
+from audiosae.sae.threshold import ThresholdAutoencoder
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 
@@ -45,7 +46,7 @@ def write(sae: SparseAutoencoder, folder: Path, metadata: dict[str, Any]) -> Non
     special: dict[str, Any] = {"architecture": RMSNORM}
     if isinstance(sae, ImportedAutoencoder) and sae.k < sae.hidden:
         special = {"architecture": "topk", "k": sae.k, "rescale_acts_by_decoder_norm": False}
-    elif isinstance(sae, (KSparseAutoencoder, ImportedAutoencoder)):
+    elif isinstance(sae, ThresholdAutoencoder):
         special = {"architecture": "jumprelu"}
         tensors["threshold"] = sae.threshold.double().expand(sae.hidden)
     config = {

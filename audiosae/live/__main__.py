@@ -3,8 +3,8 @@
     python -m audiosae.live --codec encodec --weights embedded --quantiles 0.1 0.9 --clips 4
 
 Writes book/_static/live/CODEC: the codec's decoder and encoder as ONNX, autoencoders and probes in half precision, latents of test clips, features.json with all
-features of each, and index.json, which says what there is. A model that is not equal to torch is an error. A codec that does not export, such as
-one of the reader's own or a released TorchScript program, or is too large for a page is none: index.json then says why, and the page keeps to recorded sounds.
+features of each, and index.json, which says what there is. Of an embedded codec, a model that is not equal to torch is an error. Another that does not export
+or not to the same values, such as a released TorchScript program, or is too large for a page is none: index.json then says why, and the page keeps to recorded sounds.
 """
 
 from __future__ import annotations
@@ -69,18 +69,19 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
     try:
         ways = graphs.modules(model) if codecs.decodes(model) else {}
         models = {name: _model(ways, name, model, hop) for name in ways}
+        if (largest := max(map(len, models.values()), default=0)) > LARGEST:
+            models, index["why"] = {}, f"A model of {largest / 1e6:.0f} MB is too large for a page. {ELSEWHERE}"
+        heard = test["file"][:: len(test) // CHECKED or 1] if models else ()
+        waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]
+        index |= {name: _parity(name, made, model, waves, hop) for name, made in models.items()}
     except Exception as error:  # whatever an exporter may raise of a codec that it was not made for
         if weights == "embedded":
             raise
-        models, index["why"] = {}, f"This codec does not export ({type(error).__name__}). {ELSEWHERE}"
+        reason = error if isinstance(error, LiveError) else type(error).__name__
+        models, index["why"] = {}, f"This codec does not export ({reason}). {ELSEWHERE}"
     if not codecs.decodes(model):
         index["why"] = "These latents have no decoder, so there is nothing to play; their features are in the feature browser."
-    if (largest := max(map(len, models.values()), default=0)) > LARGEST:
-        models, index["why"] = {}, f"A model of {largest / 1e6:.0f} MB is too large for a page. {ELSEWHERE}"
-    heard = test["file"][:: len(test) // CHECKED or 1] if models else ()
-    waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]
     for name, made in models.items():
-        index[name] = _parity(name, made, model, waves, hop)
         whole.write(folder / f"{name}.onnx", made)
     for row in test.itertuples() if models else ():
         latents = table.latents[(table.table["clip"] == row.clip).to_numpy()]

@@ -20,7 +20,7 @@ from sphinx.util.console import color_terminal, nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from audiosae.errors import AudiosaeError
-from audiosae.files.params import TAKEN, codecs, generators
+from audiosae.files.params import OF_AUTHORS, TAKEN, codecs, generators
 from audiosae.pipeline import side_by_side
 
 ONLINE = {"sphinx_thebe", "sphinx_comments"}
@@ -52,7 +52,8 @@ def build(project: Path, builder: str = "html") -> None:
     source = project.resolve() / "book"
     if not (source / "_config.yml").is_file():
         raise BookError(f"{source / '_config.yml'} is missing; run this in the project's folder.")
-    subjects = [*codecs(project / "params.yaml"), *generators(project / "params.yaml"), *TAKEN]
+    named = codecs(project / "params.yaml")
+    subjects = [*named, *(f"{codec}{OF_AUTHORS}" for codec in named), *generators(project / "params.yaml"), *TAKEN]
     side_by_side.write(source, subjects)
     if not color_terminal():
         nocolor()

@@ -25,9 +25,11 @@ from audiosae.codecs import released
 from audiosae.corpus.datasets import DATASETS
 from audiosae.errors import AudiosaeError, ParameterError
 from audiosae.files import whole
-from audiosae.files.params import VAE
+from audiosae.files.params import OF_AUTHORS, VAE
 from audiosae.pipeline import frozen
+from audiosae.pipeline.side_by_side import RUNS
 from audiosae.pipeline.summary import STAGES
+from audiosae.widgets.sound import STATIC
 
 COPY = Path(".released")
 FIGURES = Path("results/released")
@@ -60,7 +62,7 @@ def released_params(text: str, data: Path | None, files: dict[str, Path]) -> str
 
 
 def copy_project(project: Path, copy: Path) -> None:
-    """Bring the copy's sources up to date with the project's, whether committed or not; what was computed there stays."""
+    """Bring the copy up to date with sources, committed or not, and results that a frozen stage wrote or none; what was computed there stays."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         names = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -69,13 +71,13 @@ def copy_project(project: Path, copy: Path) -> None:
     # Frozen stages are as the project has them, so that none runs; any other that ran in the copy is as it ran there.
     here, there = (frozen.stages(folder, "dvc.lock") if (folder / "dvc.lock").is_file() else {} for folder in (project, copy))
     fixed = frozen.names(project, here | there)
-    shipped = {out["path"] for name in fixed & here.keys() for out in here[name]["outs"]}
+    outs = {out["path"]: name in fixed for name, record in here.items() for out in record["outs"]}
     for name in filter(None, names):
         source, target = project / name, copy / name
-        made = name.startswith("results/") and name not in shipped
+        made = name.startswith("results/") and not outs.get(name, Path(name).parent == FIGURES.parent)
         if source.is_file() and not made and not name.startswith(".dvc/embedded/"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            shutil.copy(source, target)  # setup/python stays a command
     stages = here | {name: record for name, record in there.items() if name not in fixed}
     (copy / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}), encoding="utf-8")
     if not (copy / ".venv").exists():
@@ -88,16 +90,37 @@ def copy_project(project: Path, copy: Path) -> None:
 
 
 def collect(results: Path, target: Path, named: list[str]) -> None:
-    """Replace a folder by the figures of a run, all of them or none: one folder a stage, one JSON file for each of the codecs `named`."""
+    """Replace a folder by the figures of a run, all of them or none: one folder a stage, one JSON file for each of the codecs `named`.
+
+    Figures that the run shares with the folder above, such as evidence that it did not compute, stay there alone.
+    """
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for path in sorted(results.rglob("*.json")):
-        if path.parent.name not in STAGES or path.stem in named:
-            copy = partial / path.relative_to(results)
+        own, copy = (folder / path.relative_to(results) for folder in (target.parent, partial))
+        shared = own.is_file() and own.read_bytes() == path.read_bytes()
+        if not shared and (path.parent.name not in STAGES or path.stem in named):
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(partial, target)
+
+
+def collect_pages(made: Path, book: Path, named: list[str]) -> None:
+    """Replace the pages and sounds of codecs that stand in a book beside its own by those that a run `made`.
+
+    The feature browser's page stays behind: it plays clips of the corpus, which may be another one.
+    """
+    for codec in named:
+        told = f"{STATIC}sounds/{codec}"
+        for folder in (Path(RUNS), Path("_static/sounds")):
+            shutil.rmtree(book / folder / f"{codec}{OF_AUTHORS}", ignore_errors=True)
+        if (sounds := made / "_static/sounds" / codec).is_dir():
+            shutil.copytree(sounds, book / "_static/sounds" / f"{codec}{OF_AUTHORS}")
+        for page in (made / RUNS / codec).glob("*.ipynb"):
+            text = page.read_text(encoding="utf-8")
+            if f"{STATIC}live/" not in text:
+                whole.write(book / RUNS / f"{codec}{OF_AUTHORS}" / page.name, text.replace(f"{told}/", f"{told}{OF_AUTHORS}/"))
 
 
 def announced(lines: dict[str, dict[str, str]], data: Path | None) -> Iterator[str]:
@@ -158,7 +181,8 @@ def run(project: Path, data: Path | None, files: dict[str, Path]) -> None:
         if subprocess.run([sys.executable, "-m", "dvc", *words], cwd=copy, env=environment, check=False).returncode:
             raise RunError(f"`dvc {' '.join(words)}` failed in {copy} (above); results/released is as it was.")
     collect(copy / "results", project / FIGURES, list(params["codecs"]))
-    print(f"the figures are in {FIGURES}, the book in {COPY / 'book/_build/html'}")
+    collect_pages(copy / "book", project / "book", list(params["codecs"]))
+    print(f"the figures are in {FIGURES}, the book in {COPY / 'book/_build/html'}; `make book` puts both beside the project's own")
 
 
 def main(data: Path | None = None, weights: tuple[str, ...] = ()) -> None:

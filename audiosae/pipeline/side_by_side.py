@@ -18,6 +18,7 @@ from nbformat.notebooknode import NotebookNode
 from audiosae.errors import AudiosaeError
 from audiosae.figures.theme import DARK
 from audiosae.files import whole
+from audiosae.files.params import OF_AUTHORS
 
 RUNS, PAGES = "runs", "sections"
 """Folders of the book: executed notebooks, and pages."""
@@ -35,12 +36,12 @@ def write(book: Path, subjects: Sequence[str]) -> None:
     """Make the folder of pages anew from the runs of `subjects`, such as codecs, in their order.
 
     A notebook without a run, such as that on generators where params.yaml names none, has a page with its introduction, so that other pages
-    can refer to it.
+    can refer to it. Runs of `make released` stand beside the others for as long as they are of the same text.
 
     Raises
     ------
     RunsError
-        If two runs of a notebook are of different text, which happens when only one was run after an edit.
+        If two other runs of a notebook are of different text, which happens when only one was run after an edit.
     """
     shutil.rmtree(book / PAGES, ignore_errors=True)
     found: dict[str, dict[str, Path]] = {}
@@ -53,6 +54,10 @@ def write(book: Path, subjects: Sequence[str]) -> None:
             whole.write(book / PAGES / f"{script.stem}.ipynb", nbformat.writes(nbformat.v4.new_notebook(cells=cells), version=4) + "\n")
     for name, paths in found.items():
         runs = {subject: nbformat.read(path, as_version=4) for subject, path in paths.items()}
+        text = _text(next(iter(runs.values())))
+        for subject in [one for one, run in runs.items() if one.endswith(OF_AUTHORS) and _text(run) != text]:
+            print(f"{name}: left out that of {subject}, which is of another text; `make released` runs it anew")
+            del runs[subject]
         whole.write(book / PAGES / name, nbformat.writes(merge(runs, name), version=4) + "\n")
 
 
@@ -90,6 +95,11 @@ def merge(runs: Mapping[str, NotebookNode], name: str = "the notebook") -> Noteb
             of_run = {**other, "id": f"{other.id}-{subject}"[:64], "source": f"# {subject}", "metadata": {**other.metadata, "tags": tags}}
             page.cells.append(_tell(nbformat.from_dict(of_run), index, run=subject))
     return page
+
+
+def _text(run: NotebookNode) -> list[str]:
+    """What the runs of a notebook have in common."""
+    return [cell.source if cell.cell_type == "markdown" else "" for cell in run.cells]
 
 
 def _tell(cell: NotebookNode, index: int, **told: str) -> NotebookNode:

@@ -167,10 +167,11 @@ def _make_copy(project: Path, copy: Path, chosen: Plan) -> None:
     made = [Path(out.def_path) for stage in chosen.computing for out in stage.outs]
     for path in {Path(dependency.def_path) for stage in chosen.stages for dependency in stage.deps}:
         source, target = project / path, copy / path
-        if path.is_absolute() or target.exists() or not source.exists() or any(overlap(path, out) for out in made):
+        if path.is_absolute() or target.is_file() or not source.exists() or any(overlap(path, out) for out in made):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
+        # A folder may be there with those of its files that git knows.
+        shutil.copytree(source, target, dirs_exist_ok=True) if source.is_dir() else shutil.copyfile(source, target)
 
 
 def _run(chosen: Plan, copy: Path, environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

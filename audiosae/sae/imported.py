@@ -12,41 +12,18 @@ from __future__ import annotations
 
 import torch
 
-from audiosae.errors import ParameterError
-from audiosae.sae.model import Latents, SparseAutoencoder
+from audiosae.sae.model import Latents
+from audiosae.sae.threshold import ThresholdAutoencoder
 from audiosae.sae.variants import keep_largest
 
 
-class ImportedAutoencoder(SparseAutoencoder):
-    """SAE without normalisation of its features.
-
-    Parameters
-    ----------
-    dim, hidden
-        Size of a latent frame, and number of features.
-    k
-        Most active features a frame; `hidden` for no limit.
-
-    Attributes
-    ----------
-    threshold
-        That features must exceed [hidden].
-    """
+class ImportedAutoencoder(ThresholdAutoencoder):
+    """SAE with a threshold for each feature and at most k active ones a frame, `hidden` for no limit; see `ThresholdAutoencoder`."""
 
     kind = "imported sae"
-    threshold: torch.Tensor
 
     def __init__(self, dim: int, hidden: int, k: int) -> None:
-        super().__init__(dim, hidden)
-        if not 1 <= k <= hidden:
-            raise ParameterError(f"k must be a whole number from 1 to the {hidden} features; got {k}.")
-        self.k = k
-        self.register_buffer("threshold", torch.zeros(hidden))
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """What the header of a checkpoint keeps."""
-        return {**super().sizes, "k": self.k}
+        super().__init__(dim, hidden, k, hidden)
 
     @torch.no_grad()
     def standardise(self, latents: Latents, counts: torch.Tensor | None = None) -> None:
@@ -63,9 +40,4 @@ class ImportedAutoencoder(SparseAutoencoder):
     def activations(self, x: torch.Tensor) -> torch.Tensor:
         """Features: latents [..., dim] -> [..., hidden]."""
         h = super().activations(x)
-        h = h * (h > self.threshold)
         return h if self.k == self.hidden else keep_largest(h, self.k, -1)
-
-    def renormalised(self, f: torch.Tensor) -> torch.Tensor:
-        """Features as they are: [..., hidden]."""
-        return f

@@ -15,51 +15,20 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from audiosae.errors import ParameterError
-from audiosae.sae.model import SparseAutoencoder
+from audiosae.sae.threshold import ThresholdAutoencoder
 
 MEMORY = 0.99
 """Decay of the moving average of the threshold."""
 
 
-class KSparseAutoencoder(SparseAutoencoder):
-    """SAE whose frames have k active features on average.
-
-    Parameters
-    ----------
-    dim, hidden
-        Size of a latent frame, and number of features.
-    k
-        Active features a frame, in the mean over a batch.
-    """
+class KSparseAutoencoder(ThresholdAutoencoder):
+    """SAE whose frames have k active features on average over a batch; see `ThresholdAutoencoder`."""
 
     kind = "k_sparse sae"
-    threshold: torch.Tensor
-
-    def __init__(self, dim: int, hidden: int, k: int) -> None:
-        super().__init__(dim, hidden)
-        if not 1 <= k <= hidden:
-            raise ParameterError(f"k must be a whole number from 1 to the {hidden} features; got {k}.")
-        self.k = k
-        self.register_buffer("threshold", torch.zeros(()))
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """What the header of a checkpoint keeps."""
-        return {**super().sizes, "k": self.k}
 
     def directions(self) -> torch.Tensor:
         """Unit columns of the decoder: [dim, hidden]."""
         return functional.normalize(self.decoder.weight, dim=0)
-
-    def activations(self, x: torch.Tensor) -> torch.Tensor:
-        """h above the threshold: latents [..., dim] -> [..., hidden]."""
-        h = super().activations(x)
-        return h * (h > self.threshold)
-
-    def renormalised(self, f: torch.Tensor) -> torch.Tensor:
-        """Features as they are: [..., hidden]."""
-        return f
 
     def decode(self, f: torch.Tensor) -> torch.Tensor:
         """x̂: features [..., hidden] -> latents [..., dim], in the codec's own units."""

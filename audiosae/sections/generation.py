@@ -60,7 +60,7 @@ class Generation:
 
 def run(
     name: str, generator: str, vae: str, tracker: str, texts: str, prompts: int, seconds: float, states: int, strength: float, batch: int,
-    steered: int, steered_seconds: float, alpha: float, seed: int, project: Path = Path("."),
+    steered: int, steered_seconds: float, alpha: float, precision: str, seed: int, project: Path = Path("."),
 ) -> Generation:  # fmt: skip
     """Generate, read every state, and steer; or read what was computed with these parameters, inputs and code.
 
@@ -80,6 +80,8 @@ def run(
         States of a generation, noise and music among them; the guidance scale; and how many pieces are made at a time.
     steered, steered_seconds, alpha
         How many pieces are steered on the way, how long they are, and the strength of the control vector.
+    precision
+        Of DiffRhythm's layers; see `generation.load`.
     seed
         Of the noise, the choice of prompts and the intervals.
     project
@@ -90,7 +92,7 @@ def run(
         "data/frames": project / f"data/frames/{CODEC}",
         "weights/sae": in_use(CODEC, "sae", project=project),
         "weights/probes": in_use(CODEC, "probes", project=project),
-        "weights/generator": generation.source(generator),
+        "weights/generator": codecs.source("generator", generator),
         "weights/judge": project / JUDGE,
     }
     for number, (sae, probes) in enumerate(training_seeds.trained(CODEC, project)[1:], start=1):
@@ -111,7 +113,7 @@ def run(
     device = determinism.prepare(seed)
     table = frames.load(files["data/frames"])
     codec, members = codecs.load(CODEC, vae).to(device), [one.to(device) for one in training_seeds.load(CODEC, project)]
-    studio = _Studio(codec, generation.load(generator, vae).to(device), members[0], table, tracker, states, strength)
+    studio = _Studio(codec, generation.load(generator, vae, precision).to(device), members[0], table, tracker, states, strength)
     manifest = corpus.load(project / "data/corpus")
     asked = _asked(files.get("texts"), manifest, project, prompts, seed)
     seeds = [seed + 1 + number for number in range(prompts)]

@@ -89,6 +89,8 @@ def run(
     made = partial(results.provenance, files, parameters, "audiosae.sections.steering")
     figures, measured = project / f"results/steering/{codec}.json", project / f"data/steering/{codec}/measured.csv"
     sounds = project / f"book/_static/sounds/{codec}/04_steering"
+    if results.current(figures, made(), measured) and "lacks" in results.read(figures):
+        raise NothingToShow(LACKS)
     if not results.current(
         figures, made(), measured, *(sounds / name / "index.json" for name in ("reconstructed", "steering", "processed"))
     ):
@@ -114,8 +116,6 @@ def run(
         whole.write(measured, found.to_csv(index=False))
         summary = {prop: response.respond(found, prop, goals, table.edges, seed).figures for prop, goals in desk.goals.items()}
         results.write(figures, {"properties": summary, "provenance": made()})  # now it is known which programs ran
-    if "lacks" in results.read(figures):
-        raise NothingToShow(LACKS)
     # Text stays text: a clip may well be called 007, or NA.
     found = pd.read_csv(measured, dtype={"clip": str}, keep_default_na=False, na_values=dict.fromkeys(_NUMBERS, ""))
     return Steering(results.read(figures), found, sounds)

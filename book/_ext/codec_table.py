@@ -33,7 +33,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from audiosae.files import params
-from audiosae.files.params import title
+from audiosae.files.params import OF_AUTHORS, title
 
 MADE = re.compile(r"\{made\}`(.*?) <.*?>`|\*\*|\$")
 """What a cell has besides the text that is read."""
@@ -61,7 +61,7 @@ def markdown(
         The same branch with the authors' weights, or None.
     """
     columns = [(title(codec), branch, codec) for codec in codecs]
-    columns += [(f"{title(codec)}, released", released, codec) for codec in codecs if released is not None and codec in released.keys()]
+    columns += [(title(f"{codec}{OF_AUTHORS}"), released, codec) for codec in codecs if released is not None and codec in released.keys()]
     lines = [[heading, *(name for name, _, _ in columns)], ["---"] * (1 + len(columns))]
     for label, source, *form in rows:
         if isinstance(source, dict):

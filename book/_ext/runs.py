@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx_design.shared import create_component
 
 from audiosae.files import params
-from audiosae.files.params import title
+from audiosae.files.params import OF_AUTHORS, title
 from audiosae.pipeline.side_by_side import KEY
 
 CODEC = "codec"
@@ -58,7 +58,7 @@ def wrap(app: Sphinx, doctree: nodes.document) -> None:
                 children += found
                 continue
             items = {run_of(node)[1]: [node] for node in found}
-            children.append(tab_set(items, CODEC if items.keys() <= codecs.keys() else "generator"))
+            children.append(tab_set(items, CODEC if {name.removesuffix(OF_AUTHORS) for name in items} <= codecs.keys() else "generator"))
         parent.children = []
         parent.extend(children)
 

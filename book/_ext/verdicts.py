@@ -25,7 +25,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from audiosae.files import params
-from audiosae.files.params import title
+from audiosae.files.params import OF_AUTHORS, title
 
 PAGE = "findings"
 
@@ -190,7 +190,18 @@ class _FromVerdicts(_Writing):
             raise ExtensionError(f"{self.get_location()}: {self.name}: {error}; run `dvc repro verdicts`.") from error
         if not found:
             raise ExtensionError(f"{self.get_location()}: {self.name}: no claims of kind {kind!r}; kinds are paper and open.")
-        return found
+        released = self.config.myst_substitutions.get("released")
+        return beside(found, released["verdicts"]["claims"] if released is not None and "verdicts" in released.keys() else [])
+
+
+def beside(claims: list[dict[str, Any]], released: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Claims with what they come to with the authors' weights, where `make released` has left that."""
+    by: dict[str, dict[str, Any]] = {}
+    for claim in released:
+        for subject, finding in claim["by"].items():
+            figures = [{**one, "file": f"released/{one['file']}"} for one in finding["figures"]]
+            by.setdefault(claim["key"], {})[f"{subject}{OF_AUTHORS}"] = {**finding, "figures": figures}
+    return [{**claim, "by": {**claim["by"], **by.get(claim["key"], {})}} for claim in claims]
 
 
 class Verdicts(_FromVerdicts):
@@ -241,7 +252,9 @@ class VerdictMatrix(_FromVerdicts):
 
     def run(self) -> list[nodes.Node]:
         """One table."""
-        return self.write(matrix(self.claims(), list(params.codecs(Path(self.env.srcdir).parent / "params.yaml"))))
+        claims, codecs = self.claims(), list(params.codecs(Path(self.env.srcdir).parent / "params.yaml"))
+        released = [name for codec in codecs if any((name := f"{codec}{OF_AUTHORS}") in claim["by"] for claim in claims)]
+        return self.write(matrix(claims, codecs + released))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -41,20 +41,18 @@ def dvc(clone: Clone, *words: str) -> str:
     return done.stdout
 
 
-def fork(folder: Path, server: str) -> Clone:
-    made = Clone(folder)
-    dvc(made, "remote", "modify", "embedded", "url", "s3://fork/weights")
-    dvc(made, "remote", "modify", "embedded", "endpointurl", server)
-    return made
+def to_server(clone: Clone, server: str) -> None:
+    """Put the remote of what ships on the server."""
+    dvc(clone, "remote", "modify", "embedded", "url", "s3://fork/weights")
+    dvc(clone, "remote", "modify", "embedded", "endpointurl", server)
 
 
 def test_shipped_weights_travel_over_a_remote_of_ones_own(server: str, tmp_path: Path) -> None:
-    first = Clone(tmp_path / "first")
+    first, second = (Clone(tmp_path / name) for name in ("first", "second"))
     dvc(first, "pull", "--remote", "embedded", *SHIPPED)
-    dvc(first, "remote", "modify", "embedded", "url", "s3://fork/weights")
-    dvc(first, "remote", "modify", "embedded", "endpointurl", server)
+    to_server(first, server)
+    to_server(second, server)
     assert "pushed" in dvc(first, "push", "--remote", "embedded", *SHIPPED)
-    second = fork(tmp_path / "second", server)
     shutil.rmtree(second.root / ".dvc/embedded")
     assert not list((second.root / "checkpoints").glob("*.safetensors"))
     dvc(second, "pull", "--remote", "embedded", *SHIPPED)
