@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import Clone
 
 from audiosae.errors import CheckpointError, DownloadError, ParameterError
 from audiosae.generation import diffrhythm
@@ -140,6 +141,23 @@ def test_the_run_leaves_its_figures_and_nothing_else_and_a_stage_that_fails_keep
         run(project, None, given)
     assert figures(project / "results/released") == again
     assert [path.name for path in (project / "results").iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_the_whole_pipeline_runs_and_what_it_made_stands_beside_the_projects_own(small: Clone, tmp_path: Path) -> None:
+    made = small.copy(tmp_path / "project")
+    mine = shutil.copy(made.root / "checkpoints/encodec.safetensors", tmp_path / "mine.safetensors")
+    command = [ROOT / ".venv/bin/python", "-m", "audiosae.pipeline.released", "--weights", f"encodec={mine}"]
+    done = subprocess.run(command, cwd=made.root, env=made.environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "the figures are in results/released" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
+    ours, theirs = (json.loads((made.root / f"results{place}/probing/encodec.json").read_text()) for place in ("", "/released"))
+    assert theirs["properties"] == ours["properties"] and not (made.root / "results/released/parity.json").exists()
+    assert (made.root / ".released/book/_build/html/index.html").is_file()
+    assert "book" in made.repro("book")
+    page = (made.html / "sections/04_steering.html").read_text()
+    assert "EnCodec, released</label>" in page and "_static/sounds/encodec-released/04_steering/steering/index.json" in page
+    assert (made.html / "_static/sounds/encodec-released/04_steering/steering/index.json").is_file()
+    assert "EnCodec, released" in (made.html / "findings.html").read_text()
 
 
 def test_what_will_be_fetched_and_what_is_there_is_said_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_card_is_what_the_hub_asks_for_and_every_autoencoder_loads(folder: Path) -> None:
     card = ModelCard.load(folder / "README.md")
     assert (card.data.license, card.data.library_name) == ("mit", "saelens")
-    rows = re.findall(r"^\| (\S+) \| (\S.*?) \| (\d[\d\u202f]*) \| (0\.\d+) \|", card.text, re.MULTILINE)
+    rows = re.findall(r"^\| (\S+) \| (\S.*?) \| (\d[\d\u202f]*) \| (\d\.\d+) \|", card.text, re.MULTILINE)
     saes = sorted(folder.glob("*/*/cfg.json"))
     assert len(rows) == len(saes) >= 2 and "{" not in card.text.replace("{example}", "")
     for path in saes:
