@@ -58,6 +58,13 @@ stages:
 """
 
 
+def put(folder: Path, texts: dict[str, str]) -> None:
+    """Write files below a folder."""
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git checkout in which the pipeline has run with embedded weights."""
@@ -74,16 +81,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "results/extraction/gone.json": "{}",
         "results/parity.json": "{}",
     }
-    for name, text in {
-        **sources,
-        "checkpoints/encodec.bin": "w",
-        "checkpoints/generator.bin": "g",
-        "judge.bin": "j",
-        "sae.bin": "a",
-        "sounds.bin": "s",
-    }.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    weights = {"checkpoints/encodec.bin": "w", "checkpoints/generator.bin": "g", "judge.bin": "j", "sae.bin": "a", "sounds.bin": "s"}
+    put(folder, sources | weights)
     (folder / "starter").chmod(0o755)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     command = (
@@ -230,39 +229,27 @@ def test_only_embedded_weights_and_the_corpus_are_exchanged() -> None:
 
 
 def test_figures_of_another_codec_and_of_the_last_run_are_not_kept(tmp_path: Path) -> None:
-    for name in ("summary.json", "bins.json", "probing/one.json", "probing/two.json", "codec/two.json", "probing/one.txt"):
-        (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "results" / name).write_text("{}")
+    made = ("summary.json", "bins.json", "probing/one.json", "probing/two.json", "codec/two.json", "probing/one.txt")
     target = tmp_path / "released"
-    target.mkdir()
-    (target / "old.json").write_text("{}")
+    put(tmp_path / "results", dict.fromkeys(made, "{}"))
+    put(target, {"old.json": "{}"})
     collect(tmp_path / "results", target, ["one"])
     assert list(figures(target)) == ["bins.json", "codec/two.json", "probing/one.json", "summary.json"]
 
 
 def test_what_a_run_did_not_compute_is_not_told_as_its_own(tmp_path: Path) -> None:
-    for name, text in {
-        "run/evidence/one.json": "1",
-        "run/summary.json": "2",
-        "own/evidence/one.json": "1",
-        "own/summary.json": "3",
-    }.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    put(tmp_path, {"run/evidence/one.json": "1", "run/summary.json": "2", "own/evidence/one.json": "1", "own/summary.json": "3"})
     collect(tmp_path / "run", tmp_path / "own/released", [])
     assert figures(tmp_path / "own/released") == {"summary.json": 2}
 
 
 def test_pages_and_sounds_of_a_run_stand_beside_the_books_own_with_addresses_of_their_own(tmp_path: Path) -> None:
     made, book = tmp_path / "made", tmp_path / "book"
-    for name, text in {
+    put(made, {
         "runs/mel/03.ipynb": "static:sounds/mel/a.mp3 static:sounds/melody/b.mp3", "runs/mel/10.ipynb": "static:live/mel/index.json",
         "_static/sounds/mel/a.mp3": "new", "runs/silent/03.ipynb": "no sounds",
-    }.items():  # fmt: skip
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        (made / name).write_text(text)
-    (book / "_static/sounds/mel-released").mkdir(parents=True)
-    (book / "_static/sounds/mel-released/old.mp3").write_text("of the last run")
+    })  # fmt: skip
+    put(book, {"_static/sounds/mel-released/old.mp3": "of the last run"})
     collect_pages(made, book, ["mel", "silent"])
     found = {str(path.relative_to(book)): path.read_text() for path in book.rglob("*") if path.is_file()}
     assert found == {

@@ -112,15 +112,15 @@ def collect_pages(made: Path, book: Path, named: list[str]) -> None:
     The feature browser's page stays behind: it plays clips of the corpus, which may be another one.
     """
     for codec in named:
-        told = f"{STATIC}sounds/{codec}"
+        beside, address = f"{codec}{OF_AUTHORS}", f"{STATIC}sounds/{codec}"
         for folder in (Path(RUNS), Path("_static/sounds")):
-            shutil.rmtree(book / folder / f"{codec}{OF_AUTHORS}", ignore_errors=True)
+            shutil.rmtree(book / folder / beside, ignore_errors=True)
         if (sounds := made / "_static/sounds" / codec).is_dir():
-            shutil.copytree(sounds, book / "_static/sounds" / f"{codec}{OF_AUTHORS}")
+            shutil.copytree(sounds, book / "_static/sounds" / beside)
         for page in (made / RUNS / codec).glob("*.ipynb"):
             text = page.read_text(encoding="utf-8")
             if f"{STATIC}live/" not in text:
-                whole.write(book / RUNS / f"{codec}{OF_AUTHORS}" / page.name, text.replace(f"{told}/", f"{told}{OF_AUTHORS}/"))
+                whole.write(book / RUNS / beside / page.name, text.replace(f"{address}/", f"{address}{OF_AUTHORS}/"))
 
 
 def announced(lines: dict[str, dict[str, str]], data: Path | None) -> Iterator[str]:
