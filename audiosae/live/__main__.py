@@ -66,13 +66,13 @@ def run(codec: str, weights: str, quantiles: list[float], clips: int, project: P
     test = manifest[manifest["split"] == "test"]
     index = index_of(model, table, test, quantiles)
     hop = index["hop"]
+    heard = test["file"][:: len(test) // CHECKED or 1]
+    waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]
     try:
         ways = graphs.modules(model) if codecs.decodes(model) else {}
         models = {name: _model(ways, name, model, hop) for name in ways}
         if (largest := max(map(len, models.values()), default=0)) > LARGEST:
             models, index["why"] = {}, f"A model of {largest / 1e6:.0f} MB is too large for a page. {ELSEWHERE}"
-        heard = test["file"][:: len(test) // CHECKED or 1] if models else ()
-        waves = [audio.for_codec(*audio.read(file), model.sample_rate, model.channels) for file in heard]
         index |= {name: _parity(name, made, model, waves, hop) for name, made in models.items()}
     except Exception as error:  # whatever an exporter may raise of a codec that it was not made for
         if weights == "embedded":
